@@ -1,0 +1,178 @@
+"""Names, units, frozen settings and results that every part of the project passes around. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+LATENT_KEY = "X_vc"
+"""``obsm`` slot of the cell states, float32 (cells, latent dimensions)."""
+
+UNS_KEY = "virtualcell"
+"""``uns`` slot with the provenance of what we wrote: model, settings, data digest, seed, version."""
+
+COUNTS_LAYER = "counts"
+"""Layer that holds non-negative integer counts after preprocessing."""
+
+MEASURED_KEY = "measured"
+"""``obsm`` slot of the MuData: boolean (cells, modalities); which modality of which cell was measured. Never inferred from zeros."""
+
+UNKNOWN = "unknown"
+"""Name of a state that no annotated cell supports."""
+
+
+class DataError(ValueError):
+    """Cells that cannot be used: says which file, which field, what is wrong and what to do next, in a biologist's words."""
+
+    def __init__(self, problem: str, *, next_step: str, file: str | None = None, field: str | None = None):
+        self.problem, self.next_step, self.file, self.field = problem, next_step, file, field
+        where = ", ".join(part for part in (f"file {file}" if file else "", f"field {field}" if field else "") if part)
+        super().__init__(f"{where + ': ' if where else ''}{problem} What to do: {next_step}")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where in ``obs`` (or ``obsm``) the facts about a cell stand. ``None``: not measured."""
+
+    time: str | None = None
+    """Numeric ``obs`` column."""
+    time_unit: str = "h"
+    perturbation: str | None = None
+    control: str = "control"
+    """Name of the untreated cells in the perturbation column."""
+    batch: str | None = None
+    state: str | None = None
+    """Annotation that names cell types or states."""
+    clones: str | None = None
+    """``obsm`` slot with a (cells, clones) indicator of heritable barcodes."""
+
+
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """Quality control and choice of features. All choices are made on the cells named as training cells only."""
+
+    min_counts: int = 1
+    """Cells with fewer counts in a modality are not measured there."""
+    min_cells: int = 3
+    """Features seen in fewer training cells are left out."""
+    n_variable_genes: int = 2000
+    n_components: int = 50
+    """Principal (RNA, protein) or LSI (ATAC) components that an encoder reads."""
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    latent_dim: int = 16
+    hidden: int = 128
+    epochs: int = 40
+    warmup: float = 0.33
+    """Share of the epochs in which only decoders learn, so that random decoders do not spoil the linear encoder."""
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    kl_weight: float = 0.1
+    """Below 1 on purpose: a strong pull to one Gaussian would turn every landscape into one bowl."""
+    jepa_weight: float = 1.0
+    """Weight of predicting the target encoder's latent of the whole cell from a part of it."""
+    thinning: float = 0.5
+    """Share of the counts that the partial view keeps (binomial thinning)."""
+    target_decay: float = 0.99
+    """Decay a step of the exponential moving average that makes the target encoder."""
+
+
+@dataclass(frozen=True)
+class PredictorSettings:
+    width: int = 48
+    diffusion: float = 0.25
+    """2 D T as a share of the mean variance within a time point, T the whole measured span: stated, not learned."""
+    steps: int = 500
+    warm_steps: int = 300
+    """Steps of the warm start from the density of the pooled cells."""
+    rollouts: int = 128
+    """Cells rolled out from each starting time at each step."""
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-4
+    euler_steps: int = 24
+    """Euler-Maruyama steps over the whole measured span."""
+    growth_penalty: float = 1.0
+    stationary_weight: float = 0.3
+    """Soft prior: without other evidence, the last measured population stays what it is."""
+    clone_weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a fit. Saved as JSON beside the weights."""
+
+    columns: Columns = field(default_factory=Columns)
+    preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
+    autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    predictor: PredictorSettings = field(default_factory=PredictorSettings)
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        parts = {"columns": Columns, "preprocess": PreprocessSettings, "autoencoder": AutoencoderSettings, "predictor": PredictorSettings}
+        return cls(**{key: parts[key](**value) if key in parts else value for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A population carried through time.
+
+    times: (T,) in the unit of the time column. states: (T, n, d) float32. log_weights: (T, n) log of how many cells each start cell
+    has become (growth minus death), 0 at the start. start: (n,) row in the cells given.
+    """
+
+    times: np.ndarray
+    states: np.ndarray
+    log_weights: np.ndarray
+    start: np.ndarray
+    seed: int
+    perturbation: str | None = None
+
+
+@dataclass(frozen=True)
+class Attractor:
+    """A minimum of the potential: zero gradient, positive-definite Hessian."""
+
+    name: str
+    """Annotation of most cells of the basin."""
+    state: np.ndarray
+    """(d,) latent position."""
+    xy: np.ndarray
+    """(2,) position on the drawn plane."""
+    energy: float
+    """In units of D, 0 at the lowest point drawn."""
+    n_cells: int
+    """Measured cells whose descent ends here."""
+    purity: float
+    """Share of the basin's annotated cells that carry the name."""
+    min_curvature: float
+    """Smallest Hessian eigenvalue."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The potential over a plane of the latent space, minimised over all coordinates that are not drawn.
+
+    x: (gx,), y: (gy,) plane coordinates in latent units. energy: (gy, gx) in units of D, 0 at the lowest supported point.
+    supported: (gy, gx) bool, True where measured cells are near. cell_xy: (cells, 2). plane: (2, d) orthonormal rows, origin: (d,).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    energy: np.ndarray
+    supported: np.ndarray
+    plane: np.ndarray
+    origin: np.ndarray
+    cell_xy: np.ndarray
+    attractors: tuple[Attractor, ...]
+    method: str
+    axis_names: tuple[str, str]
