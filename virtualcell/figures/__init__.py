@@ -1,0 +1,1 @@
+"""Pictures: functions that take arrays and return a Plotly figure. No Streamlit, no files, no models."""

@@ -1,0 +1,82 @@
+"""What a treatment does: how far cells move, which genes change, and how well simpler predictions do."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from virtualcell.figures.embedding import point_size
+from virtualcell.figures.look import LIGHT, Look, figure
+
+BEFORE, AFTER = "#4477AA", "#EE6677"
+UP, DOWN = "#C8503F", "#3B72B8"
+
+
+def shift(
+    background: np.ndarray, before: np.ndarray, after: np.ndarray, *, labels: tuple[str, str], axes: str = "map", look: Look = LIGHT, height: int = 540,
+    n_arrows: int = 40,
+) -> go.Figure:  # fmt: skip
+    """Cells before and after on the map of all cells, with arrows for some and one bold arrow for the mean.
+
+    background: (n, 2). before, after: (m, 2), row by row the same cell.
+    """
+    background, before, after = (np.asarray(values, np.float32) for values in (background, before, after))
+    if before.shape != after.shape:
+        raise ValueError(f"before {before.shape} and after {after.shape} must be the same cells")
+    fig = figure(look, height)
+    size = point_size(len(background))
+    fig.add_trace(
+        go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=dict(size=size, color=look.faint, opacity=0.6), name="all measured cells", hoverinfo="skip")
+    )
+    for cells, colour, label in ((before, BEFORE, labels[0]), (after, AFTER, labels[1])):
+        fig.add_trace(go.Scattergl(x=cells[:, 0], y=cells[:, 1], mode="markers", marker=dict(size=size + 1.5, color=colour, opacity=0.7), name=label, hoverinfo="skip"))
+    rows = np.unique(np.linspace(0, len(before) - 1, min(n_arrows, len(before))).astype(int)) if len(before) else []
+    arrow = dict(xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True)
+    for row in rows:
+        (ax, ay), (x, y) = before[row].tolist(), after[row].tolist()
+        fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=0.9, arrowwidth=1, arrowcolor=look.quiet, opacity=0.6, **arrow)
+    if len(before):
+        (ax, ay), (x, y) = before.mean(0).tolist(), after.mean(0).tolist()
+        fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=1, arrowwidth=4, arrowcolor=look.text, **arrow)
+    bare = dict(showticklabels=False, ticks="", showline=False)
+    fig.update_xaxes(**bare, title=dict(text=f"{axes} 1", font=dict(size=12)))
+    fig.update_yaxes(**bare, title=dict(text=f"{axes} 2", font=dict(size=12)), scaleanchor="x")
+    fig.update_layout(legend=dict(orientation="h", x=0, y=1.0, yanchor="bottom"), uirevision=axes, margin=dict(t=30))
+    return fig
+
+
+def top_genes(genes: list[str], change: np.ndarray, *, n: int = 20, look: Look = LIGHT, title: str = "predicted change (log)") -> go.Figure:
+    """Bars of the n genes that change most, largest rise on top. change: (genes,) difference of log expression."""
+    change = np.asarray(change, float)
+    most = np.argsort(-np.abs(change), kind="stable")[:n]
+    order = most[np.argsort(-change[most], kind="stable")]
+    fig = figure(look, 60 + 20 * len(order))
+    colours = [UP if value > 0 else DOWN for value in change[order]]
+    fig.add_trace(
+        go.Bar(y=[genes[i] for i in order], x=change[order], orientation="h", marker=dict(color=colours, line=dict(width=0)), hovertemplate="%{y}: %{x:+.2f}<extra></extra>")
+    )
+    fig.update_xaxes(title=dict(text=title), zeroline=True, zerolinecolor=look.faint)
+    fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont=dict(size=12, color=look.text), dtick=1)
+    return fig
+
+
+def volcano(genes: list[str], change: np.ndarray, p_value: np.ndarray, *, threshold: float = 0.05, n_labels: int = 10, look: Look = LIGHT, height: int = 420) -> go.Figure:
+    """Change against evidence, one point a gene; the strongest are named. change: log2 fold, p_value: adjusted, both (genes,)."""
+    change, p_value = np.asarray(change, float), np.asarray(p_value, float)
+    # A p-value can underflow to 0; it is drawn at the smallest that is not 0.
+    smallest = p_value[p_value > 0].min() if (p_value > 0).any() else 1e-300
+    evidence = -np.log10(np.maximum(p_value, smallest))
+    clear = p_value < threshold
+    fig = figure(look, height)
+    for rows, colour, label in ((~clear, look.faint, "not significant"), (clear & (change > 0), UP, "higher"), (clear & (change <= 0), DOWN, "lower")):
+        fig.add_trace(
+            go.Scattergl(x=change[rows], y=evidence[rows], mode="markers", marker=dict(color=colour, size=6), name=f"{label} ({int(rows.sum()):,})",
+                         text=np.asarray(genes)[rows], hovertemplate="%{text}<br>log2 fold change %{x:+.2f}<br>-log10 p %{y:.1f}<extra></extra>")
+        )  # fmt: skip
+    for i in np.argsort(-(np.abs(change) * evidence * clear), kind="stable")[:n_labels]:
+        if clear[i]:
+            fig.add_annotation(x=change[i], y=evidence[i], text=genes[i], showarrow=False, yshift=10, font=dict(size=12))
+    fig.update_xaxes(title=dict(text="log2 fold change"), zeroline=True, zerolinecolor=look.faint)
+    fig.update_yaxes(title=dict(text="-log10 adjusted p"))
+    fig.update_layout(legend=dict(orientation="h", y=1.02, yanchor="bottom", x=0), margin=dict(t=34))
+    return fig
