@@ -86,8 +86,9 @@ class AutoencoderSettings:
 @dataclass(frozen=True)
 class PredictorSettings:
     width: int = 48
-    diffusion: float = 0.25
-    """2 D T as a share of the mean variance within a time point, T the whole measured span: stated, not learned."""
+    diffusion: float = 4.0
+    """2 D T over the mean variance within a population, T the whole measured span: stated, not learned. On the haematopoiesis cells the
+    descendants of barcoded cells and the populations are both fitted best from about here on (0.25, 1, 2, 4 were tried)."""
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""
@@ -98,8 +99,10 @@ class PredictorSettings:
     euler_steps: int = 24
     """Euler-Maruyama steps over the whole measured span."""
     growth_penalty: float = 1.0
-    stationary_weight: float = 0.3
+    stationary_weight: float = 1.0
     """Soft prior: without other evidence, the last measured population stays what it is."""
+    off_manifold_weight: float = 1.0
+    """Soft prior: the landscape rises away from measured cells."""
     clone_weight: float = 0.5
 
 

@@ -178,4 +178,6 @@ def _start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, me
     core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)
     for m in model.names:
         model.encoders[m].start_from(core, m)
-    model.latent_scale.copy_(torch.from_numpy(core.scale / core.scale.max()))
+    # Half way between equal spread in all dimensions (noise would count as much as signal) and the spread of the components themselves
+    # (a few dimensions would be all that counts).
+    model.latent_scale.copy_(torch.from_numpy(np.sqrt(core.scale / core.scale.max())))

@@ -1,0 +1,90 @@
+"""Where cells come to rest: minima of the potential and the measured cells that descend into them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from virtualcell.predictor.potential import Potential
+from virtualcell.schema import UNKNOWN, Attractor
+
+MAX_STEPS = 4000
+MIN_BASIN = 0.005
+"""A minimum that fewer than this share of the cells reach is not named."""
+
+
+@torch.no_grad()
+def descend(potential: Potential, z: Tensor, tolerance: float = 1e-4) -> Tensor:
+    """Follows -grad U from z (cells, d) to rest; gradient descent with Nesterov momentum, then Newton steps where U is convex.
+
+    A cell ends in the basin that it starts in as far as momentum allows; the end points are exact to ``tolerance`` in |grad U|.
+    """
+    curvature = torch.linalg.eigvalsh(potential.hessian(z[:: max(1, len(z) // 64)])).abs().max()
+    step = 0.5 / curvature
+    for _ in range(MAX_STEPS):
+        gradient = potential.gradient(z)
+        if gradient.norm(dim=1).max() < 10 * tolerance:
+            break
+        z = z - step * gradient
+    for _ in range(20):
+        gradient = potential.gradient(z)
+        if gradient.norm(dim=1).max() < tolerance:
+            break
+        hessian = potential.hessian(z)
+        values, vectors = torch.linalg.eigh(hessian)
+        move = -(vectors @ (vectors.mT @ gradient[:, :, None] / values[:, :, None].abs().clamp_min(1e-3)))[:, :, 0]
+        # A Newton step longer than a tenth of a latent unit could leave the basin.
+        z = z + move * (0.1 / move.norm(dim=1, keepdim=True).clamp_min(0.1))
+    return z
+
+
+def find_attractors(
+    potential: Potential, diffusion: float, states: np.ndarray, labels: np.ndarray, plane: np.ndarray, origin: np.ndarray, floor: float, seed: int = 0
+) -> tuple[tuple[Attractor, ...], np.ndarray]:
+    """Minima reached from the measured cells (up to 1,500 of them), and for each of all cells the index of its basin (-1: none).
+
+    A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end there.
+    labels: (cells,) annotation; a basin carries the label of most of its cells. floor: energy (units of D) that counts as 0.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(states), min(1500, len(states)), replace=False))
+    device = potential.centre.device
+    ends = descend(potential, torch.from_numpy(states[rows]).to(device))
+    with torch.no_grad():
+        rest = potential.gradient(ends).norm(dim=1).cpu().numpy() < 1e-3
+        lowest = torch.linalg.eigvalsh(potential.hessian(ends))[:, 0].cpu().numpy()
+        energy = (potential(ends) / diffusion).cpu().numpy() - floor
+    points = ends.cpu().numpy()
+    settled = np.flatnonzero(rest & (lowest > 0))
+    basin = np.full(len(states), -1)
+    centres: list[int] = []
+    for i in settled[np.argsort(energy[settled], kind="stable")]:
+        near = [k for k, c in enumerate(centres) if np.linalg.norm(points[c] - points[i]) < 0.05]
+        if not near:
+            centres.append(int(i))
+        basin[rows[i]] = near[0] if near else len(centres) - 1
+    sizes = np.bincount(basin[rows][basin[rows] >= 0], minlength=len(centres))
+    kept = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= max(2, MIN_BASIN * len(rows))]
+    order = {k: new for new, k in enumerate(kept)}
+    basin = np.array([order.get(b, -1) for b in basin])
+    found: list[Attractor] = []
+    used: dict[str, int] = {}
+    for k in kept:
+        members = labels[np.flatnonzero(basin == order[k])].astype(str)
+        names, counts = np.unique(members, return_counts=True)
+        name, purity = (str(names[counts.argmax()]), float(counts.max() / counts.sum())) if len(names) else (UNKNOWN, 0.0)
+        used[name] = used.get(name, 0) + 1
+        i = centres[k]
+        found.append(
+            Attractor(
+                name=name if used[name] == 1 else f"{name} ({used[name]})",
+                state=points[i],
+                xy=(points[i] - origin) @ plane.T,
+                energy=float(energy[i]),
+                n_cells=int(sizes[k]),
+                purity=purity,
+                min_curvature=float(lowest[i]),
+            )
+        )
+    return tuple(found), basin

@@ -1,0 +1,82 @@
+"""The potential over a plane: minimised over every coordinate that is not drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from virtualcell.landscape.attractors import find_attractors
+from virtualcell.predictor.potential import Potential
+from virtualcell.schema import Landscape
+
+METHOD = (
+    "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent coordinates "
+    "that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the lowest end is kept)."
+)
+
+
+def make_landscape(
+    potential: Potential,
+    diffusion: float,
+    states: np.ndarray,
+    labels: np.ndarray,
+    plane: np.ndarray,
+    origin: np.ndarray,
+    axis_names: tuple[str, str],
+    resolution: int = 60,
+    steps: int = 250,
+) -> Landscape:
+    """Surface, attractors and cells over the plane spanned by the rows of ``plane`` (2, d) through ``origin`` (d,).
+
+    states: (cells, d) latent; labels: (cells,) annotation for names. A grid point is supported where a measured cell lies within 2.5
+    typical distances between neighbouring cells.
+    """
+    xy = (states - origin) @ plane.T
+    low, high = np.quantile(xy, 0.002, axis=0), np.quantile(xy, 0.998, axis=0)
+    margin = 0.12 * (high - low)
+    x, y = (np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in range(2))
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    tree = cKDTree(xy)
+    distance, nearest = tree.query(grid, k=min(20, len(xy)))
+    spacing = np.quantile(tree.query(xy, k=2)[0][:, 1], 0.95)
+    supported = distance[:, 0] < 2.5 * spacing
+    energy = np.full(len(grid), np.inf)
+    hidden = states - origin - xy @ plane
+    for start in (hidden[nearest].mean(1), hidden[nearest[:, 0]]):
+        energy = np.minimum(energy, _minimise_hidden(potential, grid, start, plane, origin, steps))
+    energy = energy / diffusion
+    floor = float(energy[supported].min())
+    attractors, _ = find_attractors(potential, diffusion, states, labels, plane, origin, floor)
+    shape = (resolution, resolution)
+    return Landscape(
+        x.astype(np.float32),
+        y.astype(np.float32),
+        (energy - floor).reshape(shape).astype(np.float32),
+        supported.reshape(shape),
+        plane,
+        origin,
+        xy.astype(np.float32),
+        attractors,
+        METHOD,
+        axis_names,
+    )
+
+
+@torch.no_grad()
+def _minimise_hidden(potential: Potential, grid: np.ndarray, hidden: np.ndarray, plane: np.ndarray, origin: np.ndarray, steps: int) -> np.ndarray:
+    device = potential.centre.device
+    p = torch.from_numpy(plane).float().to(device)
+    fixed = torch.from_numpy(origin + grid @ plane).float().to(device)
+    h = torch.from_numpy(hidden).float().to(device)
+    if p.shape[1] == 2:
+        return potential(fixed).cpu().numpy()  # nothing is hidden
+    curvature = torch.linalg.eigvalsh(potential.hessian((fixed + h)[:: max(1, len(h) // 64)])).abs().max()
+    step, speed = 0.5 / curvature, torch.zeros_like(h)
+    for k in range(steps):
+        # Nesterov's accelerated descent, restricted to the directions at right angles to the plane.
+        ahead = h + (k / (k + 3)) * speed
+        gradient = potential.gradient(fixed + ahead)
+        new = ahead - step * (gradient - gradient @ p.T @ p)
+        speed, h = new - h, new
+    return potential(fixed + h).cpu().numpy()

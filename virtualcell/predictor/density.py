@@ -1,0 +1,34 @@
+"""Kernel density of measured cells: where the predictor starts, and where nothing was ever seen."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NEIGHBOUR = 10
+MOST = 2000
+
+
+class Density:
+    """Gaussian kernel density of states z (cells, d); the bandwidth is the usual distance to the tenth neighbour, per dimension."""
+
+    def __init__(self, z: Tensor):
+        self.z = z
+        some = z[:: max(1, len(z) // 500)]
+        neighbour = torch.cdist(some, z).kthvalue(min(NEIGHBOUR + 1, len(z)), dim=1).values
+        self.bandwidth = float(neighbour.median()) / z.shape[1] ** 0.5
+
+    def score(self, at: Tensor, centres: Tensor) -> Tensor:
+        """grad log density, (points, d), from the given kernel centres."""
+        square = torch.cdist(at, centres, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+        kernel = torch.softmax(-square / (2 * self.bandwidth**2), 1)
+        return (kernel @ centres - at) / self.bandwidth**2
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """n points around measured cells, from among them to five bandwidths off, and grad log density there; both (n, d)."""
+        device = self.z.device
+        centres = self.z if len(self.z) <= MOST else self.z[torch.randperm(len(self.z), generator=generator)[:MOST].to(device)]
+        base = centres[torch.randint(len(centres), (n,), generator=generator).to(device)]
+        far = 5 * torch.rand((n, 1), generator=generator).to(device)
+        at = base + far * self.bandwidth * torch.randn(base.shape, generator=generator).to(device)
+        return at, self.score(at, centres)

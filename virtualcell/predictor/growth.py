@@ -1,0 +1,27 @@
+"""How fast cells divide and die, relative to one another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+MAX_RATE = 3.0
+"""Largest rate a measured span: a cell becomes at most e^3 = 20 cells."""
+
+
+class Growth(nn.Module):
+    """Growth minus death g(z) of cells (cells, d) -> (cells,), per measured span, between -MAX_RATE and MAX_RATE; starts at zero.
+
+    Snapshots alone cannot tell growth from drift: what is learned follows unbalanced transport couplings (and clone sizes where there
+    are barcodes) and is pulled to zero.
+    """
+
+    def __init__(self, d: int, width: int = 16):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(d, width), nn.SiLU())
+        self.last = nn.Linear(width, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return MAX_RATE * torch.tanh(self.last(self.inner(z)).squeeze(1) / MAX_RATE)
