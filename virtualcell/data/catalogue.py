@@ -24,6 +24,7 @@ class Demo:
     columns: Columns
     citation: str
     source_url: str
+    """Where the table was taken from."""
     licence: str
     """Terms of the source; the project's own licence does not cover the data."""
     caveats: tuple[str, ...]
@@ -47,8 +48,8 @@ _DEMOS = (
         source_url="https://github.com/sqjin/scAI",
         licence="GPL-3 (repository of scAI, from which the table was taken)",
         caveats=(
-            "Drug and time are the same variable: there are no untreated cells at 1 h or 3 h, so what changes with time cannot be "
-            "told from what the drug does.",
+            "Drug and time are the same variable: there are no untreated cells at 1 h or 3 h, so what changes with time cannot "
+            "be told from what the drug does.",
             "The 1,185 genes were chosen by the source of the table, so time is easier to read from them than from all genes.",
             "Chromatin is measured sparsely: half of the cells have at most 154 open peaks.",
         ),
@@ -146,7 +147,7 @@ _DEMOS = (
         file="simulated_three_wells.h5mu",
         columns=Columns(time="time", time_unit="time units", state="state"),
         citation="VirtualCell, virtualcell.data.simulate.",
-        source_url="https://en.wikipedia.org/wiki/Euler%E2%80%93Maruyama_method",
+        source_url="virtualcell/data/simulate.py",
         licence="BSD-3-Clause (made by this project)",
         caveats=(
             "Simulated, not measured: it shows whether the method finds what was put in, and says nothing about biology.",

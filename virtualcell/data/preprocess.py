@@ -43,8 +43,9 @@ def preprocess(mdata: MuData, settings: PreprocessSettings, *, fit_on: np.ndarra
     Every modality ("rna", "atac", "prot"; others are left out and named in the record) lists all kept cells in the order of
     ``mdata.obs``; rows of cells that were not measured are zero and False in ``mdata.obsm["measured"]`` and the modality's
     ``obs["measured"]``. ``layers["counts"]``: CSR float32 whole numbers (ATAC: 0 or 1, open or not). ``X``: float32, normalised.
-    ``obs["depth"]``: counts (ATAC: open peaks) over all features of the file. ``obsm``: ``X_pca`` (RNA, protein) or ``X_lsi`` (ATAC),
-    float32. Cells that no modality measured are dropped and counted in ``uns["virtualcell_preprocess"]``. Raises DataError.
+    ``obs["depth"]``: counts (ATAC: open peaks) over all features of the file. ``obsm``: ``X_pca`` (RNA, protein) or ``X_lsi``
+    (ATAC), float32. Cells that no modality measured are dropped and counted in ``uns["virtualcell_preprocess"]``.
+    Raises DataError.
 
     Sources: TF-IDF of Stuart et al. 2021 (Signac); centred log ratio of Stoeckius et al. 2017; variable genes of Satija et al.
     2015.
@@ -157,7 +158,7 @@ def _prepare(
     adata.var["training_cells"] = seen[chosen]
     details: dict[str, Any] = {
         "normalisation": NORMALISATION[name],
-        "features_read": int(len(chosen)),
+        "features_read": len(chosen),
         "features_kept": int(chosen.sum()),
         "cells_measured": int(mask.sum()),
         "cells_fit_on": int(training.sum()),

@@ -35,10 +35,10 @@ PEAK = re.compile(r"^(chr)?[\w.]+[:\-_]\d+[\-_]\d+$", re.IGNORECASE)
 def read(path: str | Path) -> MuData:
     """Read .h5ad, .h5mu, .zarr, 10x .h5 or a 10x mtx folder into a MuData with modalities such as "rna", "atac" and "prot".
 
-    Columns of ``obs`` that the modalities agree on stand in ``mdata.obs`` under their plain names; slots of ``obsm`` of a file with
-    one modality also stand in ``mdata.obsm``. ``mdata.obsm["measured"]`` is boolean (cells, modalities in the order of ``mdata.mod``):
-    a cell that a modality does not list is not measured there. ``mdata.uns["virtualcell_source"]``: the file's name and sha256.
-    Raises DataError for a missing, empty, damaged or foreign file. Nothing that a file holds is ever run.
+    Columns of ``obs`` that the modalities agree on stand in ``mdata.obs`` under their plain names; slots of ``obsm`` of a file
+    with one modality also stand in ``mdata.obsm``. ``mdata.obsm["measured"]`` is boolean (cells, modalities in the order of
+    ``mdata.mod``): a cell that a modality does not list is not measured there. ``mdata.uns["virtualcell_source"]``: the file's
+    name and sha256. Raises DataError for a missing, empty, damaged or foreign file. Nothing that a file holds is ever run.
     """
     path = Path(path)
     reader = _reader(path)
@@ -83,8 +83,8 @@ def sha256(path: str | Path) -> str:
         for file in sorted(part for part in path.rglob("*") if part.is_file()):
             digest.update(file.relative_to(path).as_posix().encode() + b"\0" + bytes.fromhex(sha256(file)))
         return digest.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _reader(path: Path) -> Callable[[Path], MuData | anndata.AnnData]:

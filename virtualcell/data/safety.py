@@ -12,8 +12,22 @@ import h5py
 from virtualcell.schema import DataError
 
 HARMLESS_CODECS = frozenset(
-    "blosc bytes bz2 crc32c delta gzip lz4 lzma sharding_indexed shuffle transpose".split()
-    + "vlen-array vlen-bytes vlen-utf8 zlib zstd".split()
+    {
+        "blosc",
+        "bytes",
+        "bz2",
+        "crc32c",
+        "delta",
+        "gzip",
+        "lz4",
+        "lzma",
+        "sharding_indexed",
+        "shuffle",
+        "transpose",
+        "zlib",
+        "zstd",
+    }
+    | {"vlen-array", "vlen-bytes", "vlen-utf8"}
 )
 """Ways to store a zarr array that only rearrange numbers and text. The codec "pickle" is not one: it runs code."""
 
