@@ -9,7 +9,9 @@ from virtualcell.figures.embedding import ordered
 from virtualcell.figures.look import LIGHT, Look, figure
 
 
-def composition(values: np.ndarray, selected: np.ndarray, *, kind: str = "category", unit: str = "", look: Look = LIGHT) -> go.Figure:
+def composition(
+    values: np.ndarray, selected: np.ndarray, *, kind: str = "category", unit: str = "", look: Look = LIGHT
+) -> go.Figure:
     """Share of each group among the selected cells, beside its share among all. values: (n,). selected: (n,) bool."""
     values, selected = np.asarray(values), np.asarray(selected, bool)
     if len(values) != len(selected):
@@ -22,17 +24,28 @@ def composition(values: np.ndarray, selected: np.ndarray, *, kind: str = "catego
     fig = figure(look, 70 + 30 * len(names))
     fig.add_trace(
         go.Bar(
-            y=shown, x=100 * inside / max(inside.sum(), 1), orientation="h", marker=dict(color=colours, line=dict(width=0)), customdata=inside, name="selected",
-            hovertemplate="%{y}: %{customdata:,} cells, %{x:.1f} %<extra></extra>", showlegend=False, width=0.6,
+            y=shown,
+            x=100 * inside / max(inside.sum(), 1),
+            orientation="h",
+            marker={"color": colours, "line": {"width": 0}},
+            customdata=inside,
+            name="selected",
+            hovertemplate="%{y}: %{customdata:,} cells, %{x:.1f} %<extra></extra>",
+            showlegend=False,
+            width=0.6,
         )
-    )  # fmt: skip
+    )
     fig.add_trace(
         go.Scatter(
-            y=shown, x=100 * overall / max(overall.sum(), 1), mode="markers", name="among all cells", hovertemplate="%{y} among all: %{x:.1f} %<extra></extra>",
-            marker=dict(symbol="line-ns-open", size=16, color=look.text, line=dict(width=2)),
+            y=shown,
+            x=100 * overall / max(overall.sum(), 1),
+            mode="markers",
+            name="among all cells",
+            hovertemplate="%{y} among all: %{x:.1f} %<extra></extra>",
+            marker={"symbol": "line-ns-open", "size": 16, "color": look.text, "line": {"width": 2}},
         )
-    )  # fmt: skip
+    )
     fig.update_xaxes(ticksuffix=" %", rangemode="tozero", nticks=5)
-    fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont=dict(color=look.text, size=13))
-    fig.update_layout(legend=dict(orientation="h", y=1.0, yanchor="bottom", x=0), margin=dict(t=30))
+    fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"color": look.text, "size": 13})
+    fig.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}, margin={"t": 30})
     return fig

@@ -44,10 +44,16 @@ def embedding(
     fig = figure(look, height)
 
     def add(rows: np.ndarray, marker: dict, label: str, hover: str, legend: bool) -> None:
-        shared = dict(mode="markers", name=label, showlegend=legend, customdata=rows.astype(np.int32), hovertemplate=hover + "<extra></extra>")
+        shared = {
+            "mode": "markers",
+            "name": label,
+            "showlegend": legend,
+            "customdata": rows.astype(np.int32),
+            "hovertemplate": hover + "<extra></extra>",
+        }
         x, y = positions[rows, 0], positions[rows, 1]
         if flat:
-            faded = dict(marker=dict(opacity=0.12))
+            faded = {"marker": {"opacity": 0.12}}
             fig.add_trace(go.Scattergl(x=x, y=y, marker=marker, unselected=faded, **shared))
         else:
             fig.add_trace(go.Scatter3d(x=x, y=y, z=positions[rows, 2], marker=marker, **shared))
@@ -58,8 +64,22 @@ def embedding(
         rows = np.argsort(values, kind="stable")
         top = float(np.nanpercentile(values, 99.5)) if len(values) else 1.0
         low = float(min(np.nanmin(values), 0.0)) if len(values) else 0.0
-        bar = dict(title=dict(text=name, side="right", font=dict(size=13)), thickness=10, len=0.5, outlinewidth=0, x=1.0, tickfont=dict(size=12))
-        marker = dict(size=size, color=values[rows], colorscale=scale(look.expression), cmin=low, cmax=max(top, low + 1e-6), colorbar=bar)
+        bar = {
+            "title": {"text": name, "side": "right", "font": {"size": 13}},
+            "thickness": 10,
+            "len": 0.5,
+            "outlinewidth": 0,
+            "x": 1.0,
+            "tickfont": {"size": 12},
+        }
+        marker = {
+            "size": size,
+            "color": values[rows],
+            "colorscale": scale(look.expression),
+            "cmin": low,
+            "cmax": max(top, low + 1e-6),
+            "colorbar": bar,
+        }
         add(rows, marker, name, f"{name} %{{marker.color:.2f}} {unit}", False)
     else:
         groups = ordered(values)
@@ -67,16 +87,16 @@ def embedding(
         for group, colour in zip(groups, colours, strict=True):
             rows = np.flatnonzero(values == group)
             shown = f"{group:g} {unit}".strip() if isinstance(group, (int, float)) else str(group)
-            marker = dict(size=size, color=look.faint if str(group) in ("nan", "unknown") else colour, opacity=0.85)
+            marker = {"size": size, "color": look.faint if str(group) in ("nan", "unknown") else colour, "opacity": 0.85}
             add(rows, marker, f"{shown} ({len(rows):,})", f"{name}: {shown}", True)
-        fig.update_layout(legend=dict(title=dict(text=name), x=1.0, xanchor="left", y=1.0))
+        fig.update_layout(legend={"title": {"text": name}, "x": 1.0, "xanchor": "left", "y": 1.0})
     if flat:
-        bare = dict(showticklabels=False, ticks="", showline=False)
-        fig.update_xaxes(**bare, title=dict(text=f"{axes} 1", font=dict(size=12)))
-        fig.update_yaxes(**bare, title=dict(text=f"{axes} 2", font=dict(size=12)), scaleanchor="x")
+        bare = {"showticklabels": False, "ticks": "", "showline": False}
+        fig.update_xaxes(**bare, title={"text": f"{axes} 1", "font": {"size": 12}}, constrain="domain")
+        fig.update_yaxes(**bare, title={"text": f"{axes} 2", "font": {"size": 12}}, scaleanchor="x", constrain="domain")
         fig.update_layout(dragmode="lasso")
     else:
-        fig.update_scenes(aspectmode="cube", camera=dict(eye=dict(x=1.3, y=1.3, z=0.8)))
+        fig.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.3, "y": 1.3, "z": 0.8}})
     # The same key keeps zoom and hidden groups while only the colours change.
     fig.update_layout(uirevision=f"{axes}-{positions.shape[1]}")
     return fig

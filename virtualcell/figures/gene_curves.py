@@ -30,27 +30,67 @@ def gene_curves(
     times, mean = np.asarray(times, float), np.asarray(mean, float)
     fig = make_subplots(rows=1, cols=len(genes), subplot_titles=genes, horizontal_spacing=0.07)
     for column, gene in enumerate(genes):
-        place, only = dict(row=1, col=column + 1), column == 0
+        place, only = {"row": 1, "col": column + 1}, column == 0
         around = np.concatenate([np.asarray(high, float)[:, column], np.asarray(low, float)[::-1, column]])
         fig.add_trace(
-            go.Scatter(x=np.concatenate([times, times[::-1]]), y=around, fill="toself", mode="lines", line=dict(width=0), fillcolor=_faded(look.accent),
-                       name="range of the prediction", hoverinfo="skip", showlegend=only, legendgroup="band"), **place
-        )  # fmt: skip
+            go.Scatter(
+                x=np.concatenate([times, times[::-1]]),
+                y=around,
+                fill="toself",
+                mode="lines",
+                line={"width": 0},
+                fillcolor=_faded(look.accent),
+                name="range of the prediction",
+                hoverinfo="skip",
+                showlegend=only,
+                legendgroup="band",
+            ),
+            **place,
+        )
         fig.add_trace(
-            go.Scatter(x=times, y=mean[:, column], mode="lines", line=dict(color=look.accent, width=2.5), name="predicted mean", showlegend=only,
-                       legendgroup="line", hovertemplate=f"{gene} predicted %{{y:.2f}} at %{{x:.2f}} {unit}<extra></extra>"), **place
-        )  # fmt: skip
+            go.Scatter(
+                x=times,
+                y=mean[:, column],
+                mode="lines",
+                line={"color": look.accent, "width": 2.5},
+                name="predicted mean",
+                showlegend=only,
+                legendgroup="line",
+                hovertemplate=f"{gene} predicted %{{y:.2f}} at %{{x:.2f}} {unit}<extra></extra>",
+            ),
+            **place,
+        )
         fig.add_trace(
-            go.Scatter(x=measured_times, y=np.asarray(measured_mean)[:, column], mode="markers", name="measured mean ± standard error", showlegend=only,
-                       legendgroup="points", marker=dict(color="#EE6677", size=9, line=dict(color=look.paper, width=1)),
-                       error_y=dict(type="data", array=np.asarray(measured_error)[:, column], thickness=1.5, width=4, color="#EE6677"),
-                       hovertemplate=f"{gene} measured %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>"), **place
-        )  # fmt: skip
-    fig.update_xaxes(title=dict(text=f"time ({unit})"))
+            go.Scatter(
+                x=measured_times,
+                y=np.asarray(measured_mean)[:, column],
+                mode="markers",
+                name="measured mean ± standard error",
+                showlegend=only,
+                legendgroup="points",
+                marker={"color": "#EE6677", "size": 9, "line": {"color": look.paper, "width": 1}},
+                error_y={
+                    "type": "data",
+                    "array": np.asarray(measured_error)[:, column],
+                    "thickness": 1.5,
+                    "width": 4,
+                    "color": "#EE6677",
+                },
+                hovertemplate=f"{gene} measured %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>",
+            ),
+            **place,
+        )
+    fig.update_xaxes(title={"text": f"time ({unit})"})
     fig.update_yaxes(rangemode="tozero", nticks=5)
-    fig.update_yaxes(title=dict(text="expression (log)"), col=1)
-    fig.update_annotations(font=dict(size=14, color=look.text))
-    fig.update_layout(template=look.name, height=height, margin=dict(t=28, b=8), legend=dict(orientation="h", y=-0.42, x=0), hovermode="closest")
+    fig.update_yaxes(title={"text": "expression (log)"}, col=1)
+    fig.update_annotations(font={"size": 14, "color": look.text})
+    fig.update_layout(
+        template=look.name,
+        height=height,
+        margin={"t": 28, "b": 8},
+        legend={"orientation": "h", "y": -0.42, "x": 0},
+        hovermode="closest",
+    )
     return fig
 
 

@@ -9,8 +9,16 @@ from virtualcell.figures.look import LIGHT, Look, figure
 
 
 def heldout(
-    names: list[str], value: np.ndarray, low: np.ndarray, high: np.ndarray, *, ours: str, floor: str | None = None, measure: str = "distance", look: Look = LIGHT,
-) -> go.Figure:  # fmt: skip
+    names: list[str],
+    value: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    ours: str,
+    floor: str | None = None,
+    measure: str = "distance",
+    look: Look = LIGHT,
+) -> go.Figure:
     """Dots with intervals, best on top, ours in the accent colour, the noise floor as a dotted line.
 
     value, low, high: (methods,) in the measure's own unit, smaller is better. ours and floor are entries of names.
@@ -25,14 +33,36 @@ def heldout(
         colour = look.accent if mine else look.quiet
         fig.add_trace(
             go.Scatter(
-                x=[value[i]], y=[names[i]], mode="markers", showlegend=False, name=names[i],
-                marker=dict(color=colour, size=12 if mine else 9, symbol="diamond" if mine else ("line-ns-open" if names[i] == floor else "circle")),
-                error_x=dict(type="data", array=[high[i] - value[i]], arrayminus=[value[i] - low[i]], color=colour, thickness=1.6, width=4),
+                x=[value[i]],
+                y=[names[i]],
+                mode="markers",
+                showlegend=False,
+                name=names[i],
+                marker={
+                    "color": colour,
+                    "size": 12 if mine else 9,
+                    "symbol": "diamond" if mine else ("line-ns-open" if names[i] == floor else "circle"),
+                },
+                error_x={
+                    "type": "data",
+                    "array": [high[i] - value[i]],
+                    "arrayminus": [value[i] - low[i]],
+                    "color": colour,
+                    "thickness": 1.6,
+                    "width": 4,
+                },
                 hovertemplate=f"{names[i]}<br>{measure} {value[i]:.3g} ({low[i]:.3g} to {high[i]:.3g})<extra></extra>",
             )
-        )  # fmt: skip
+        )
     if floor is not None:
-        fig.add_vline(x=value[names.index(floor)], line=dict(color=look.quiet, width=1, dash="dot"))
-    fig.update_xaxes(title=dict(text=f"{measure} to the measured cells (smaller is better)"), rangemode="tozero", nticks=6)
-    fig.update_yaxes(categoryorder="array", categoryarray=[names[i] for i in order][::-1], ticks="", showline=False, tickfont=dict(color=look.text, size=13), range=[-0.6, len(names) - 0.4])
+        fig.add_vline(x=value[names.index(floor)], line={"color": look.quiet, "width": 1, "dash": "dot"})
+    fig.update_xaxes(title={"text": f"{measure} to the measured cells (smaller is better)"}, rangemode="tozero", nticks=6)
+    fig.update_yaxes(
+        categoryorder="array",
+        categoryarray=[names[i] for i in order][::-1],
+        ticks="",
+        showline=False,
+        tickfont={"color": look.text, "size": 13},
+        range=[-0.6, len(names) - 0.4],
+    )
     return fig

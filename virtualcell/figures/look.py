@@ -11,11 +11,36 @@ from plotly.colors import sample_colorscale
 
 # Paul Tol's bright scheme, then the ones of his muted scheme that stay apart from it; safe for colour-blind readers.
 CATEGORIES = (
-    "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE8866", "#44AA99", "#9988DD", "#999933", "#CC6699", "#882255",
-    "#77AADD", "#AAAA00",
-)  # fmt: skip
+    "#4477AA",
+    "#EE6677",
+    "#228833",
+    "#CCBB44",
+    "#66CCEE",
+    "#AA3377",
+    "#EE8866",
+    "#44AA99",
+    "#9988DD",
+    "#999933",
+    "#CC6699",
+    "#882255",
+    "#77AADD",
+    "#AAAA00",
+)
 # The first fates lie on a blue surface, where blues and greens drown.
-FATES = ("#E3C443", "#63D3F2", "#EE6677", "#7BD389", "#D9A0E6", "#F7A96B", "#C8E06A", "#F2F2F2", "#B98BFF", "#FF9FB2", "#8FE3CF", "#D8B98A")
+FATES = (
+    "#E3C443",
+    "#63D3F2",
+    "#EE6677",
+    "#7BD389",
+    "#D9A0E6",
+    "#F7A96B",
+    "#C8E06A",
+    "#F2F2F2",
+    "#B98BFF",
+    "#FF9FB2",
+    "#8FE3CF",
+    "#D8B98A",
+)
 ENERGY = ("#1F2F57", "#2D4F8C", "#4A7DBF", "#7FADD9", "#B5D5EA", "#DCECF3", "#F6F8EE")
 DIVERGING = ("#2C5AA0", "#7DA7D4", "#C9DCEC", "#F2F0EC", "#F2C5AE", "#DB7A62", "#A3242F")
 
@@ -56,37 +81,56 @@ def scale(colours: tuple[str, ...]) -> list[list[float | str]]:
 
 
 LIGHT = Look(
-    name="virtualcell_light", text="#1C2333", quiet="#667085", faint="#D5DAE3", paper="#FFFFFF", accent="#3355CC",
-    expression=("#E2E5EB", "#A9CBE3", "#5B9BCB", "#2C5FA8", "#2A2A72"), span=(0.08, 0.78),
-)  # fmt: skip
+    name="virtualcell_light",
+    text="#1C2333",
+    quiet="#667085",
+    faint="#D5DAE3",
+    paper="#FFFFFF",
+    accent="#3355CC",
+    expression=("#E2E5EB", "#A9CBE3", "#5B9BCB", "#2C5FA8", "#2A2A72"),
+    span=(0.08, 0.78),
+)
 DARK = Look(
-    name="virtualcell_dark", text="#E4E8F0", quiet="#98A2B5", faint="#3A4356", paper="#10141D", accent="#8EA6FF",
-    expression=("#343C4D", "#3E67A6", "#53A4D0", "#A5DDDF", "#FBF8CF"), span=(0.3, 0.95),
-)  # fmt: skip
+    name="virtualcell_dark",
+    text="#E4E8F0",
+    quiet="#98A2B5",
+    faint="#3A4356",
+    paper="#10141D",
+    accent="#8EA6FF",
+    expression=("#343C4D", "#3E67A6", "#53A4D0", "#A5DDDF", "#FBF8CF"),
+    span=(0.3, 0.95),
+)
 
 
 def _template(look: Look) -> go.layout.Template:
     # No grid and no zero lines: on an embedding they would suggest that the axes mean something.
-    axis = dict(
-        showgrid=False, zeroline=False, linecolor=look.faint, tickcolor=look.faint, ticks="outside", ticklen=4, automargin=True,
-        tickfont=dict(color=look.quiet, size=12), title=dict(font=dict(color=look.quiet, size=13), standoff=8),
-    )  # fmt: skip
-    hidden = dict(visible=False, showgrid=False, showbackground=False, zeroline=False, showspikes=False)
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "linecolor": look.faint,
+        "tickcolor": look.faint,
+        "ticks": "outside",
+        "ticklen": 4,
+        "automargin": True,
+        "tickfont": {"color": look.quiet, "size": 12},
+        "title": {"font": {"color": look.quiet, "size": 13}, "standoff": 8},
+    }
+    hidden = {"visible": False, "showgrid": False, "showbackground": False, "zeroline": False, "showspikes": False}
     return go.layout.Template(
-        layout=dict(
-            font=dict(family='"Source Sans", system-ui, sans-serif', size=13, color=look.text),
-            paper_bgcolor="rgba(0,0,0,0)",
-            plot_bgcolor="rgba(0,0,0,0)",
-            colorway=list(CATEGORIES),
-            margin=dict(l=8, r=8, t=8, b=8),
-            xaxis=axis,
-            yaxis=axis,
-            scene=dict(xaxis=hidden, yaxis=hidden, zaxis=hidden),
-            legend=dict(bgcolor="rgba(0,0,0,0)", itemsizing="constant", font=dict(size=13), tracegroupgap=2),
-            hoverlabel=dict(bgcolor=look.paper, bordercolor=look.faint, font=dict(color=look.text, size=13)),
-            modebar=dict(bgcolor="rgba(0,0,0,0)", color=look.faint, activecolor=look.accent),
-            colorscale=dict(sequential=scale(look.expression), diverging=scale(DIVERGING)),
-        )
+        layout={
+            "font": {"family": '"Source Sans", system-ui, sans-serif', "size": 13, "color": look.text},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(CATEGORIES),
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "xaxis": axis,
+            "yaxis": axis,
+            "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden},
+            "legend": {"bgcolor": "rgba(0,0,0,0)", "itemsizing": "constant", "font": {"size": 13}, "tracegroupgap": 2},
+            "hoverlabel": {"bgcolor": look.paper, "bordercolor": look.faint, "font": {"color": look.text, "size": 13}},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.faint, "activecolor": look.accent},
+            "colorscale": {"sequential": scale(look.expression), "diverging": scale(DIVERGING)},
+        }
     )
 
 
@@ -96,4 +140,4 @@ for _look in (LIGHT, DARK):
 
 def figure(look: Look, height: int) -> go.Figure:
     """An empty figure of the house, ``height`` in pixels."""
-    return go.Figure(layout=dict(template=look.name, height=height))
+    return go.Figure(layout={"template": look.name, "height": height})

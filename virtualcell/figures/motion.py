@@ -11,41 +11,67 @@ BELOW = 104
 """Pixels of bottom margin that the controls and their labels need; less would clip the labels."""
 
 
-def time_labels(times: np.ndarray, most: int = 7) -> list[str]:
-    """Label of each slider step: round times near evenly spaced ones, empty in between."""
+def time_labels(times: np.ndarray, unit: str) -> list[str]:
+    """Label of each slider step, with as few decimals as keep the steps apart. The slider itself leaves out labels that would collide."""
     times = np.asarray(times, dtype=float)
-    step = (len(times) - 1) / max(most - 1, 1)
-    shown = {round(i * step) for i in range(most)} if len(times) > most else set(range(len(times)))
-    return [f"{time:.3g}" if i in shown else " " for i, time in enumerate(times)]
+    for decimals in range(4):
+        labels = [f"{time:.{decimals}f}" for time in times]
+        if len(set(labels)) == len(labels):
+            break
+    return [f"{label} {unit}".strip() for label in labels]
 
 
-def add_motion(fig: go.Figure, frames: list[go.Frame], times: np.ndarray, unit: str, look: Look, *, redraw: bool, milliseconds: int = 110) -> None:
+def add_motion(
+    fig: go.Figure, frames: list[go.Frame], times: np.ndarray, unit: str, look: Look, *, redraw: bool, milliseconds: int = 110
+) -> None:
     """Adds frames (one a time, named by their order), a play and a pause button, and a slider that stands at the last time."""
     fig.frames = frames
-    now = dict(mode="immediate", transition=dict(duration=0))
-    play = dict(now, frame=dict(duration=milliseconds, redraw=redraw), fromcurrent=False)
-    stop = dict(now, frame=dict(duration=0, redraw=redraw))
+    now = {"mode": "immediate", "transition": {"duration": 0}}
+    play = dict(now, frame={"duration": milliseconds, "redraw": redraw}, fromcurrent=False)
+    stop = dict(now, frame={"duration": 0, "redraw": redraw})
     steps = [
-        dict(method="animate", args=[[frame.name], stop], label=label, value=f"{time:.3g} {unit}")
-        for frame, label, time in zip(frames, time_labels(times), times, strict=True)
+        {"method": "animate", "args": [[frame.name], stop], "label": label}
+        for frame, label in zip(frames, time_labels(times, unit), strict=True)
     ]
-    quiet = dict(bgcolor=look.paper, bordercolor=look.faint, font=dict(color=look.text, size=13))
-    buttons = [dict(label="▶ Play", method="animate", args=[None, play]), dict(label="❚❚", method="animate", args=[[None], stop])]
+    quiet = {"bgcolor": look.paper, "bordercolor": look.faint, "font": {"color": look.text, "size": 13}}
+    buttons = [
+        {"label": "▶ Play", "method": "animate", "args": [None, play]},
+        {"label": "❚❚", "method": "animate", "args": [[None], stop]},
+    ]
     fig.update_layout(
-        margin=dict(b=BELOW),
+        margin={"b": BELOW},
         updatemenus=[
             dict(
-                type="buttons", direction="right", showactive=False, buttons=buttons, x=0, xanchor="left", y=0, yanchor="top", pad=dict(t=34, r=8), **quiet
+                type="buttons",
+                direction="right",
+                showactive=False,
+                buttons=buttons,
+                x=0,
+                xanchor="left",
+                y=0,
+                yanchor="top",
+                pad={"t": 34, "r": 8},
+                **quiet,
             )
         ],
         sliders=[
             dict(
-                active=len(frames) - 1, steps=steps, x=0.19, len=0.79, y=0, yanchor="top", pad=dict(t=26, b=0), ticklen=5, minorticklen=0,
-                tickcolor=look.faint, activebgcolor=look.accent, currentvalue=dict(prefix="time ", xanchor="right", font=dict(color=look.quiet, size=13)),
-                **{**quiet, "font": dict(color=look.quiet, size=12)},
+                active=len(frames) - 1,
+                steps=steps,
+                x=0.19,
+                len=0.79,
+                y=0,
+                yanchor="top",
+                pad={"t": 26, "b": 0},
+                ticklen=5,
+                minorticklen=0,
+                tickcolor=look.faint,
+                activebgcolor=look.accent,
+                currentvalue={"prefix": "time ", "xanchor": "right", "font": {"color": look.quiet, "size": 13}},
+                **{**quiet, "font": {"color": look.quiet, "size": 12}},
             )
         ],
-    )  # fmt: skip
+    )
 
 
 def joined(paths: np.ndarray, until: int) -> np.ndarray:

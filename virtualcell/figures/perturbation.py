@@ -13,9 +13,16 @@ UP, DOWN = "#C8503F", "#3B72B8"
 
 
 def shift(
-    background: np.ndarray, before: np.ndarray, after: np.ndarray, *, labels: tuple[str, str], axes: str = "map", look: Look = LIGHT, height: int = 540,
+    background: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    *,
+    labels: tuple[str, str],
+    axes: str = "map",
+    look: Look = LIGHT,
+    height: int = 540,
     n_arrows: int = 40,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """Cells before and after on the map of all cells, with arrows for some and one bold arrow for the mean.
 
     background: (n, 2). before, after: (m, 2), row by row the same cell.
@@ -26,26 +33,46 @@ def shift(
     fig = figure(look, height)
     size = point_size(len(background))
     fig.add_trace(
-        go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=dict(size=size, color=look.faint, opacity=0.6), name="all measured cells", hoverinfo="skip")
+        go.Scattergl(
+            x=background[:, 0],
+            y=background[:, 1],
+            mode="markers",
+            marker={"size": size, "color": look.faint, "opacity": 0.6},
+            name="all measured cells",
+            hoverinfo="skip",
+        )
     )
     for cells, colour, label in ((before, BEFORE, labels[0]), (after, AFTER, labels[1])):
-        fig.add_trace(go.Scattergl(x=cells[:, 0], y=cells[:, 1], mode="markers", marker=dict(size=size + 1.5, color=colour, opacity=0.7), name=label, hoverinfo="skip"))
+        fig.add_trace(
+            go.Scattergl(
+                x=cells[:, 0],
+                y=cells[:, 1],
+                mode="markers",
+                marker={"size": size + 1.5, "color": colour, "opacity": 0.7},
+                name=label,
+                hoverinfo="skip",
+            )
+        )
     rows = np.unique(np.linspace(0, len(before) - 1, min(n_arrows, len(before))).astype(int)) if len(before) else []
-    arrow = dict(xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True)
+    arrow = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y", "text": "", "showarrow": True}
     for row in rows:
         (ax, ay), (x, y) = before[row].tolist(), after[row].tolist()
-        fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=0.9, arrowwidth=1, arrowcolor=look.quiet, opacity=0.6, **arrow)
+        fig.add_annotation(
+            x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=0.9, arrowwidth=1, arrowcolor=look.quiet, opacity=0.6, **arrow
+        )
     if len(before):
         (ax, ay), (x, y) = before.mean(0).tolist(), after.mean(0).tolist()
         fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=1, arrowwidth=4, arrowcolor=look.text, **arrow)
-    bare = dict(showticklabels=False, ticks="", showline=False)
-    fig.update_xaxes(**bare, title=dict(text=f"{axes} 1", font=dict(size=12)))
-    fig.update_yaxes(**bare, title=dict(text=f"{axes} 2", font=dict(size=12)), scaleanchor="x")
-    fig.update_layout(legend=dict(orientation="h", x=0, y=1.0, yanchor="bottom"), uirevision=axes, margin=dict(t=30))
+    bare = {"showticklabels": False, "ticks": "", "showline": False}
+    fig.update_xaxes(**bare, title={"text": f"{axes} 1", "font": {"size": 12}}, constrain="domain")
+    fig.update_yaxes(**bare, title={"text": f"{axes} 2", "font": {"size": 12}}, scaleanchor="x", constrain="domain")
+    fig.update_layout(legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, uirevision=axes, margin={"t": 30})
     return fig
 
 
-def top_genes(genes: list[str], change: np.ndarray, *, n: int = 20, look: Look = LIGHT, title: str = "predicted change (log)") -> go.Figure:
+def top_genes(
+    genes: list[str], change: np.ndarray, *, n: int = 20, look: Look = LIGHT, title: str = "predicted change (log)"
+) -> go.Figure:
     """Bars of the n genes that change most, largest rise on top. change: (genes,) difference of log expression."""
     change = np.asarray(change, float)
     most = np.argsort(-np.abs(change), kind="stable")[:n]
@@ -53,14 +80,29 @@ def top_genes(genes: list[str], change: np.ndarray, *, n: int = 20, look: Look =
     fig = figure(look, 60 + 20 * len(order))
     colours = [UP if value > 0 else DOWN for value in change[order]]
     fig.add_trace(
-        go.Bar(y=[genes[i] for i in order], x=change[order], orientation="h", marker=dict(color=colours, line=dict(width=0)), hovertemplate="%{y}: %{x:+.2f}<extra></extra>")
+        go.Bar(
+            y=[genes[i] for i in order],
+            x=change[order],
+            orientation="h",
+            marker={"color": colours, "line": {"width": 0}},
+            hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
+        )
     )
-    fig.update_xaxes(title=dict(text=title), zeroline=True, zerolinecolor=look.faint)
-    fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont=dict(size=12, color=look.text), dtick=1)
+    fig.update_xaxes(title={"text": title}, zeroline=True, zerolinecolor=look.faint)
+    fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
     return fig
 
 
-def volcano(genes: list[str], change: np.ndarray, p_value: np.ndarray, *, threshold: float = 0.05, n_labels: int = 10, look: Look = LIGHT, height: int = 420) -> go.Figure:
+def volcano(
+    genes: list[str],
+    change: np.ndarray,
+    p_value: np.ndarray,
+    *,
+    threshold: float = 0.05,
+    n_labels: int = 10,
+    look: Look = LIGHT,
+    height: int = 420,
+) -> go.Figure:
     """Change against evidence, one point a gene; the strongest are named. change: log2 fold, p_value: adjusted, both (genes,)."""
     change, p_value = np.asarray(change, float), np.asarray(p_value, float)
     # A p-value can underflow to 0; it is drawn at the smallest that is not 0.
@@ -68,15 +110,26 @@ def volcano(genes: list[str], change: np.ndarray, p_value: np.ndarray, *, thresh
     evidence = -np.log10(np.maximum(p_value, smallest))
     clear = p_value < threshold
     fig = figure(look, height)
-    for rows, colour, label in ((~clear, look.faint, "not significant"), (clear & (change > 0), UP, "higher"), (clear & (change <= 0), DOWN, "lower")):
+    for rows, colour, label in (
+        (~clear, look.faint, "not significant"),
+        (clear & (change > 0), UP, "higher"),
+        (clear & (change <= 0), DOWN, "lower"),
+    ):
         fig.add_trace(
-            go.Scattergl(x=change[rows], y=evidence[rows], mode="markers", marker=dict(color=colour, size=6), name=f"{label} ({int(rows.sum()):,})",
-                         text=np.asarray(genes)[rows], hovertemplate="%{text}<br>log2 fold change %{x:+.2f}<br>-log10 p %{y:.1f}<extra></extra>")
-        )  # fmt: skip
+            go.Scattergl(
+                x=change[rows],
+                y=evidence[rows],
+                mode="markers",
+                marker={"color": colour, "size": 6},
+                name=f"{label} ({int(rows.sum()):,})",
+                text=np.asarray(genes)[rows],
+                hovertemplate="%{text}<br>log2 fold change %{x:+.2f}<br>-log10 p %{y:.1f}<extra></extra>",
+            )
+        )
     for i in np.argsort(-(np.abs(change) * evidence * clear), kind="stable")[:n_labels]:
         if clear[i]:
-            fig.add_annotation(x=change[i], y=evidence[i], text=genes[i], showarrow=False, yshift=10, font=dict(size=12))
-    fig.update_xaxes(title=dict(text="log2 fold change"), zeroline=True, zerolinecolor=look.faint)
-    fig.update_yaxes(title=dict(text="-log10 adjusted p"))
-    fig.update_layout(legend=dict(orientation="h", y=1.02, yanchor="bottom", x=0), margin=dict(t=34))
+            fig.add_annotation(x=change[i], y=evidence[i], text=genes[i], showarrow=False, yshift=10, font={"size": 12})
+    fig.update_xaxes(title={"text": "log2 fold change"}, zeroline=True, zerolinecolor=look.faint)
+    fig.update_yaxes(title={"text": "-log10 adjusted p"})
+    fig.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 34})
     return fig

@@ -10,7 +10,15 @@ from virtualcell.figures.embedding import ordered
 from virtualcell.figures.look import LIGHT, Look
 
 
-def quality(measures: dict[str, np.ndarray], groups: np.ndarray, *, kind: str = "category", unit: str = "", look: Look = LIGHT, height: int = 260) -> go.Figure:
+def quality(
+    measures: dict[str, np.ndarray],
+    groups: np.ndarray,
+    *,
+    kind: str = "category",
+    unit: str = "",
+    look: Look = LIGHT,
+    height: int = 260,
+) -> go.Figure:
     """One panel of violins a measure, one violin a group. measures: title -> (n,) values, drawn on a log scale. groups: (n,)."""
     groups = np.asarray(groups)
     names = ordered(groups)
@@ -22,11 +30,23 @@ def quality(measures: dict[str, np.ndarray], groups: np.ndarray, *, kind: str = 
             # A log axis has no place for 0: such cells stand at 1 count.
             inside = np.log10(np.maximum(np.asarray(values, float)[groups == name], 1.0))
             fig.add_trace(
-                go.Violin(y=inside, name=shown, line=dict(color=colour, width=1.2), fillcolor=colour, opacity=0.75, points=False, meanline=dict(visible=True),
-                          showlegend=False, spanmode="hard", hoverinfo="skip"), row=1, col=column + 1
-            )  # fmt: skip
+                go.Violin(
+                    y=inside,
+                    name=shown,
+                    line={"color": colour, "width": 1.2},
+                    fillcolor=colour,
+                    opacity=0.75,
+                    points=False,
+                    meanline={"visible": True},
+                    showlegend=False,
+                    spanmode="hard",
+                    hoverinfo="skip",
+                ),
+                row=1,
+                col=column + 1,
+            )
     top = int(np.ceil(max((np.log10(max(np.max(v), 1.0)) for v in measures.values()), default=1)))
     fig.update_yaxes(tickvals=list(range(top + 1)), ticktext=[f"{10**i:,}" for i in range(top + 1)])
-    fig.update_annotations(font=dict(size=13, color=look.text))
-    fig.update_layout(template=look.name, height=height, margin=dict(t=30))
+    fig.update_annotations(font={"size": 13, "color": look.text})
+    fig.update_layout(template=look.name, height=height, margin={"t": 30})
     return fig

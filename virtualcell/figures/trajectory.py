@@ -20,7 +20,7 @@ def trajectory(
     axes: str = "map",
     look: Look = LIGHT,
     height: int = 620,
-    n_trails: int = 60,
+    n_trails: int = 40,
     measured: np.ndarray | None = None,
 ) -> go.Figure:
     """Animated cells with play button and slider.
@@ -37,15 +37,19 @@ def trajectory(
     colours = look.categories(len(names))
     fig = figure(look, height)
     if measured is None:
-        shade = dict(size=point_size(len(background)), color=look.faint, opacity=0.7)
-        fig.add_trace(go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name="measured", hoverinfo="skip"))
+        shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.7}
+        fig.add_trace(
+            go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name="measured", hoverinfo="skip")
+        )
     else:
         points = ordered(np.asarray(measured))
         for point, colour in zip(points, look.times(len(points)), strict=True):
             rows = np.asarray(measured) == point
-            shade = dict(size=point_size(len(background)), color=colour, opacity=0.28)
+            shade = {"size": point_size(len(background)), "color": colour, "opacity": 0.28}
             x, y = background[rows, 0], background[rows, 1]
-            fig.add_trace(go.Scattergl(x=x, y=y, mode="markers", marker=shade, name=f"measured {point:g} {unit}", hoverinfo="skip"))
+            fig.add_trace(
+                go.Scattergl(x=x, y=y, mode="markers", marker=shade, name=f"measured {point:g} {unit}", hoverinfo="skip")
+            )
     first = len(fig.data)
 
     def moving(step: int) -> list[go.Scatter]:
@@ -54,28 +58,45 @@ def trajectory(
             mine = np.flatnonzero(fates == name)
             line = joined(paths[:, mine[mine < n_trails]], step)
             traces.append(
-                go.Scatter(x=line[:, 0], y=line[:, 1], mode="lines", line=dict(color=colour, width=1), opacity=0.55, showlegend=False, hoverinfo="skip", name=str(name))
+                go.Scatter(
+                    x=line[:, 0],
+                    y=line[:, 1],
+                    mode="lines",
+                    line={"color": colour, "width": 1},
+                    opacity=0.4,
+                    showlegend=False,
+                    hoverinfo="skip",
+                    name=str(name),
+                )
             )
         for name, colour in zip(names, colours, strict=True):
             here = paths[step, fates == name]
             traces.append(
                 go.Scatter(
-                    x=here[:, 0], y=here[:, 1], mode="markers", name=f"ends as {name}", hovertemplate=f"predicted cell, ends as {name}<extra></extra>",
-                    marker=dict(color=colour, size=6, line=dict(color=look.paper, width=0.7)),
+                    x=here[:, 0],
+                    y=here[:, 1],
+                    mode="markers",
+                    name=f"ends as {name}",
+                    hovertemplate=f"predicted cell, ends as {name}<extra></extra>",
+                    marker={"color": colour, "size": 6, "line": {"color": look.paper, "width": 0.7}},
                 )
-            )  # fmt: skip
+            )
         return traces
 
     fig.add_traces(moving(len(times) - 1))
     where = list(range(first, len(fig.data)))
     frames = [go.Frame(name=str(step), data=moving(step), traces=where) for step in range(len(times))]
-    bare = dict(showticklabels=False, ticks="", showline=False)
+    bare = {"showticklabels": False, "ticks": "", "showline": False}
     # Fixed ranges: the view must not jump from frame to frame.
     everything = np.concatenate([background, paths.reshape(-1, 2)])
     low, high = everything.min(0), everything.max(0)
     pad = 0.04 * (high - low + 1e-6)
-    fig.update_xaxes(**bare, title=dict(text=f"{axes} 1", font=dict(size=12), standoff=2), range=[low[0] - pad[0], high[0] + pad[0]])
-    fig.update_yaxes(**bare, title=dict(text=f"{axes} 2", font=dict(size=12), standoff=2), range=[low[1] - pad[1], high[1] + pad[1]])
-    fig.update_layout(legend=dict(x=1.0, xanchor="left", y=1.0), uirevision=axes)
+    fig.update_xaxes(
+        **bare, title={"text": f"{axes} 1", "font": {"size": 12}, "standoff": 2}, range=[low[0] - pad[0], high[0] + pad[0]]
+    )
+    fig.update_yaxes(
+        **bare, title={"text": f"{axes} 2", "font": {"size": 12}, "standoff": 2}, range=[low[1] - pad[1], high[1] + pad[1]]
+    )
+    fig.update_layout(legend={"x": 1.0, "xanchor": "left", "y": 1.0}, uirevision=axes)
     add_motion(fig, frames, times, unit, look, redraw=False)
     return fig

@@ -1,0 +1,29 @@
+"""Where predicted states stand on a map that was made of the measured cells."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+
+class Placing:
+    """Puts a state at the distance-weighted mean of its nearest measured cells on the map.
+
+    states: (n, d) measured cell states. positions: (n, k) their places. A UMAP has no formula for new points; the ``neighbours``
+    (10) nearest cells stand in for it, so a placed cell is never outside the measured ones, however far its state is from them.
+    """
+
+    def __init__(self, states: np.ndarray, positions: np.ndarray, neighbours: int = 10):
+        if len(states) != len(positions):
+            raise ValueError(f"{len(states)} states but {len(positions)} positions")
+        self._positions = np.asarray(positions, dtype=np.float32)
+        self._near = NearestNeighbors(n_neighbors=min(neighbours, len(states))).fit(np.asarray(states, dtype=np.float32))
+
+    def __call__(self, states: np.ndarray) -> np.ndarray:
+        """states: (..., d) -> (..., k) float32."""
+        states = np.asarray(states, dtype=np.float32)
+        distance, rows = self._near.kneighbors(states.reshape(-1, states.shape[-1]))
+        weight = 1.0 / np.maximum(distance, 1e-6)
+        weight /= weight.sum(axis=1, keepdims=True)
+        placed = np.einsum("nj,njk->nk", weight, self._positions[rows])
+        return placed.reshape(*states.shape[:-1], self._positions.shape[1]).astype(np.float32)
