@@ -1,0 +1,171 @@
+"""The demo models: built from the data by one command, loaded by the pages."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mudata import MuData
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from safetensors.numpy import load_file, save_file
+
+from virtualcell.data.catalogue import DEMOS, Demo, load_demo
+from virtualcell.data.preprocess import preprocess
+from virtualcell.model import VirtualCell
+from virtualcell.schema import Attractor, AutoencoderSettings, DataError, Landscape, PredictorSettings, Settings
+
+VIEWS, LANDSCAPE, REPORT = "views.safetensors", "landscape.json", "report.json"
+
+DEMO_SETTINGS: dict[str, Settings] = {
+    "a549": Settings(),
+    # Fewer cells and one measurement: a smaller latent does the job, and minima are found more surely in fewer dimensions.
+    "larry": Settings(autoencoder=AutoencoderSettings(latent_dim=8)),
+    "kang": Settings(autoencoder=AutoencoderSettings(latent_dim=12)),
+    "norman": Settings(autoencoder=AutoencoderSettings(latent_dim=12), predictor=PredictorSettings(steps=800)),
+    "cite": Settings(autoencoder=AutoencoderSettings(latent_dim=12, epochs=120)),
+    # The simulated system has two true dimensions.
+    "simulated": Settings(autoencoder=AutoencoderSettings(latent_dim=2)),
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All that the pages show of one demo, computed beforehand.
+
+    cells: preprocessed MuData; state (n, d), umap2 (n, 2), umap3 (n, 3) float32 in the order of cells; report: rows and claims of the
+    held-out benchmarks, empty where none was run.
+    """
+
+    demo: Demo
+    cells: MuData
+    model: VirtualCell
+    state: np.ndarray
+    umap2: np.ndarray
+    umap3: np.ndarray
+    landscape: Landscape | None
+    report: dict[str, Any]
+
+
+def models_folder() -> Path:
+    """Where the trained demo models lie."""
+    return Path(__file__).resolve().parent.parent / "assets" / "models"
+
+
+def fit_demo(key: str, settings: Settings | None = None, *, device: str = "cpu", progress: Any = None) -> VirtualCell:
+    """Trains a demo's model; on the CPU with one thread by default, so that the same data give the same model."""
+    demo = DEMOS[key]
+    c = demo.columns
+    return VirtualCell(settings or DEMO_SETTINGS[key]).fit(
+        load_demo(key),
+        time=c.time,
+        time_unit=c.time_unit,
+        perturbation=c.perturbation,
+        control=c.control,
+        batch=c.batch,
+        state=c.state,
+        clones=c.clones,
+        device=device,
+        progress=progress,
+    )
+
+
+def build(key: str, folder: Path, *, settings: Settings | None = None, progress: Any = None) -> VirtualCell:
+    """Trains a demo's model and writes it with its views into ``folder``."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = fit_demo(key, settings, progress=progress)
+        model.save(folder)
+        write_views(model, folder)
+    finally:
+        torch.set_num_threads(threads)
+    return model
+
+
+def write_views(model: VirtualCell, folder: Path) -> None:
+    """Embeddings in two and three dimensions and the landscape of a model's training cells."""
+    from umap import UMAP  # compiles for half a minute: only here
+
+    states = model.states
+    arrays = {"state": states}
+    for n in (2, 3):
+        # UMAP with a seed runs on one thread and gives the same picture each time.
+        found = UMAP(n_components=n, n_neighbors=15, min_dist=0.3, random_state=model.settings.seed, n_jobs=1).fit_transform(states)
+        arrays[f"umap{n}"] = np.ascontiguousarray(found, dtype=np.float32)
+    described: dict[str, Any] = {}
+    if model.moves:
+        landscape = model.landscape()
+        for name in ("x", "y", "energy", "supported", "plane", "origin", "cell_xy"):
+            arrays[f"landscape.{name}"] = getattr(landscape, name)
+        described = {
+            "method": landscape.method,
+            "axis_names": list(landscape.axis_names),
+            "attractors": [{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in dataclasses.asdict(a).items()} for a in landscape.attractors],
+        }
+    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / VIEWS)
+    (folder / LANDSCAPE).write_text(json.dumps(described, indent=1) + "\n")
+
+
+def read_landscape(folder: Path) -> Landscape | None:
+    """The landscape that ``write_views`` saved; None where the model has no predictor."""
+    described = json.loads((folder / LANDSCAPE).read_text())
+    if not described:
+        return None
+    arrays = load_file(folder / VIEWS)
+    attractors = tuple(
+        Attractor(**{k: np.asarray(v, dtype=np.float32) if k in ("state", "xy") else v for k, v in a.items()}) for a in described["attractors"]
+    )
+    shown = {name: arrays[f"landscape.{name}"] for name in ("x", "y", "energy", "supported", "plane", "origin", "cell_xy")}
+    return Landscape(**shown, attractors=attractors, method=described["method"], axis_names=tuple(described["axis_names"]))
+
+
+def load_bundle(key: str, folder: Path | None = None) -> Bundle:
+    """A demo with its trained model and views. Raises DataError where the model has not been built."""
+    if key not in DEMOS:
+        raise DataError(f"There is no demo {key!r}.", next_step=f"choose one of {', '.join(DEMOS)}.", field="demo")
+    folder = folder or models_folder() / key
+    if not (folder / VIEWS).is_file():
+        raise DataError("The trained demo model is missing.", next_step="build it with `make demos`.", file=str(folder))
+    model = VirtualCell.load(folder)
+    cells = preprocess(load_demo(key), model.settings.preprocess)
+    arrays = load_file(folder / VIEWS)
+    report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {"rows": [], "claims": []}
+    return Bundle(DEMOS[key], cells, model, arrays["state"], arrays["umap2"], arrays["umap3"], read_landscape(folder), report)
+
+
+def bar() -> tuple[Progress, Any]:
+    """A progress bar for the terminal and the callback that drives it."""
+    shown = Progress(TextColumn("{task.description:14}"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[figures]}"), TimeElapsedColumn())
+    tasks: dict[str, Any] = {}
+
+    def progress(stage: str, done: int, total: int, figures: dict[str, float]) -> None:
+        if stage not in tasks:
+            tasks[stage] = shown.add_task(stage, total=total, figures="")
+        shown.update(tasks[stage], completed=done, figures="  ".join(f"{k} {v:.3g}" for k, v in figures.items()))
+
+    return shown, progress
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Builds the demo models into assets/models.")
+    parser.add_argument("demos", nargs="*", help=f"which (default: all of {', '.join(DEMOS)})")
+    parser.add_argument("--out", type=Path, default=models_folder())
+    chosen = parser.parse_args(arguments)
+    for key in chosen.demos or list(DEMOS):
+        began = time.perf_counter()
+        shown, progress = bar()
+        with shown:
+            build(key, chosen.out / key, progress=progress)
+            shown.console.print(f"{key}: {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,454 @@
+"""VirtualCell, the one public class: cells in, states, translations, trajectories, pushes and the landscape out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time as clock
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import torch
+from mudata import MuData
+
+from virtualcell import __version__
+from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.data.check import check, require
+from virtualcell.data.counts import counts_of
+from virtualcell.data.preprocess import preprocess
+from virtualcell.landscape.fates import fate_fractions
+from virtualcell.landscape.plane import choose_plane
+from virtualcell.landscape.surface import make_landscape
+from virtualcell.perturbation.effect import Effect, fold_changes
+from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.schema import LATENT_KEY, UNS_KEY, Columns, DataError, Landscape, Settings, Trajectory
+from virtualcell.training.autoencoder import Progress, effective_rank, encode_table, train_autoencoder
+from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
+from virtualcell.training.device import choose_device
+from virtualcell.training.predictor import train_predictor
+from virtualcell.training.table import CellTable, make_table
+from virtualcell.trust.domain import Domain
+
+logger = logging.getLogger("virtualcell")
+
+RNA = "rna"
+CHUNK = 4096
+
+
+class VirtualCell:
+    """A multi-omic autoencoder with a JEPA-style predictor on a learned potential.
+
+    Fit it to measured cells or load a saved one; every method then takes cells as MuData or AnnData, raw or preprocessed.
+
+    >>> cells = virtualcell.read("cells.h5mu")                                # doctest: +SKIP
+    >>> model = virtualcell.VirtualCell().fit(cells, time="time_h")           # doctest: +SKIP
+    >>> model.embed(cells)                                                    # doctest: +SKIP
+    """
+
+    def __init__(self, settings: Settings | None = None):
+        self.settings = settings or Settings()
+        self.record: dict[str, Any] = {}
+        self.device = torch.device("cpu")
+        self._autoencoder: Autoencoder | None = None
+        self._dynamics: Dynamics | None = None
+        self._features: dict[str, list[str]] = {}
+        self._batches: list[str] = []
+        self._arrays: dict[str, np.ndarray] = {}
+        self._domain: Domain | None = None
+
+    # -- fitting ---------------------------------------------------------------------------------------------------------------------
+    def fit(
+        self,
+        cells: MuData | ad.AnnData,
+        *,
+        time: str | None = None,
+        time_unit: str = "h",
+        perturbation: str | None = None,
+        control: str = "control",
+        batch: str | None = None,
+        state: str | None = None,
+        clones: str | None = None,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> VirtualCell:
+        """Learns states from the counts and, where there are several times or treatments, the dynamics that lead from one to the next.
+
+        time, perturbation, batch, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated cells. ``cells`` is
+        not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
+        """
+        began = clock.perf_counter()
+        columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
+        self.settings = dataclasses.replace(self.settings, columns=columns)
+        cells = as_mudata(cells)
+        require(check(cells, columns))
+        self.device = choose_device(device)
+        barcodes = _clone_matrix(cells, clones)
+        prepared = preprocess(cells, self.settings.preprocess)
+        if barcodes is not None:
+            barcodes = barcodes[cells.obs_names.get_indexer(prepared.obs_names)]
+        self._features = {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
+        self._batches = sorted(prepared.obs[batch].astype(str).unique()) if batch else []
+        table = make_table(prepared, self._features, batch, self._batches)
+        s = self.settings
+        fitted = train_autoencoder(table, s.autoencoder, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress)
+        self._autoencoder = fitted.model
+        states = self._states(table)
+        self._arrays = {"states": states}
+        moments = None
+        if time is not None:
+            given = prepared.obs[time].to_numpy(dtype=float)
+            self._arrays["time"] = given
+            first, last = given.min(), given.max()
+            moments = (given - first) / (last - first) if last > first else None
+        labels = _labels(prepared, columns)
+        names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
+        history: dict[str, Any] = {"autoencoder": fitted.history}
+        growth = ""
+        if moments is not None or (names is not None and len(set(names)) > 1):
+            moved = train_predictor(
+                states,
+                s.predictor,
+                time=moments,
+                treatment=names,
+                control=control,
+                clones=barcodes,
+                seed=s.seed,
+                device=self.device,
+                progress=progress,
+            )
+            self._dynamics, history["predictor"], growth = moved.dynamics, moved.history, moved.growth_known
+        self.record = {
+            "version": __version__,
+            "seed": s.seed,
+            "digest": data_digest(cells),
+            "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
+            "n_cells": int(prepared.n_obs),
+            "modalities": {m: len(f) for m, f in self._features.items()},
+            "parameters": int(sum(p.numel() for part in (self._autoencoder, self._dynamics) if part is not None for p in part.parameters())),
+            "parameters_predictor": int(sum(p.numel() for p in self._dynamics.parameters())) if self._dynamics is not None else 0,
+            "effective_rank": effective_rank(states),
+            "latent_dim": int(states.shape[1]),
+            "span": [float(self._arrays["time"].min()), float(self._arrays["time"].max())] if moments is not None else None,
+            "diffusion": float(self._dynamics.diffusion) if self._dynamics is not None else None,
+            "treatments": sorted(set(names) - {control}) if names is not None else [],
+            "labels": labels.tolist(),
+            "treatment_of": names.tolist() if names is not None else None,
+            "growth_known": growth,
+            "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
+            "history": history,
+        }
+        if effective_rank(states) < 2:
+            logger.warning("The states use fewer than two directions (effective rank %.2f): the encoder has collapsed.", effective_rank(states))
+        logger.info("Fitted in %.0f s on %s.", clock.perf_counter() - began, self.device)
+        return self
+
+    # -- reading cells -----------------------------------------------------------------------------------------------------------------
+    def embed(self, cells: MuData | ad.AnnData, *, modalities: list[str] | None = None, batch: str | None = None) -> np.ndarray:
+        """States of cells, float32 (cells, d), from all or some of their measured modalities.
+
+        Writes ``obsm["X_vc"]`` and ``uns["virtualcell"]`` of ``cells``. batch: ``obs`` column, by default the one of the fit.
+        """
+        states = self._states(self._table(cells, modalities, batch))
+        cells.obsm[LATENT_KEY] = states
+        cells.uns[UNS_KEY] = self.provenance()
+        return states
+
+    def translate(self, cells: MuData | ad.AnnData, *, source: str, target: str) -> ad.AnnData:
+        """What the target modality is expected to read in cells of which only the source modality is looked at.
+
+        Returns AnnData (cells, target features): X in the unit named in ``uns["virtualcell"]["unit"]``.
+        """
+        core = self._core()
+        for role, name in (("source", source), ("target", target)):
+            if name not in core.names:
+                raise DataError(f"The model has no {role} modality {name!r}.", next_step=f"choose one of {', '.join(core.names)}.", field=name)
+        states = self._states(self._table(cells, [source], None))
+        values = self.decode(states, modality=target)
+        found = ad.AnnData(values, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
+        found.obsm[LATENT_KEY] = states
+        found.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].unit, "translated_from": source}
+        return found
+
+    def decode(self, states: np.ndarray, *, modality: str = RNA, features: list[str] | None = None) -> np.ndarray:
+        """Expected measurement of states (..., d): (..., features) float32.
+
+        RNA: mean counts per 10,000; ATAC: probability that a peak is seen open at the median depth; protein: mean tag counts.
+        """
+        core = self._core()
+        names = self._features[modality]
+        place = np.arange(len(names))
+        if features is not None:
+            place = pd.Index(names).get_indexer(features)
+            if (place < 0).any():
+                missing = [f for f, p in zip(features, place, strict=True) if p < 0]
+                raise DataError(f"The model does not know {', '.join(missing)}.", next_step="choose among model.features().", field=modality)
+        flat = np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)
+        found = np.empty((len(flat), len(place)), dtype=np.float32)
+        with torch.no_grad():
+            for start in range(0, len(flat), CHUNK):
+                z = torch.from_numpy(flat[start : start + CHUNK]).to(self.device) / core.latent_scale
+                output = core.decoders[modality](z)
+                found[start : start + CHUNK] = core.modalities[modality].expectation(output)[:, place].cpu().numpy()
+        return found.reshape(*states.shape[:-1], len(place))
+
+    def features(self, modality: str = RNA) -> list[str]:
+        """Names of the features that the model reads and predicts."""
+        return list(self._features[modality])
+
+    # -- moving cells ------------------------------------------------------------------------------------------------------------------
+    def predict(
+        self,
+        cells: MuData | ad.AnnData | None = None,
+        *,
+        states: np.ndarray | None = None,
+        duration: float,
+        frames: int = 25,
+        copies: int = 1,
+        perturbation: str | None = None,
+        noise: bool = True,
+        seed: int = 0,
+    ) -> Trajectory:
+        """Carries cells (or states (n, d)) forward.
+
+        duration: in the unit of the time column; in spans (control to treated = 1) where the cells had no time. copies: simulated
+        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. The same seed gives the same futures.
+        """
+        dynamics = self._moving()
+        if states is None:
+            if cells is None:
+                raise ValueError("Give cells or states to start from.")
+            states = self._states(self._table(cells, None, None))
+        if not duration > 0:
+            raise ValueError(f"duration={duration}: the time to simulate must be above 0.")
+        start = np.repeat(np.arange(len(states)), copies)
+        span = self.span
+        with torch.no_grad():
+            z = torch.from_numpy(np.ascontiguousarray(states[start], dtype=np.float32)).to(self.device)
+            generator = torch.Generator().manual_seed(seed)
+            path, log_weights = dynamics.rollout(z, duration / span, generator, perturbation, noise=noise, keep=frames)
+        times = np.linspace(0.0, duration, frames)
+        return Trajectory(times, path.cpu().numpy(), log_weights.cpu().numpy(), start, seed, perturbation)
+
+    def fates(self, trajectory: Trajectory, *, at_last_time: bool = True) -> pd.DataFrame:
+        """Shares of a trajectory's end states by annotation: columns fate, fraction, low, high (95 % bootstrap over start cells).
+
+        at_last_time: ends are named by measured cells of the last time point only.
+        """
+        labels = np.asarray(self.record["labels"])
+        keep = np.ones(len(labels), dtype=bool)
+        if at_last_time and "time" in self._arrays:
+            keep = self._arrays["time"] == self._arrays["time"].max()
+            if len(set(labels[keep])) < 2:
+                keep[:] = True
+        return fate_fractions(
+            trajectory.states[-1], trajectory.log_weights[-1], trajectory.start, self._arrays["states"][keep], labels[keep], seed=trajectory.seed
+        )
+
+    def perturb(
+        self,
+        cells: MuData | ad.AnnData,
+        *,
+        treatment: str | None = None,
+        knockout: str | None = None,
+        duration: float | None = None,
+        seed: int = 0,
+    ) -> Effect:
+        """Pushes cells by a measured treatment, or takes a gene's counts away, and lets them move for ``duration`` (default: one span).
+
+        A treatment acts as a force while it is applied. A knock-out edits the input of the encoder: it shows what the model's reading
+        depends on, which is no evidence of cause. Both are compared with the same cells, moved with the same random numbers, untouched.
+        """
+        if (treatment is None) == (knockout is None):
+            raise ValueError("Name either a treatment or a gene to knock out.")
+        table = self._table(cells, None, None)
+        start = self._states(table)
+        duration = self.span if duration is None else duration
+        edited = start
+        if knockout is not None:
+            names = self._features.get(RNA, [])
+            if knockout not in names:
+                raise DataError(f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA)
+            counts = table.counts[RNA].tolil(copy=True)
+            counts[:, names.index(knockout)] = 0
+            edited = self._states(dataclasses.replace(table, counts=table.counts | {RNA: sp.csr_matrix(counts, dtype=np.float32)}))
+            kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
+        else:
+            try:
+                self._moving().force(treatment)
+            except KeyError as error:
+                raise DataError(str(error.args[0]), next_step="choose a treatment that was measured.", field="treatment") from None
+            kind, name = "measured treatment", str(treatment)
+        if self._dynamics is None:
+            untreated, treated = start, edited
+        else:
+            untreated = self.predict(states=start, duration=duration, frames=2, seed=seed).states[-1]
+            treated = self.predict(states=edited, duration=duration, frames=2, seed=seed, perturbation=treatment).states[-1]
+        genes = fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed) if RNA in self._features else pd.DataFrame()
+        return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
+
+    # -- the landscape -----------------------------------------------------------------------------------------------------------------
+    def energy(self, states: np.ndarray) -> np.ndarray:
+        """Potential of states (..., d) in units of D, up to a constant, (...)."""
+        dynamics = self._moving()
+        with torch.no_grad():
+            z = torch.from_numpy(np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)).to(self.device)
+            return (dynamics.potential(z) / dynamics.diffusion).cpu().numpy().reshape(states.shape[:-1])
+
+    def landscape(self, resolution: int = 60) -> Landscape:
+        """The potential over the plane along which time and groups differ most, with its attractors named by measured cells."""
+        dynamics = self._moving()
+        states, labels = self._arrays["states"], np.asarray(self.record["labels"])
+        groups = labels if self.settings.columns.state else None
+        if self.record["treatment_of"] is not None:
+            treated = np.asarray(self.record["treatment_of"])
+            groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
+        plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
+        return make_landscape(dynamics.potential, float(dynamics.diffusion), states, labels, plane, origin, names, resolution)
+
+    def in_domain(self, states: np.ndarray) -> np.ndarray:
+        """Whether states (..., d) lie where the model was trained, boolean (...)."""
+        if self._domain is None:
+            self._domain = Domain(self._arrays["states"])
+        return self._domain.contains(states)
+
+    # -- saving ------------------------------------------------------------------------------------------------------------------------
+    def save(self, folder: str | Path) -> None:
+        """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells) and ``model.json``."""
+        core = self._core()
+        weights = {f"autoencoder.{k}": v for k, v in core.state_dict().items()}
+        if self._dynamics is not None:
+            weights |= {f"dynamics.{k}": v for k, v in self._dynamics.state_dict().items()}
+        record = {
+            "settings": self.settings.to_dict(),
+            "features": self._features,
+            "components": {m: core.modalities[m].n_components for m in core.names},
+            "batches": self._batches,
+            "parts": list(self._dynamics.treatments) if self._dynamics is not None else None,
+            "record": self.record,
+        }
+        write_checkpoint(Path(folder), weights, self._arrays, record)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> VirtualCell:
+        """Reads a saved model. Raises DataError naming the file that is missing, broken or of another shape."""
+        weights, arrays, saved = read_checkpoint(Path(folder))
+        try:
+            model = cls(Settings.from_dict(saved["settings"]))
+            s = model.settings
+            model.device = choose_device(device)
+            model._features, model._batches, model.record, model._arrays = saved["features"], saved["batches"], saved["record"], arrays
+            core = Autoencoder(
+                {m: len(f) for m, f in saved["features"].items()},
+                saved["components"],
+                s.autoencoder.latent_dim,
+                s.autoencoder.hidden,
+                max(1, len(saved["batches"])),
+            )
+            core.load_state_dict({k.removeprefix("autoencoder."): v for k, v in weights.items() if k.startswith("autoencoder.")})
+            model._autoencoder = core.to(model.device).eval()
+            if saved["parts"] is not None:
+                dynamics = Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, tuple(saved["parts"]), s.predictor.euler_steps)
+                dynamics.load_state_dict({k.removeprefix("dynamics."): v for k, v in weights.items() if k.startswith("dynamics.")})
+                model._dynamics = dynamics.to(model.device).eval()
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise DataError(
+                f"The files do not belong together or come from another version ({type(error).__name__}: {error}).",
+                next_step="copy the whole folder again, or train again with this version.",
+                file=str(folder),
+            ) from error
+        return model
+
+    def provenance(self) -> dict[str, Any]:
+        """What a result should carry: version, data digest, seed and settings."""
+        keys = ("version", "digest", "file", "seed", "n_cells")
+        return {k: self.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
+
+    # -- within ------------------------------------------------------------------------------------------------------------------------
+    @property
+    def span(self) -> float:
+        """Time between the first and the last measurement, in the unit of the time column; 1 where there was no time."""
+        span = self.record.get("span")
+        return span[1] - span[0] if span else 1.0
+
+    @property
+    def states(self) -> np.ndarray:
+        """States of the training cells, (cells, d)."""
+        return self._arrays["states"]
+
+    @property
+    def moves(self) -> bool:
+        """Whether a predictor was fitted."""
+        return self._dynamics is not None
+
+    def _core(self) -> Autoencoder:
+        if self._autoencoder is None:
+            raise RuntimeError("This model has not been fitted: call fit(cells, ...) or VirtualCell.load(folder).")
+        return self._autoencoder
+
+    def _moving(self) -> Dynamics:
+        self._core()
+        if self._dynamics is None:
+            raise DataError(
+                "This model has no predictor: its cells had one time point and no treatment beside a control.",
+                next_step="fit it to cells measured at two or more times, or treated and untreated.",
+                field="time",
+            )
+        return self._dynamics
+
+    def _table(self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None) -> CellTable:
+        self._core()
+        cells = as_mudata(cells)
+        column = batch or self.settings.columns.batch
+        return make_table(cells, self._features, column if column in cells.obs else None, self._batches, modalities)
+
+    def _states(self, table: CellTable) -> np.ndarray:
+        core = self._core()
+        return (encode_table(core, table, self.device) * core.latent_scale.cpu().numpy()).astype(np.float32)
+
+
+def as_mudata(cells: MuData | ad.AnnData) -> MuData:
+    """The cells as MuData; an AnnData is taken as RNA."""
+    if isinstance(cells, MuData):
+        return cells
+    wrapped = MuData({RNA: cells})
+    wrapped.obs = cells.obs.copy()
+    return wrapped
+
+
+def data_digest(cells: MuData) -> str:
+    """sha256 of names and counts of the cells: the same measurements give the same digest in whatever file they come."""
+    digest = hashlib.sha256()
+    for name in sorted(cells.mod):
+        adata = cells.mod[name]
+        counts = counts_of(adata, modality=name)
+        counts.sort_indices()
+        for part in ("\n".join(adata.obs_names), "\n".join(adata.var_names)):
+            digest.update(part.encode())
+        for array in (counts.data.astype("<f4"), counts.indices.astype("<i8"), counts.indptr.astype("<i8")):
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
+    if key is None:
+        return None
+    for holder in (cells, *cells.mod.values()):
+        if key in holder.obsm:
+            return sp.csr_matrix(holder.obsm[key])
+    raise DataError(f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key)
+
+
+def _labels(cells: MuData, columns: Columns) -> np.ndarray:
+    if columns.state is not None:
+        return cells.obs[columns.state].astype(str).to_numpy()
+    if columns.time is not None:
+        return np.array([f"{t:g} {columns.time_unit}" for t in cells.obs[columns.time].to_numpy(dtype=float)])
+    if columns.perturbation is not None:
+        return cells.obs[columns.perturbation].astype(str).to_numpy()
+    return np.full(cells.n_obs, "cell")
