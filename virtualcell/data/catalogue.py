@@ -109,7 +109,7 @@ _DEMOS = (
         source_url="https://github.com/altoslabs/perturbench",
         licence="BSD-3-Clause (repository of PerturBench, from which the subset was taken)",
         caveats=(
-            "The 500 genes were chosen by the source; of the 32 genes that were switched on only TMSB4X is among them, so a "
+            "The 500 genes were chosen by the source; of the 31 genes that were switched on only TMSB4X is among them, so a "
             "treatment is a label here and not a change of a measured gene.",
             "Only 100 untreated cells.",
             "Counts were recovered from log-normalised values.",

@@ -37,6 +37,8 @@ def _of_modality(name: str, adata: AnnData, file: str | None) -> pd.DataFrame:
             "modality": name,
             "counts": table["total_counts"],
             "features": table["n_genes_by_counts"],
-            "mitochondrial_percent": table["pct_counts_mitochondrial"].where(known, np.nan),
+            "mitochondrial_percent": table["pct_counts_mitochondrial"]
+            if known
+            else np.full(adata.n_obs, np.nan, dtype=np.float32),
         }
     )
