@@ -1,0 +1,117 @@
+"""Data & model card: bring your own cells, check them, and read what the model is."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from virtualcell.figures.quality import quality as quality_figure
+from virtualcell.ui import downloads, state, uploads
+from virtualcell.ui.frame import inside
+from virtualcell.ui.honesty import honesty
+from virtualcell.ui.parts import chart, lead, provenance, table_download
+from virtualcell.ui.theme import look
+
+inside()
+b = state.bundle()
+record, settings = b.model.record, b.model.settings.to_dict()
+lead(
+    b,
+    "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on and where it fails.",
+)
+yours, cells, model = st.tabs(["Your own cells", "The cells shown", "The model"])
+
+with yours:
+    left, right = st.columns([1, 1.6], gap="large")
+    with left:
+        given = st.file_uploader(
+            "One file with your cells",
+            key="upload",
+            help="At most 200 MB. Larger files: use the command line on your own computer.",
+        )
+        st.caption(
+            f"VirtualCell reads {uploads.KINDS}. The file stays on this computer for as long as this page is open and is deleted "
+            "afterwards. Nothing in it is ever run."
+        )
+    with right:
+        if given is None:
+            st.markdown(":gray[The file is checked as soon as it is here: counts, times, treatments, names, empty cells.]")
+        else:
+            uploads.report(given)
+
+with cells:
+    st.markdown(f"**{b.demo.title}.** {b.demo.sentence}")
+    found, group, kind = downloads.quality_of(b), *downloads.main_annotation(b)
+    for modality, table in found.groupby("modality", sort=False):
+        unit = b.demo.columns.time_unit if kind == "time" else ""
+        fig = quality_figure(
+            {
+                f"{modality}: counts a cell": table["counts"].to_numpy(),
+                f"{modality}: features seen a cell": table["features"].to_numpy(),
+            },
+            group.loc[table.index].to_numpy(),
+            kind=kind,
+            unit=unit,
+            look=look(),
+        )
+        chart(
+            fig, f"quality-{modality}", alt=f"Counts and features per cell of {modality}", file=f"{b.demo.key}-{modality}-quality"
+        )
+    table_download(b, found.reset_index(names="cell"), "quality", "Quality of every cell as CSV")
+    st.markdown(f"Source: {b.demo.citation} [{b.demo.source_url}]({b.demo.source_url})  \nTerms of the data: {b.demo.licence}.")
+    st.markdown("**Know before you read a figure of them**")
+    for caveat in b.demo.caveats:
+        st.markdown(f"- {caveat}")
+
+with model:
+    top = st.columns(4)
+    top[0].metric("Cells it learned from", f"{record['n_cells']:,}")
+    top[1].metric("What it reads", ", ".join(f"{n:,} {name}" for name, n in record["modalities"].items()))
+    top[2].metric(
+        "Numbers in a cell's state",
+        record["latent_dim"],
+        help=f"Of these, {record['effective_rank']:.1f} are really used (effective rank).",
+    )
+    top[3].metric(
+        "Learned numbers", f"{record['parameters']:,}", help=f"{record['parameters_predictor']:,} of them move the cells."
+    )
+    st.markdown(
+        "It has two parts. The first turns what was measured in a cell into a short list of numbers, its state, and back. "
+        "The second moves states: downhill on an energy that it learned, with noise, and with cells dividing and dying."
+    )
+    honesty(b)
+    st.markdown("##### Take it with you")
+    line = st.columns(3)
+    with line[0]:
+        table_download(b, downloads.states(b), "states", "Cell states (CSV)")
+    with line[1]:
+        st.download_button(
+            "Trained model (zip)",
+            lambda: downloads.model_zip(b),
+            f"{b.demo.key}-model.zip",
+            "application/zip",
+            key="zip",
+            on_click="ignore",
+        )
+    with line[2]:
+        st.download_button(
+            "Cells with states (h5mu)", lambda: downloads.h5mu(b), f"{b.demo.key}-with-states.h5mu", key="h5mu", on_click="ignore"
+        )
+    st.markdown("##### Train it again")
+    st.code(f"virtualcell train --demo {b.demo.key} --out my-model", language="bash")
+    with st.expander("All settings"):
+        rows = [
+            (part, name, json.dumps(value))
+            for part, inner in settings.items()
+            if isinstance(inner, dict)
+            for name, value in inner.items()
+        ]
+        rows.append(("", "seed", json.dumps(settings["seed"])))
+        st.dataframe(pd.DataFrame(rows, columns=["part", "setting", "value"]), hide_index=True)
+    st.markdown("##### Where it fails")
+    for caveat in (*b.demo.caveats, record["growth_known"]):
+        if caveat:
+            st.markdown(f"- {caveat}")
+provenance(b)

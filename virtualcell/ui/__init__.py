@@ -1,0 +1,1 @@
+"""Streamlit-only helpers: caches, choices that pages share, words on screen."""

@@ -1,0 +1,63 @@
+"""Expression over time, predicted and measured, in one unit: counts per 10,000."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from virtualcell.demo import Bundle
+from virtualcell.schema import Trajectory
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Weighted mean and middle 80 % of the predicted cells, each (times, genes)."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Points:
+    """times: (M,). mean and standard error over measured cells, each (M, genes)."""
+
+    times: np.ndarray
+    mean: np.ndarray
+    error: np.ndarray
+
+
+def curves(b: Bundle, found: Trajectory, axis: np.ndarray, genes: list[str]) -> Curves:
+    """Predicted expression at each time; cells count as many times as they have descendants."""
+    amount = b.model.decode(found.states, features=genes)
+    weight = np.exp(found.log_weights - found.log_weights.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    low, high = np.quantile(amount, [0.1, 0.9], axis=1)
+    return Curves(np.einsum("tn,tng->tg", weight, amount), low, high)
+
+
+def curve_table(found: Curves, axis: np.ndarray, genes: list[str]) -> pd.DataFrame:
+    """The same as a long table: time, gene, mean, low, high."""
+    parts = [
+        pd.DataFrame({"time": axis, "gene": gene, "mean": found.mean[:, i], "low": found.low[:, i], "high": found.high[:, i]})
+        for i, gene in enumerate(genes)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def points(b: Bundle, genes: list[str]) -> Points:
+    """Measured expression of the same genes at each measured time."""
+    rna = b.cells.mod["rna"]
+    counts = rna.layers["counts"]
+    total = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    chosen = counts[:, rna.var_names.get_indexer(genes)]
+    amount = np.asarray(chosen.todense() if hasattr(chosen, "todense") else chosen, dtype=float)
+    amount = 1e4 * amount / np.maximum(total, 1)[:, None]
+    time = b.cells.obs[b.demo.columns.time].to_numpy(dtype=float)
+    times = np.unique(time)
+    groups = [amount[(time == at) & (total > 0)] for at in times]
+    mean = np.stack([group.mean(axis=0) for group in groups])
+    error = np.stack([group.std(axis=0, ddof=1) / np.sqrt(len(group)) for group in groups])
+    return Points(times, mean, error)

@@ -1,0 +1,77 @@
+"""Pieces of a page that several pages draw."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.ui.words import SIMULATED
+
+
+def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:
+    """A figure as it was built, with a button that saves it as SVG in the browser. alt: what a reader who cannot see it should know."""
+    tools = ["select2d", "lasso2d"] if "on_select" not in others else []
+    config = {
+        "displaylogo": False,
+        "scrollZoom": True,
+        "modeBarButtonsToRemove": [*tools, "autoScale2d", "toggleSpikelines", "hoverClosestCartesian", "hoverCompareCartesian"],
+        "toImageButtonOptions": {"format": "svg", "filename": file},
+    }
+    return st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **others)
+
+
+def lead(b: Bundle, sentence: str) -> None:
+    """One line under the title that says what one looks at; simulated cells are called so on every page."""
+    if b.demo.simulated:
+        st.warning(SIMULATED, icon=None)
+    st.markdown(f":gray[{sentence}]")
+
+
+def source(b: Bundle) -> dict[str, Any]:
+    """What every result carries: model, data, seed and settings."""
+    record = b.model.record
+    return {
+        "demo": b.demo.key,
+        "virtualcell": record["version"],
+        "data sha256": record["digest"],
+        "model seed": record["seed"],
+        "settings": json.dumps(b.model.settings.to_dict(), sort_keys=True),
+    }
+
+
+def provenance(b: Bundle, *more: str) -> None:
+    """Small print: which model, which data, which seed."""
+    record = b.model.record
+    line = f"VirtualCell {record['version']}, data {record['digest'][:8]}, model seed {record['seed']}"
+    kind = "Simulated cells." if b.demo.simulated else f"Data: {b.demo.citation.split('.')[0]}."
+    st.caption(" · ".join([line, *more]) + f". {kind}")
+
+
+def table_download(b: Bundle, table: pd.DataFrame, name: str, label: str = "Table as CSV") -> None:
+    """The whole table as CSV with its source in comment lines on top."""
+    head = "".join(f"# {key}: {value}\n" for key, value in source(b).items())
+    text = head + table.to_csv(index=False)
+    st.download_button(label, text, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
+
+
+def marked_rows(event: Any) -> np.ndarray:
+    """Rows of the cells inside the reader's lasso or box, sorted; each point of our maps carries its row."""
+    found = []
+    for point in event.selection.points:
+        row = point.get("customdata")
+        found.append(row[0] if isinstance(row, list | tuple) else row)
+    return np.unique(np.array([row for row in found if row is not None], dtype=np.int64))
+
+
+def heldout_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Rows of a report grouped by where they were measured and by which measure, in the order of the report."""
+    panels: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        panels.setdefault((row["where"], row["metric"]), []).append(row)
+    return panels

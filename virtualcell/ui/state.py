@@ -1,0 +1,197 @@
+"""What pages share: the chosen demo, its cells and model, and predictions that were already computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.data.catalogue import DEMOS
+from virtualcell.demo import Bundle, load_bundle, models_folder
+from virtualcell.figures.embedding import ordered
+from virtualcell.figures.placing import Placing
+from virtualcell.landscape.fates import assign
+from virtualcell.perturbation.effect import Effect
+from virtualcell.schema import DataError, Trajectory
+from virtualcell.ui.markers import markers
+
+DEMO = "demo"
+"""Key of the demo's picker in the session and in the link."""
+
+_WRITTEN = "demo-in-link"
+
+
+def follow_link() -> None:
+    """Takes the demo from the link where the link was changed from outside; called before the picker is drawn.
+
+    The picker is not bound to the link by Streamlit because that would write the long title instead of the short key.
+    """
+    asked = st.query_params.get(DEMO)
+    if asked in DEMOS and asked != st.session_state.get(_WRITTEN):
+        st.session_state[DEMO] = asked
+    elif st.session_state.get(DEMO) not in DEMOS:
+        st.session_state[DEMO] = next(iter(DEMOS))
+
+
+def write_link() -> None:
+    """Puts the chosen demo into the link, so that the link restores the view."""
+    chosen = st.session_state[DEMO]
+    st.session_state[_WRITTEN] = chosen
+    if st.query_params.get(DEMO) != chosen:
+        st.query_params[DEMO] = chosen
+
+
+# Nothing that these caches return may be changed: every reader sees the same object.
+
+
+@st.cache_resource(max_entries=8, show_spinner="Opening cells and model …")
+def _bundle(key: str, stamp: int) -> Bundle:
+    return load_bundle(key)
+
+
+def bundle(key: str | None = None) -> Bundle:
+    """The demo with this key, or the chosen one. On a demo that was not built: says so on the page and stops there."""
+    key = key or st.session_state.get(DEMO) or next(iter(DEMOS))
+    try:
+        return _bundle(key, _stamp(models_folder() / key))
+    except DataError as error:
+        st.error(f"{error.problem} What to do: {error.next_step}")
+        st.stop()
+
+
+def _stamp(folder: Path) -> int:
+    # A model that was trained anew is another one, although its name is the same.
+    return max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0)
+
+
+def unit(b: Bundle) -> str:
+    """Unit in which predictions are timed; data without times count in treatment lengths."""
+    return b.demo.columns.time_unit if b.demo.columns.time else "treatment lengths"
+
+
+def annotations(b: Bundle) -> dict[str, tuple[str, str]]:
+    """What cells can be coloured or chosen by: title -> (column of obs, kind for the figure)."""
+    c = b.demo.columns
+    found = {
+        title: (column, kind)
+        for title, column, kind in (
+            ("time", c.time, "time"),
+            ("cell state", c.state, "category"),
+            ("treatment", c.perturbation, "category"),
+            ("batch", c.batch, "category"),
+        )
+        if column is not None
+    }
+    taken = {column for column, _ in found.values()}
+    for column, values in b.cells.obs.items():
+        few = 2 <= values.nunique() <= 40
+        if column not in taken and few and not pd.api.types.is_float_dtype(values) and ":" not in str(column):
+            found[str(column).replace("_", " ")] = (str(column), "category")
+    return found
+
+
+def values(b: Bundle, column: str) -> np.ndarray:
+    """An annotation of every cell: numbers for the time, names for everything else."""
+    found = b.cells.obs[column]
+    return found.to_numpy(dtype=float) if column == b.demo.columns.time else found.astype(str).to_numpy()
+
+
+def expression(b: Bundle, feature: str, modality: str = "rna") -> np.ndarray:
+    """Log-normalised amount of a gene or protein in every cell, (n,)."""
+    adata = b.cells.mod[modality]
+    column = adata.X[:, adata.var_names.get_loc(feature)]
+    return np.asarray(column.todense() if hasattr(column, "todense") else column, dtype=np.float32).ravel()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _trajectory(key: str, stamp: int, rows: bytes, duration: float, frames: int, treatment: str | None, seed: int) -> Trajectory:
+    b = _bundle(key, stamp)
+    chosen = np.frombuffer(rows, dtype=np.int64)
+    return b.model.predict(states=b.state[chosen], duration=duration, frames=frames, perturbation=treatment, seed=seed)
+
+
+def trajectory(
+    b: Bundle, rows: np.ndarray, duration: float, *, frames: int = 25, treatment: str | None = None, seed: int = 0
+) -> Trajectory:
+    """The chosen cells carried forward; the same request is computed once."""
+    key = b.demo.key
+    packed = np.asarray(rows, dtype=np.int64).tobytes()
+    return _trajectory(key, _stamp(models_folder() / key), packed, float(duration), frames, treatment, seed)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Computing …")
+def _effect(key: str, stamp: int, rows: bytes, treatment: str | None, knockout: str | None, seed: int) -> Effect:
+    b = _bundle(key, stamp)
+    return b.model.perturb(b.cells[np.frombuffer(rows, dtype=np.int64)].copy(), treatment=treatment, knockout=knockout, seed=seed)
+
+
+def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, knockout: str | None = None, seed: int = 0) -> Effect:
+    """What a treatment or a knock-out does to the chosen cells; the same request is computed once."""
+    key = b.demo.key
+    return _effect(key, _stamp(models_folder() / key), np.asarray(rows, dtype=np.int64).tobytes(), treatment, knockout, seed)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
+def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
+    return markers(_bundle(key, stamp).cells.mod["rna"], np.frombuffer(rows, dtype=np.int64))
+
+
+def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
+    """Genes of the chosen cells against all others; the same request is computed once."""
+    return _markers(b.demo.key, _stamp(models_folder() / b.demo.key), np.asarray(rows, dtype=np.int64).tobytes())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _placing(key: str, stamp: int) -> Placing:
+    b = _bundle(key, stamp)
+    return Placing(b.state, b.umap2)
+
+
+def placing(b: Bundle) -> Placing:
+    """Puts predicted states on the demo's map."""
+    return _placing(b.demo.key, _stamp(models_folder() / b.demo.key))
+
+
+def ends(b: Bundle, found: Trajectory) -> np.ndarray:
+    """Name of the measured cells next to which each predicted cell ends, (n,), as ``VirtualCell.fates`` counts them."""
+    labels = np.asarray(b.model.record["labels"])
+    keep = np.ones(len(labels), dtype=bool)
+    if b.demo.columns.time is not None:
+        time = values(b, b.demo.columns.time)
+        keep = time == time.max()
+        if len(set(labels[keep])) < 2:
+            keep[:] = True
+    return assign(found.states[-1], b.state[keep], labels[keep])
+
+
+def selection(b: Bundle) -> np.ndarray:
+    """Rows that the reader marked on the Explore page for this demo; empty where none."""
+    return st.session_state.get(f"marked-{b.demo.key}", np.empty(0, dtype=np.int64))
+
+
+def mark(b: Bundle, rows: np.ndarray) -> None:
+    """Keeps marked rows for the other pages."""
+    st.session_state[f"marked-{b.demo.key}"] = np.asarray(rows, dtype=np.int64)
+
+
+def some(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the rows, spread evenly over them, so that a link always shows the same cells."""
+    return rows if len(rows) <= most else rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(int))]
+
+
+def groups(b: Bundle) -> dict[str, np.ndarray]:
+    """Groups of cells that can be chosen by name: "time 0 h", "cell state Monocyte", ... -> rows."""
+    found = {}
+    for title, (column, kind) in annotations(b).items():
+        all_values = values(b, column)
+        for value in ordered(all_values):
+            shown = f"{value:g} {b.demo.columns.time_unit}" if kind == "time" else value
+            found[f"{title}: {shown}"] = np.flatnonzero(all_values == value)
+    return found
+
+
+def untreated(b: Bundle) -> np.ndarray:
+    """Rows of the control cells."""
+    return np.flatnonzero(values(b, b.demo.columns.perturbation) == b.demo.columns.control)
