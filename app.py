@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from virtualcell.data.catalogue import DEMOS
-from virtualcell.ui.frame import navigation
+from virtualcell.ui.frame import navigation, run
 from virtualcell.ui.state import DEMO, follow_link, write_link
 
 # A local picture: named icons would be fetched from another host.
@@ -25,4 +25,4 @@ with choice:
     write_link()
 with title:
     st.markdown(f"## {'VirtualCell' if page.title == 'Home' else page.title}")
-page.run()
+run(page)

@@ -19,7 +19,8 @@ b = state.bundle()
 record, settings = b.model.record, b.model.settings.to_dict()
 lead(
     b,
-    "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on and where it fails.",
+    "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on "
+    "and where it fails.",
 )
 yours, cells, model = st.tabs(["Your own cells", "The cells shown", "The model"])
 

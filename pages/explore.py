@@ -22,7 +22,8 @@ GENE, PROTEIN, DRAWN = "a gene", "a surface protein", "cells that I draw around"
 
 lead(
     b,
-    "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what they are made of.",
+    "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what "
+    "they are made of.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with side:

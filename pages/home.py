@@ -19,7 +19,8 @@ column, kind = known[title]
 
 lead(
     b,
-    "Measured cells go in; a model learns a state for each, moves the states through time on an energy it learned, and shows both.",
+    "Measured cells go in; a model learns a state for each, moves the states through time on an energy it learned, "
+    "and shows both.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with main:

@@ -22,7 +22,8 @@ if drawn is None:
 
 lead(
     b,
-    "Height = the model's energy. Lines = predicted cells, coloured by the cells they end among. Drag to rotate; press play to watch them fall.",
+    "Height = the model's energy. Lines = predicted cells, coloured by the cells they end among. Drag to rotate; "
+    "press play to watch them fall.",
 )
 columns, unit = b.demo.columns, state.unit(b)
 groups = state.groups(b)
@@ -90,10 +91,12 @@ else:
     st.markdown("The model found no minimum of the energy among the measured cells.")
 tilt = " A treatment tilts this surface; what is drawn is the untreated one." if b.model.record["treatments"] else ""
 st.caption(
-    f"{drawn.method}{tilt} Left to right: {drawn.axis_names[0]}; front to back: {drawn.axis_names[1]}. Paths are laid on the surface."
+    f"{drawn.method}{tilt} Left to right: {drawn.axis_names[0]}; front to back: {drawn.axis_names[1]}. Paths are "
+    f"laid on the surface."
 )
 st.caption(
-    "The surface ends where no measured cell is near. A unit of D is the energy that noise alone easily overcomes. The way back over a barrier "
+    "The surface ends where no measured cell is near. A unit of D is the energy that noise alone easily overcomes. "
+    "The way back over a barrier "
     "that no measured cell crossed cannot be known from these data."
 )
 for caveat in b.demo.caveats:

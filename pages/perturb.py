@@ -20,7 +20,8 @@ TREATMENT, KNOCKOUT = "a measured treatment", "a gene taken out"
 
 lead(
     b,
-    "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how single cells differ.",
+    "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how "
+    "single cells differ.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
@@ -42,10 +43,11 @@ with side:
         knockout = st.selectbox("Gene", genes, index=usual, key="knockout", bind="query-params")
         name = f"{knockout} taken out"
     groups = state.groups(b)
-    everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
+    everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
     marked = state.selection(b)
     options = everyone | ({"cells marked on Explore": marked} if len(marked) else {})
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
+    options |= {} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     start = st.selectbox("Cells to push", list(options), key="cells-to-push", bind="query-params")
     rows = options[start]
     if columns.perturbation and start not in everyone and start != "cells marked on Explore":
@@ -57,12 +59,12 @@ if len(rows) < 3:
 rows = state.some(rows, 250)
 found = state.effect(b, rows, treatment=treatment, knockout=knockout)
 genes = found.genes
-certain = genes[np.sign(genes["low"]) == np.sign(genes["high"])]
+certain = genes[(np.sign(genes["low"]) == np.sign(genes["high"])) & (genes["log2_fold_change"].abs() > np.log2(1.2))]
 with side:
     st.metric(
-        "Genes that change",
+        "Genes that change by 20 % or more",
         f"{len(certain):,} of {len(genes):,}",
-        help="The 95 % interval over cells does not contain no change.",
+        help="And whose 95 % interval over cells leaves out no change.",
     )
     st.metric("Cells that land among measured cells", f"{100 * found.in_domain:.0f} %")
     if knockout is not None:
@@ -79,6 +81,8 @@ with main:
         labels=("moved without the push", f"moved with: {name}"),
         look=look(),
         height=540,
+        n_arrows=25,
+        groups=state.values(b, columns.state)[rows] if columns.state else None,
     )
     chart(fig, f"shift-{b.demo.key}", alt=f"Cells with and without {name} on the map", file=f"{b.demo.key}-{name}-shift")
 
@@ -106,7 +110,8 @@ with table:
     )
     table_download(b, genes, "perturbation", "All genes as CSV")
     st.caption(
-        "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the model's own error."
+        "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
+        "model's own error."
     )
 
 if treatment is not None:

@@ -30,7 +30,8 @@ if columns.time is None:
 
 lead(
     b,
-    "Grey: measured cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they end among. Press play.",
+    "Grey: measured cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they "
+    "end among. Press play.",
 )
 unit = columns.time_unit
 times = state.values(b, columns.time)
@@ -105,13 +106,16 @@ if picked:
     table = measured.curves(b, found, axis, picked)
     points = measured.points(b, picked)
     fig = gene_curves(
-        axis, table.mean, table.low, table.high, picked, measured_times=points.times, measured_mean=points.mean, measured_error=points.error,
+        axis, table.mean, table.low, table.high, picked,
+        measured_times=points.times, measured_mean=points.mean, measured_error=points.error,
         unit=unit, look=look(),
     )  # fmt: skip
     chart(fig, "curves", alt=f"Predicted and measured expression of {', '.join(picked)}", file=f"{b.demo.key}-genes")
     st.caption(
-        "Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all measured cells of a time, "
-        "with the standard error of their mean. The measured cells at these times were used in training, except in the test below."
+        "Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all "
+        "measured cells of a time, "
+        "with the standard error of their mean. The measured cells at these times were used in training, except in the "
+        "test below."
     )
     table_download(b, measured.curve_table(table, axis, picked), "gene-curves")
 

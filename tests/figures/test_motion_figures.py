@@ -51,8 +51,8 @@ def test_trajectory_frames_follow_the_cells(paths):
     assert len(fig.frames) == len(fig.layout.sliders[0].steps) == 7
     for step, frame in enumerate(fig.frames):
         heads = {trace.name: trace for trace in frame.data if trace.mode == "markers"}
-        np.testing.assert_allclose(heads["ends as left"].x, paths[step, :2, 0], rtol=1e-6)
-        np.testing.assert_allclose(heads["ends as right"].y, paths[step, 2:, 1], rtol=1e-6)
+        np.testing.assert_allclose(heads["ends among left"].x, paths[step, :2, 0], rtol=1e-6)
+        np.testing.assert_allclose(heads["ends among right"].y, paths[step, 2:, 1], rtol=1e-6)
         assert [fig.data[i].name for i in frame.traces] == [trace.name for trace in frame.data]
     assert fig.layout.margin.b == BELOW >= 60
 

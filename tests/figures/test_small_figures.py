@@ -83,10 +83,12 @@ def test_volcano_splits_by_evidence_and_survives_p_of_zero():
     assert np.isfinite(up.y).all()
 
 
-def test_shift_draws_the_mean_move():
-    before, after = np.zeros((5, 2)), np.full((5, 2), [2.0, -1.0])
-    mean = shift(np.zeros((9, 2)), before, after, labels=("before", "after")).layout.annotations[-1]
-    assert (mean.ax, mean.ay, mean.x, mean.y, mean.arrowwidth) == (0, 0, 2, -1, 4)
+def test_shift_draws_one_bold_arrow_for_the_middle_of_each_group():
+    before = np.zeros((10, 2))
+    after = np.repeat([[2.0, -1.0], [-3.0, 0.0]], 5, axis=0)
+    fig = shift(np.zeros((9, 2)), before, after, labels=("before", "after"), groups=np.repeat(["a", "b"], 5))
+    bold = [(arrow.ax, arrow.ay, arrow.x, arrow.y) for arrow in fig.layout.annotations if arrow.arrowwidth == 4]
+    assert bold == [(0, 0, 2, -1), (0, 0, -3, 0)]
 
 
 def test_quality_violins_hold_the_log_of_each_group():
@@ -96,7 +98,15 @@ def test_quality_violins_hold_the_log_of_each_group():
 
 
 def test_placing_returns_measured_cells_to_their_place_and_interpolates_between():
-    states = np.linspace(0, 1, 11)[:, None] * np.ones((1, 4))
-    place = Placing(states, np.c_[np.linspace(0, 10, 11), np.zeros(11)], neighbours=2)
-    np.testing.assert_allclose(place(states[[3, 7]]), [[3, 0], [7, 0]], atol=1e-3)
-    np.testing.assert_allclose(place(np.full((1, 1, 4), 0.45)), [[[4.5, 0]]], atol=1e-3)
+    along = np.linspace(0, 1, 101)[:, None]
+    place = Placing(along * np.ones((1, 4)), np.c_[10 * along, 0 * along], neighbours=2)
+    np.testing.assert_allclose(place(along[[30, 70]] * np.ones((1, 4))), [[3, 0], [7, 0]], atol=1e-2)
+    np.testing.assert_allclose(place(np.full((1, 1, 4), 0.455)), [[[4.55, 0]]], atol=1e-2)
+
+
+def test_placing_never_puts_a_cell_into_the_empty_space_between_two_parts_of_the_map():
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(80, 3)).astype(np.float32)
+    side = np.where(rng.random(80) < 0.5, -50.0, 50.0)
+    place = Placing(states, np.c_[side, np.zeros(80)])
+    assert np.abs(place(rng.normal(size=(200, 3)))[:, 0]).min() > 45

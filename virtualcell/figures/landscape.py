@@ -20,7 +20,10 @@ FINE = 150
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The drawn part: x, y, height are (FINE, FINE); height is in units of D and NaN where nothing is drawn. inside: not pulled to the rim. top: highest point drawn."""
+    """The drawn part: x, y, height are (FINE, FINE).
+
+    height is in units of D and NaN where nothing is drawn. inside: not pulled to the rim. top, low: ends of the colour scale.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -28,6 +31,7 @@ class _Drawn:
     inside: np.ndarray
     at: RegularGridInterpolator
     top: float
+    low: float
 
 
 def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
@@ -35,7 +39,7 @@ def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
     if not landscape.supported.any():
         raise ValueError("no part of the landscape is supported by measured cells, so there is nothing to draw")
     at = RegularGridInterpolator((landscape.y, landscape.x), energy, bounds_error=False, fill_value=None)
-    # Steep walls at the rim would flatten everything else: what lies above the rim is cut off, never squeezed, unless a path goes there.
+    # Steep walls would flatten everything else: what lies above the rim is cut off, never squeezed, unless a path goes there.
     top = float(np.quantile(energy[landscape.supported], 0.985))
     if paths.size:
         top = max(top, float(np.quantile(at(paths.reshape(-1, 2)[:, ::-1]), 0.99)))
@@ -57,7 +61,9 @@ def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
     yy, xx = np.interp(place[0], np.arange(FINE), y), np.interp(place[1], np.arange(FINE), x)
     height = np.minimum(at(np.stack([yy, xx], axis=-1)), top)
     height[(depth < 0) & ~outside] = np.nan
-    return _Drawn(xx, yy, height, depth >= 0, at, top)
+    # A few deep grid points must not push all the others into one colour.
+    low = float(np.quantile(height[np.isfinite(height)], 0.005))
+    return _Drawn(xx, yy, height, depth >= 0, at, top, low)
 
 
 def _on_surface(drawn: _Drawn, paths: np.ndarray, lift: float) -> np.ndarray:
@@ -66,9 +72,9 @@ def _on_surface(drawn: _Drawn, paths: np.ndarray, lift: float) -> np.ndarray:
     return np.concatenate([flat, height[:, None]], axis=1).reshape(*paths.shape[:2], 3)
 
 
-def _steps(top: float) -> float:
+def _steps(span: float) -> float:
     """Contour spacing: about fourteen lines, at a round number of D."""
-    rough = max(top, 1e-6) / 14
+    rough = max(span, 1e-6) / 14
     power = 10 ** np.floor(np.log10(rough))
     return float(power * min((1, 2, 5, 10), key=lambda step: abs(step * power - rough)))
 
@@ -94,14 +100,14 @@ def landscape_surface(
     """
     paths, fates = np.asarray(paths, float), np.asarray(fates)
     drawn = _drawn(landscape, paths)
-    line = _steps(drawn.top)
+    line = _steps(drawn.top - drawn.low)
     fig = figure(look, height)
     contours = {
         "show": True,
         "usecolormap": False,
         "color": "rgba(255,255,255,0.75)",
         "width": 1.4,
-        "start": line,
+        "start": np.ceil(drawn.low / line) * line,
         "end": drawn.top,
         "size": line,
         "highlight": False,
@@ -112,7 +118,7 @@ def landscape_surface(
             y=drawn.y.astype(np.float32),
             z=drawn.height.astype(np.float32),
             colorscale=scale(ENERGY),
-            cmin=0,
+            cmin=drawn.low,
             cmax=drawn.top,
             showscale=False,
             contours={"z": contours, "x": {"highlight": False}, "y": {"highlight": False}},
@@ -122,7 +128,7 @@ def landscape_surface(
             lightposition={"x": -200, "y": 200, "z": 900},
         )
     )
-    lift = 0.012 * drawn.top
+    lift = 0.012 * (drawn.top - drawn.low)
     laid = _on_surface(drawn, paths, lift) if paths.size else np.zeros((len(times), 0, 3))
     names = ordered(fates)
     colours = fate_colours(names)
@@ -137,7 +143,7 @@ def landscape_surface(
                     y=points[:, 1],
                     z=points[:, 2],
                     mode="lines",
-                    line={"color": colours[name], "width": 4},
+                    line={"color": colours[name], "width": 3},
                     name=str(name),
                     hoverinfo="skip",
                     legendgroup=str(name),
@@ -155,7 +161,7 @@ def landscape_surface(
                     name=str(name),
                     showlegend=False,
                     legendgroup=str(name),
-                    hovertemplate=f"predicted cell, ends as {name}<extra></extra>",
+                    hovertemplate=f"predicted cell, ends among {name}<extra></extra>",
                 )
             )
         return traces
@@ -178,7 +184,7 @@ def landscape_surface(
                 name="attractors",
                 marker={"size": 5, "color": "#FFFFFF", "symbol": "diamond", "line": {"color": "#1F2F57", "width": 1}},
                 customdata=[[a.energy, a.n_cells] for a in landscape.attractors],
-                hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} measured cells end here<extra></extra>",
+                hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells end here<extra></extra>",
             )
         )
         # Labels with their own ground: plain text would vanish on the dark valley floor.
@@ -195,7 +201,7 @@ def landscape_surface(
         fig.update_scenes(
             annotations=[
                 dict(
-                    x=x, y=y, z=height, text=attractor.name, ay=-34 - 22 * (i % 2), font={"size": 14, "color": look.text}, **sign
+                    x=x, y=y, z=height, text=attractor.name, ay=-30 - 24 * (i % 3), font={"size": 13, "color": look.text}, **sign
                 )
                 for i, (attractor, (x, y), height) in enumerate(zip(landscape.attractors, at.tolist(), z.tolist(), strict=True))
             ]
@@ -206,11 +212,11 @@ def landscape_surface(
     fig.update_scenes(
         aspectmode="manual",
         aspectratio={"x": sides[0], "y": sides[1], "z": 0.55},
-        camera={"eye": _eye(laid), "center": {"x": 0, "y": 0, "z": -0.12}},
+        camera={"eye": _eye(laid), "center": {"x": 0, "y": 0, "z": 0.0}},
         dragmode="orbit",
         **{f"{axis}axis": {"visible": False, "showspikes": False} for axis in "xyz"},
     )
-    fig.update_layout(legend={"x": 0, "y": 0.98, "title": {"text": "cells that end as"}}, uirevision="landscape")
+    fig.update_layout(legend={"x": 0, "y": 0.98, "title": {"text": "cells that end among"}}, uirevision="landscape")
     add_motion(fig, frames, times, unit, look, redraw=True, milliseconds=140)
     return fig
 
@@ -222,7 +228,7 @@ def _eye(laid: np.ndarray) -> dict[str, float]:
         moved = laid[-1, :, :2].mean(0) - laid[0, :, :2].mean(0)
         if np.linalg.norm(moved) > 0.05 * np.ptp(laid[..., :2].reshape(-1, 2), axis=0).max():
             way = moved / np.linalg.norm(moved)
-    return {"x": float(1.3 * way[0]), "y": float(1.3 * way[1]), "z": 1.05}
+    return {"x": float(1.05 * way[0]), "y": float(1.05 * way[1]), "z": 1.2}
 
 
 def landscape_map(
@@ -231,7 +237,7 @@ def landscape_map(
     """The same landscape from above: contours, cells' paths and attractors; needs no WebGL. paths: (T, m, 2). fates: (m,)."""
     paths, fates = np.asarray(paths, float), np.asarray(fates)
     drawn = _drawn(landscape, paths)
-    line = _steps(drawn.top)
+    line = _steps(drawn.top - drawn.low)
     fig = figure(look, height)
     bar = {"title": {"text": "energy (D)", "side": "right"}, "thickness": 10, "len": 0.5, "outlinewidth": 0, "x": 1.0, "y": 0.25}
     fig.add_trace(
@@ -240,9 +246,9 @@ def landscape_map(
             y=np.linspace(landscape.y[0], landscape.y[-1], FINE),
             z=np.where(drawn.inside, drawn.height, np.nan).astype(np.float32),
             colorscale=scale(ENERGY),
-            zmin=0,
+            zmin=drawn.low,
             zmax=drawn.top,
-            contours={"start": 0, "end": drawn.top, "size": line},
+            contours={"start": np.ceil(drawn.low / line) * line, "end": drawn.top, "size": line},
             line={"color": "rgba(255,255,255,0.8)", "width": 1},
             colorbar=bar,
             connectgaps=False,
@@ -279,7 +285,7 @@ def landscape_map(
                 name="attractors",
                 marker={"size": 11, "color": "#FFFFFF", "symbol": "diamond", "line": {"color": "#1F2F57", "width": 1.5}},
                 customdata=[[a.energy, a.n_cells] for a in landscape.attractors],
-                hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} measured cells end here<extra></extra>",
+                hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells end here<extra></extra>",
             )
         )
     bare = {"showticklabels": False, "ticks": "", "showline": False}
@@ -287,5 +293,5 @@ def landscape_map(
     across, along = ([float(values[shown].min() - edge), float(values[shown].max() + edge)] for values in (drawn.x, drawn.y))
     fig.update_xaxes(**bare, title={"text": landscape.axis_names[0]}, range=across, constrain="domain")
     fig.update_yaxes(**bare, title={"text": landscape.axis_names[1]}, range=along, scaleanchor="x", constrain="domain")
-    fig.update_layout(legend={"x": 1.0, "y": 1.0, "xanchor": "left", "title": {"text": "cells that end as"}})
+    fig.update_layout(legend={"x": 1.0, "y": 1.0, "xanchor": "left", "title": {"text": "cells that end among"}})
     return fig

@@ -12,7 +12,7 @@ BELOW = 104
 
 
 def time_labels(times: np.ndarray, unit: str) -> list[str]:
-    """Label of each slider step, with as few decimals as keep the steps apart. The slider itself leaves out labels that would collide."""
+    """Label of each slider step, with as few decimals as keep them apart; the slider leaves out labels that would collide."""
     times = np.asarray(times, dtype=float)
     for decimals in range(4):
         labels = [f"{time:.{decimals}f}" for time in times]

@@ -22,10 +22,11 @@ def shift(
     look: Look = LIGHT,
     height: int = 540,
     n_arrows: int = 40,
+    groups: np.ndarray | None = None,
 ) -> go.Figure:
-    """Cells before and after on the map of all cells, with arrows for some and one bold arrow for the mean.
+    """Cells before and after on the map of all cells, with arrows for some and a bold one for the middle of each group.
 
-    background: (n, 2). before, after: (m, 2), row by row the same cell.
+    background: (n, 2). before, after: (m, 2), row by row the same cell. groups: (m,) names; all one group without.
     """
     background, before, after = (np.asarray(values, np.float32) for values in (background, before, after))
     if before.shape != after.shape:
@@ -60,9 +61,13 @@ def shift(
         fig.add_annotation(
             x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=0.9, arrowwidth=1, arrowcolor=look.quiet, opacity=0.6, **arrow
         )
-    if len(before):
-        (ax, ay), (x, y) = before.mean(0).tolist(), after.mean(0).tolist()
-        fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=1, arrowwidth=4, arrowcolor=look.text, **arrow)
+    groups = np.zeros(len(before), dtype=int) if groups is None else np.asarray(groups)
+    for group in dict.fromkeys(groups.tolist()):
+        mine = groups == group
+        if mine.sum() >= 5:
+            # The middle, not the mean: between two parts of the map a mean would point from nowhere to nowhere.
+            (ax, ay), (x, y) = np.median(before[mine], axis=0).tolist(), np.median(after[mine], axis=0).tolist()
+            fig.add_annotation(x=x, y=y, ax=ax, ay=ay, arrowhead=2, arrowsize=1, arrowwidth=4, arrowcolor=look.text, **arrow)
     bare = {"showticklabels": False, "ticks": "", "showline": False}
     fig.update_xaxes(**bare, title={"text": f"{axes} 1", "font": {"size": 12}}, constrain="domain")
     fig.update_yaxes(**bare, title={"text": f"{axes} 2", "font": {"size": 12}}, scaleanchor="x", constrain="domain")

@@ -76,8 +76,8 @@ def trajectory(
                     x=here[:, 0],
                     y=here[:, 1],
                     mode="markers",
-                    name=f"ends as {name}",
-                    hovertemplate=f"predicted cell, ends as {name}<extra></extra>",
+                    name=f"ends among {name}",
+                    hovertemplate=f"predicted cell, ends among {name}<extra></extra>",
                     marker={"color": colour, "size": 6, "line": {"color": look.paper, "width": 0.7}},
                 )
             )

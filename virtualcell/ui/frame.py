@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from virtualcell.ui.state import DEMO
-
 PAGES = (
     ("pages/home.py", "Home"),
     ("pages/explore.py", "Explore"),
@@ -16,6 +14,14 @@ PAGES = (
 )
 """File and title, in the order of the questions that a reader asks."""
 
+_DRAWN = "frame-drawn"
+
+
+def run(page: st.Page) -> None:
+    """Runs the page inside the frame that app.py has drawn."""
+    st.session_state[_DRAWN] = True
+    page.run()
+
 
 def navigation() -> st.Page:
     """The page that the link asks for, with the others in the bar above."""
@@ -25,9 +31,10 @@ def navigation() -> st.Page:
 def inside() -> None:
     """Called first by every page: makes sure that the page stands in the frame that app.py draws.
 
-    Until some reader has opened the start page, Streamlit takes a folder named pages for the old kind of app and runs a page that is
-    opened by its own link without app.py. Asking for the navigation once ends that for the whole server; then the page is run again.
+    Until some reader has opened the start page, Streamlit takes a folder named pages for the old kind of app and runs a page
+    that is opened by its own link without app.py. Asking for the navigation once ends that for the whole server; then the page
+    is run again.
     """
-    if DEMO not in st.session_state:
+    if not st.session_state.pop(_DRAWN, False):
         navigation()
         st.rerun()

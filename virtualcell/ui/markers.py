@@ -11,8 +11,8 @@ from anndata import AnnData
 def markers(rna: AnnData, rows: np.ndarray) -> pd.DataFrame:
     """Wilcoxon rank-sum test of every gene, chosen cells against the rest (scanpy, Benjamini-Hochberg).
 
-    rna: log-normalised. rows: the chosen cells. Returns gene, log2_fold_change, adjusted_p, score, percent_selected, percent_others,
-    strongest first. Raises ValueError where one side has fewer than three cells.
+    rna: log-normalised. rows: the chosen cells. Returns gene, log2_fold_change, adjusted_p, score, percent_selected,
+    percent_others, strongest first. Raises ValueError where one side has fewer than three cells.
     """
     inside = np.zeros(rna.n_obs, dtype=bool)
     inside[rows] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from virtualcell.ui.words import SIMULATED
 
 
 def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:
-    """A figure as it was built, with a button that saves it as SVG in the browser. alt: what a reader who cannot see it should know."""
+    """A figure as it was built, with a button that saves it as SVG in the browser. alt: for readers who cannot see it."""
     tools = ["select2d", "lasso2d"] if "on_select" not in others else []
     config = {
         "displaylogo": False,
@@ -45,11 +46,18 @@ def source(b: Bundle) -> dict[str, Any]:
     }
 
 
+def short_citation(citation: str) -> str:
+    """First author and year of a citation; all up to the first comma where it names no "et al."."""
+    year = re.search(r"\((\d{4})\)", citation)
+    author, others, _ = citation.partition(" et al.")
+    return f"{author}{others} {year[1]}" if others and year else citation.split(",")[0]
+
+
 def provenance(b: Bundle, *more: str) -> None:
     """Small print: which model, which data, which seed."""
     record = b.model.record
     line = f"VirtualCell {record['version']}, data {record['digest'][:8]}, model seed {record['seed']}"
-    kind = "Simulated cells." if b.demo.simulated else f"Data: {b.demo.citation.split('.')[0]}."
+    kind = "Simulated cells." if b.demo.simulated else f"Data: {short_citation(b.demo.citation)}."
     st.caption(" · ".join([line, *more]) + f". {kind}")
 
 

@@ -61,7 +61,8 @@ def report(given: Any) -> None:
         return
     except MemoryError:
         st.error(
-            f"**{given.name} is too large for this page.** \n\n**What to do:** use the command line on a computer with more memory."
+            f"**{given.name} is too large for this page.** \n\n**What to do:** use the command line on a computer with more "
+            f"memory."
         )
         return
     parts = ", ".join(f"{adata.n_vars:,} features of {name}" for name, adata in cells.mod.items())

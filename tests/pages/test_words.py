@@ -1,0 +1,56 @@
+"""Sentences that are computed from numbers say what the numbers say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData
+from scipy.stats import mannwhitneyu
+
+from virtualcell.ui.markers import markers
+from virtualcell.ui.parts import heldout_panels, short_citation
+from virtualcell.ui.words import verdict
+
+
+def row(method: str, value: float, low: float | None = None, high: float | None = None) -> dict:
+    return {"method": method, "value": value, "low": low, "high": high, "where": "x", "metric": "W1"}
+
+
+def test_verdict_better_only_where_intervals_are_apart():
+    ours = row("VirtualCell", 1.0, 0.9, 1.1)
+    assert verdict([ours, row("no change", 2.0, 1.8, 2.2)], "VirtualCell").startswith(
+        "Better than the best baseline here, no change"
+    )
+    assert verdict([ours, row("no change", 1.05, 0.9, 1.2)], "VirtualCell").startswith("Not clearly better")
+    assert verdict([ours, row("no change", 0.8, 0.7, 0.9)], "VirtualCell").startswith("Not better")
+
+
+def test_verdict_does_not_take_the_noise_floor_for_a_rival():
+    rows = [row("VirtualCell", 1.0, 0.9, 1.1), row("noise floor", 0.2, 0.1, 0.3), row("no change", 3.0, 2.8, 3.2)]
+    assert "no change" in verdict(rows, "VirtualCell", ["noise floor"])
+    assert verdict(rows[:2], "VirtualCell", ["noise floor"]).startswith("No comparison")
+
+
+def test_panels_group_by_place_and_measure():
+    rows = [row("a", 1), row("b", 2), row("a", 3) | {"metric": "energy distance"}]
+    assert [(key, len(found)) for key, found in heldout_panels(rows).items()] == [(("x", "W1"), 2), (("x", "energy distance"), 1)]
+
+
+def test_short_citation():
+    assert short_citation("Cao J. et al. Joint profiling. Science 361 (2018). GEO GSE117089.") == "Cao J. et al. 2018"
+    assert short_citation("10x Genomics, 5k PBMCs") == "10x Genomics"
+
+
+def test_markers_agree_with_scipy():
+    rng = np.random.default_rng(0)
+    x = np.log1p(rng.poisson(2.0, size=(120, 6))).astype(np.float32)
+    x[:40, 2] += 1.0
+    cells = AnnData(sp.csr_matrix(x), var=pd.DataFrame(index=[f"g{i}" for i in range(6)]))
+    table = markers(cells, np.arange(40)).set_index("gene")
+    assert table.index[0] == "g2"
+    assert table.loc["g2", "log2_fold_change"] > 0.5
+    np.testing.assert_allclose(table.loc["g0", "percent_selected"], 100 * np.mean(x[:40, 0] > 0))
+    # scanpy's test has no tie correction, so its p-values are a little larger than scipy's; the order is the same.
+    exact = [mannwhitneyu(x[:40, i], x[40:, i]).pvalue for i in range(6)]
+    assert int(np.argmin(exact)) == 2
