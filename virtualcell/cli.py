@@ -97,9 +97,16 @@ def train(
         ),
         predictor=PredictorSettings(**dataclasses.asdict(predictor) | {"steps": steps or predictor.steps}),
     )
+    from virtualcell.data.check import check as check_cells
+    from virtualcell.data.check import file_of, require
     from virtualcell.demo import bar
     from virtualcell.model import VirtualCell
 
+    findings = check_cells(measured, columns)
+    require(findings, file=file_of(measured))
+    for finding in findings:
+        if finding.severity == "warning":
+            _say(f"Warning: {finding.field}: {finding.problem} {finding.next_step}")
     shown, progress = bar()
     with shown:
         model = VirtualCell(settings).fit(measured, **_arguments(columns), device=device, progress=progress)
@@ -107,7 +114,8 @@ def train(
     record = model.record
     _say(
         f"{record['n_cells']:,} cells, {', '.join(f'{n:,} {m}' for m, n in record['modalities'].items())}; "
-        f"{record['parameters']:,} parameters; {record['latent_dim']} latent dimensions, effective rank {record['effective_rank']:.1f}"
+        f"{record['parameters']:,} parameters; "
+        f"{record['latent_dim']} latent dimensions, effective rank {record['effective_rank']:.1f}"
     )
     if not model.moves:
         _say("No predictor: give --time (two or more times) or --perturbation (treated beside control) to learn how cells move.")
@@ -309,6 +317,16 @@ def landscape(
     _suffix(out, ".npz", ".json")
     loaded = _load(model, "cpu")
     found = loaded.landscape(resolution)
+    known = np.isfinite(found.energy) & found.supported
+    if not known.any():
+        raise DataError(
+            "The potential has no finite height where cells were measured, so there is no surface to write.",
+            next_step="train longer (--epochs, --steps) or with another --seed, and ask again.",
+            file=str(model),
+        )
+    if known.sum() < found.supported.sum():
+        lost = int(found.supported.sum() - known.sum())
+        _say(f"Warning: {lost:,} of {found.supported.sum():,} points among measured cells have no finite height.")
     attractors = [{k: _plain(v) for k, v in dataclasses.asdict(a).items()} for a in found.attractors]
     values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "attractors"}
     if out.suffix == ".json":

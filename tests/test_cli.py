@@ -1,0 +1,274 @@
+"""The command line on a subset of the A549 cells; of a wrong file it says what is wrong: one message, status 2, no traceback."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+
+from virtualcell.cli import main
+from virtualcell.data.read import read
+from virtualcell.model import VirtualCell
+from virtualcell.schema import Columns
+
+A549 = Path(__file__).parents[1] / "assets" / "data" / "scicar_a549_rna_atac.h5mu"
+KANG = A549.with_name("kang_ifnb_pbmc.h5ad")
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """110 cells of each time, 250 genes and 250 peaks that are seen most, among them the three that are known to rise."""
+    cells = read(A549)
+    rng, time = np.random.default_rng(0), cells.obs["time_h"].to_numpy(dtype=float)
+    rows = np.sort(np.concatenate([rng.choice(np.flatnonzero(time == t), 110, replace=False) for t in (0, 1, 3)]))
+    parts = {}
+    for name, table in cells[rows].copy().mod.items():
+        seen = np.argsort(-np.asarray(table.X.sum(0)).ravel())[:250]
+        known = table.var_names.get_indexer(["FKBP5", "PER1", "TSC22D3"])
+        parts[name] = table[:, np.union1d(seen, known[known >= 0])].copy()
+    found = mudata.MuData(parts)
+    found.obs["time_h"] = cells.obs["time_h"].iloc[rows].to_numpy()
+    path = tmp_path_factory.mktemp("cells") / "small.h5mu"
+    found.write_h5mu(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(small, tmp_path_factory) -> Path:
+    """Trained by the command itself."""
+    folder = tmp_path_factory.mktemp("model") / "deep" / "a549"
+    run("train", small, "--time", "time_h", "--latent-dim", 8, "--epochs", 3, "--steps", 60, "--device", "cpu", "--out", folder)
+    return folder
+
+
+def run(*arguments: object) -> int:
+    """Exit status of the command line, in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+def refused(capsys, *arguments: object) -> str:
+    """What a refused command says: status 2, nothing on stdout but what came before, no traceback."""
+    capsys.readouterr()
+    assert run(*arguments) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return " ".join(said.split())
+
+
+def test_help_comes_at_once_without_the_heavy_libraries():
+    code = "import sys\nfrom virtualcell.cli import main\ntry:\n    main(['--help'])\nfinally:\n    print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False"
+    for command in ("train", "check", "embed", "translate", "predict", "perturb", "landscape", "demos", "app"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_train_writes_a_model_and_says_what_it_is(model):
+    assert {"model.safetensors", "model.json"} <= {path.name for path in model.iterdir()}
+    saved = json.loads((model / "model.json").read_text())
+    assert saved["settings"]["autoencoder"]["epochs"] == 3
+    assert saved["settings"]["predictor"]["steps"] == 60
+    assert Columns(**saved["settings"]["columns"]) == Columns(time="time_h")
+    assert saved["record"]["n_cells"] == 330
+
+
+@pytest.mark.slow
+def test_the_same_seed_trains_the_same_model(model, small, tmp_path):
+    options = ["--time", "time_h", "--latent-dim", 8, "--epochs", 3, "--steps", 60, "--device", "cpu"]
+    run("train", small, *options, "--out", tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+
+
+def test_embed_writes_states_in_each_format(model, small, tmp_path, capsys):
+    for name in ("x.h5ad", "x.h5mu", "x.csv"):
+        assert run("embed", model, small, "--out", tmp_path / "new" / name) == 0
+    table = anndata.read_h5ad(tmp_path / "new" / "x.h5ad")
+    states = table.obsm["X_vc"]
+    assert states.shape == (330, 8)
+    assert np.isfinite(states).all()
+    assert states.std(0).min() > 0
+    assert table.uns["virtualcell"]["n_cells"] == 330
+    assert set(table.obs["time_h"]) == {0, 1, 3}
+    whole = mudata.read_h5mu(tmp_path / "new" / "x.h5mu")
+    np.testing.assert_array_equal(whole[table.obs_names].obsm["X_vc"], states)
+    written = pd.read_csv(tmp_path / "new" / "x.csv", index_col="cell").loc[table.obs_names].to_numpy()
+    np.testing.assert_allclose(written, states, rtol=1e-5)
+    assert json.loads((tmp_path / "new" / "x.provenance.json").read_text())["seed"] == 0
+
+
+def test_translate_predicts_probabilities_of_peaks_from_rna_alone(model, small, tmp_path):
+    assert run("translate", model, small, "--source", "rna", "--target", "atac", "--out", tmp_path / "atac.h5ad") == 0
+    found, measured = anndata.read_h5ad(tmp_path / "atac.h5ad"), read(small).mod["atac"]
+    assert list(found.var_names) == [name for name in measured.var_names if name in set(found.var_names)]
+    assert found.X.min() >= 0
+    assert found.X.max() <= 1
+    often = np.asarray(measured[:, found.var_names].X.mean(0)).ravel()
+    assert np.corrcoef(found.X.mean(0), often)[0, 1] > 0.5  # peaks that are often open are predicted open more often
+
+
+def test_predict_carries_the_first_cells_to_the_time_asked_for(model, small, tmp_path):
+    ask = ["predict", model, small, "--from", 0, "--to", 3, "--frames", 3]
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert run(*ask, "--seed", seed, "--out", tmp_path / f"{name}.h5ad") == 0
+    a, b, c = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in "abc")
+    assert a.n_obs == 3 * 110
+    assert sorted(set(a.obs["time"])) == [1, 2, 3]
+    assert a.obs_names.is_unique
+    starts = set(read(small).obs.query("time_h == 0").index)
+    assert set(a.obs["start_cell"]) == starts
+    assert (a.obs["weight"] > 0).all()
+    assert np.isfinite(a.X).all()
+    np.testing.assert_array_equal(a.obsm["X_vc"], b.obsm["X_vc"])
+    assert not np.array_equal(a.obsm["X_vc"], c.obsm["X_vc"])
+
+
+def test_perturb_lists_genes_with_intervals(model, small, tmp_path, capsys):
+    assert run("perturb", model, small, "--knockout", "FKBP5", "--from", 0, "--out", tmp_path / "genes.csv") == 0
+    assert "not causal evidence" in capsys.readouterr().out
+    genes = pd.read_csv(tmp_path / "genes.csv")
+    assert {"gene", "log2_fold_change", "low", "high"} <= set(genes.columns)
+    assert (genes["low"] <= genes["high"]).all()
+    assert (genes["log2_fold_change"] != 0).any()
+    assert json.loads((tmp_path / "genes.provenance.json").read_text())["push"] == "FKBP5 knock-out"
+
+
+def test_landscape_is_finite_among_the_cells_and_the_same_in_both_formats(model, tmp_path):
+    for name in ("u.npz", "u.json"):
+        assert run("landscape", model, "--out", tmp_path / name, "--resolution", 16) == 0
+    text, arrays = json.loads((tmp_path / "u.json").read_text()), np.load(tmp_path / "u.npz")
+    assert arrays["energy"].shape == (16, 16)
+    assert np.isfinite(arrays["energy"][arrays["supported"]]).all()
+    assert arrays["energy"][arrays["supported"]].min() == pytest.approx(0, abs=1e-4)
+    np.testing.assert_allclose(np.array(text["energy"], dtype=float), arrays["energy"], rtol=1e-6)
+    assert len(text["attractors"]) == len(json.loads(str(arrays["attractors"])))
+
+
+def test_a_landscape_without_a_finite_height_is_refused_and_not_written(model, tmp_path, capsys, monkeypatch):
+    honest = VirtualCell.landscape
+
+    def broken(self, resolution=60):
+        found = honest(self, resolution)
+        return dataclasses.replace(found, energy=np.full_like(found.energy, np.nan))
+
+    monkeypatch.setattr(VirtualCell, "landscape", broken)
+    assert "no finite height" in refused(capsys, "landscape", model, "--out", tmp_path / "u.json", "--resolution", 16)
+    assert not (tmp_path / "u.json").exists()
+
+
+def test_check_reads_the_demo_and_warns_of_what_cannot_be_told_apart(capsys):
+    assert run("check", A549) == 0
+    said = capsys.readouterr().out
+    assert "2,641 cells" in said
+    assert "--time time_h" in said
+    assert "same variable" in said
+    assert "These cells can be used." in said
+
+
+def test_demos_are_listed(capsys):
+    assert run("demos") == 0
+    said = capsys.readouterr().out
+    for name in ("a549", "larry", "norman", "kang", "cite", "simulated"):
+        assert name in said
+
+
+def make_wrong(kind: str, folder: Path) -> Path:
+    path = folder / f"{kind}.h5ad"
+    cells = anndata.read_h5ad(KANG)[:60].copy()
+    if kind == "text":
+        path.write_text("gene,cell1,cell2\nISG15,3,0\n")
+        return path
+    if kind == "truncated":
+        path.write_bytes(KANG.read_bytes()[:40_000])
+        return path
+    if kind == "empty":
+        path.touch()
+        return path
+    counts = cells.X.toarray() if hasattr(cells.X, "toarray") else np.array(cells.X)
+    counts = counts.astype(np.float32)
+    if kind == "nan":
+        counts[3, 5] = np.nan
+    elif kind == "negative":
+        counts[3, 5] = -1
+    cells.X, cells.layers = counts, {}
+    cells.write_h5ad(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        ("text", "text.h5ad"),
+        ("truncated", "truncated.h5ad"),
+        ("empty", "empty.h5ad"),
+        ("nan", "NaN|not numbers|missing"),
+        ("negative", "below zero"),
+    ],
+)
+def test_wrong_files_are_explained(kind, complaint, tmp_path, capsys):
+    path = make_wrong(kind, tmp_path)
+    for command in (["train", path, "--out", tmp_path / "model"], ["check", path]):
+        capsys.readouterr()
+        assert run(*command) == 2
+        said = capsys.readouterr()
+        text = " ".join((said.err + said.out).split())
+        assert "Traceback" not in text
+        assert re.search(complaint, text, re.IGNORECASE), text
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_missing_time_column_is_explained(tmp_path, capsys):
+    said = refused(capsys, "train", KANG, "--time", "hours", "--out", tmp_path / "model")
+    assert "kang_ifnb_pbmc.h5ad" in said
+    assert "no column 'hours'" in said
+    assert "What to do" in said
+    assert not (tmp_path / "model").exists()
+
+
+def test_other_mistakes_are_explained(model, small, tmp_path, capsys):
+    out = tmp_path / "x.h5ad"
+    predict = ["predict", model, small, "--out", out]
+    assert "There is no such file" in refused(capsys, "check", tmp_path / "nowhere.h5ad")
+    assert "choose one of 0, 1, 3" in refused(capsys, *predict, "--from", 2, "--to", 3)
+    assert "not after the start" in refused(capsys, *predict, "--from", 3, "--to", 1)
+    assert "learned no treatment" in refused(capsys, *predict, "--to", 3, "--treatment", "aspirin")
+    assert "end its name in .h5ad" in refused(
+        capsys, "translate", model, small, "--source", "rna", "--target", "atac", "--out", "x.txt"
+    )
+    assert "no target modality" in refused(capsys, "translate", model, small, "--source", "rna", "--target", "prot", "--out", out)
+    assert "does not read the gene 'XYZ'" in refused(
+        capsys, "perturb", model, small, "--knockout", "XYZ", "--out", tmp_path / "x.csv"
+    )
+    assert "either --treatment or --knockout" in refused(capsys, "perturb", model, small, "--out", tmp_path / "x.csv")
+    assert "model.json" in refused(capsys, "landscape", tmp_path, "--out", tmp_path / "u.npz")
+    assert "is not known" in refused(capsys, "embed", model, small, "--out", out, "--device", "abacus")
+    assert "no demo named 'moon'" in refused(capsys, "train", "--demo", "moon")
+    assert "either a file with cells or --demo" in refused(capsys, "train")
+    assert "columns of a demo are known" in refused(capsys, "train", "--demo", "a549", "--time", "time_h")
+    assert not out.exists()
+
+
+def test_as_a_program_a_wrong_file_gives_one_message_and_status_2(tmp_path):
+    path = make_wrong("text", tmp_path)
+    command = [sys.executable, "-m", "virtualcell", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("virtualcell: ")
+    assert "What to do:" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
