@@ -143,8 +143,8 @@ class VirtualCell:
             "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
             "history": history,
         }
-        if effective_rank(states) < 2:
-            logger.warning("The states use fewer than two directions (effective rank %.2f): the encoder has collapsed.", effective_rank(states))
+        if effective_rank(states) < max(1.2, 0.2 * states.shape[1]):
+            logger.warning("The %d latent dimensions act as %.2f only (effective rank): the encoder has collapsed.", states.shape[1], effective_rank(states))
         logger.info("Fitted in %.0f s on %s.", clock.perf_counter() - began, self.device)
         return self
 

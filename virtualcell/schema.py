@@ -66,8 +66,10 @@ class PreprocessSettings:
 @dataclass(frozen=True)
 class AutoencoderSettings:
     latent_dim: int = 16
-    hidden: int = 128
+    hidden: int = 64
     epochs: int = 40
+    min_steps: int = 400
+    """More epochs are run where the cells are so few that the epochs make fewer steps than this."""
     warmup: float = 0.33
     """Share of the epochs in which only decoders learn, so that random decoders do not spoil the linear encoder."""
     batch_size: int = 256
@@ -86,9 +88,10 @@ class AutoencoderSettings:
 @dataclass(frozen=True)
 class PredictorSettings:
     width: int = 48
-    diffusion: float = 4.0
-    """2 D T over the mean variance within a population, T the whole measured span: stated, not learned. On the haematopoiesis cells the
-    descendants of barcoded cells and the populations are both fitted best from about here on (0.25, 1, 2, 4 were tried)."""
+    diffusion: float = 1.0
+    """Where the learned D starts: 2 D T over the mean variance within a population, T the whole measured span."""
+    diffusion_weight: float = 0.01
+    """Pull of log D to its start."""
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""

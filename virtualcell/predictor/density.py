@@ -6,17 +6,25 @@ import torch
 from torch import Tensor
 
 NEIGHBOUR = 10
+NARROW = 0.7
+"""Factor on the usual distance to the tenth neighbour: at 1, monocytes and neutrophils of the haematopoiesis cells share one well."""
+
+LEAST = 0.3
+"""Smallest bandwidth over the cells' standard deviation."""
+
 MOST = 2000
 
 
 class Density:
-    """Gaussian kernel density of states z (cells, d); the bandwidth is the usual distance to the tenth neighbour, per dimension."""
+    """Gaussian kernel density of states z (cells, d); the bandwidth follows the usual distance to the tenth neighbour."""
 
     def __init__(self, z: Tensor):
         self.z = z
         some = z[:: max(1, len(z) // 500)]
         neighbour = torch.cdist(some, z).kthvalue(min(NEIGHBOUR + 1, len(z)), dim=1).values
-        self.bandwidth = float(neighbour.median()) / z.shape[1] ** 0.5
+        narrow = NARROW * float(neighbour.median()) / z.shape[1] ** 0.5
+        # In few dimensions neighbours are so near that the slopes would be too steep for the integrator's steps.
+        self.bandwidth = max(narrow, LEAST * float(z.var(0).mean().sqrt()))
 
     def score(self, at: Tensor, centres: Tensor) -> Tensor:
         """grad log density, (points, d), from the given kernel centres."""

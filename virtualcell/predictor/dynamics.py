@@ -23,8 +23,15 @@ class Dynamics(nn.Module):
         self.growth = Growth(d)
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
-        self.register_buffer("diffusion", torch.tensor(float(diffusion)))
+        # Learned with the potential from the spread of the measured populations: how narrow they stay bounds it from above, how far the
+        # descendants of one cell spread bounds it from below.
+        self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps
+
+    @property
+    def diffusion(self) -> Tensor:
+        """D in (latent unit)^2 a span, ()."""
+        return self.log_diffusion.exp()
 
     def force(self, treatment: str | None) -> Tensor | float:
         """(d,) push of a treatment, 0 for none. Raises KeyError for a part that was never measured."""
@@ -57,7 +64,7 @@ class Dynamics(nn.Module):
         frames = 1 if keep is None else keep - 1
         per_frame = max(min_steps, math.ceil(self.euler_steps * duration / frames)) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0
-        scale = math.sqrt(2 * float(self.diffusion) * dt) if noise else 0.0
+        scale = torch.sqrt(2 * self.diffusion * dt)
         force = self.force(treatment)
         log_weight = torch.zeros(len(z), device=z.device)
         states, weights = [z], [log_weight]

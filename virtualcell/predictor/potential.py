@@ -13,8 +13,8 @@ class Potential(nn.Module):
     network = w . softplus(W2 softplus(W1 z + b1) + b2): smooth, so that the gradient has a closed form and the Hessian exists. The bowl
     is the landscape in which, with diffusion D, all measured cells pooled as one Gaussian would be at rest (k_j = D / variance_j): the
     network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the centre in standard
-    deviations, is zero where cells were measured and rises outside, so that no cell drifts to where nothing was ever seen. The gradient
-    is checked against automatic differentiation in the tests.
+    deviations, is zero where cells were measured and rises outside; out there the network is held at its value on the rim (R), so that it
+    cannot slope away and no cell drifts to where nothing was ever seen. The gradient is checked against automatic differentiation.
     """
 
     def __init__(self, d: int, width: int):
@@ -38,26 +38,38 @@ class Potential(nn.Module):
         self.centre.copy_(z.mean(0))
         self.spread.copy_(z.std(0).clamp_min(1e-6))
         self.bowl.copy_(diffusion / self.spread**2)
-        self.wall_radius.copy_(torch.quantile(self._radius(z), 0.99))
+        self.wall_radius.copy_(torch.quantile(self._radius(z), 0.98))
         self.wall_strength.fill_(strength)
 
     def _radius(self, z: Tensor) -> Tensor:
         return torch.sqrt((((z - self.centre) / self.spread) ** 2).sum(1) + 1e-12)
 
+    def _held(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Radius (cells,), share of the way out that is kept (cells, 1), and z drawn back to the rim (cells, d)."""
+        radius = self._radius(z)
+        kept = (self.wall_radius / radius).clamp(max=1.0)[:, None]
+        return radius, kept, self.centre + kept * (z - self.centre)
+
     def forward(self, z: Tensor) -> Tensor:
-        hidden = F.softplus(self.second(F.softplus(self.first(z))))
+        radius, _, held = self._held(z)
+        hidden = F.softplus(self.second(F.softplus(self.first(held))))
         bowl = 0.5 * ((z - self.centre) ** 2 @ self.bowl)
-        outside = (self._radius(z) / self.wall_radius - 1).clamp_min(0.0)
+        outside = (radius / self.wall_radius - 1).clamp_min(0.0)
         return hidden @ self.last + bowl + self.wall_strength * outside**2
 
     def gradient(self, z: Tensor) -> Tensor:
         """grad U, (cells, d)."""
-        a1 = self.first(z)
+        radius, kept, held = self._held(z)
+        a1 = self.first(held)
         a2 = self.second(F.softplus(a1))
         back = (torch.sigmoid(a2) * self.last) @ self.second.weight
-        away, radius = z - self.centre, self._radius(z)
-        steep = 2 * self.wall_strength * (radius / self.wall_radius - 1).clamp_min(0.0) / (self.wall_radius * radius)
-        return (torch.sigmoid(a1) * back) @ self.first.weight + self.bowl * away + steep[:, None] * away / self.spread**2
+        network = (torch.sigmoid(a1) * back) @ self.first.weight
+        away = z - self.centre
+        outward = away / (self.spread * radius[:, None]) / self.spread  # gradient of the radius
+        steep = 2 * self.wall_strength * (radius / self.wall_radius - 1).clamp_min(0.0) / self.wall_radius
+        # Chain rule through the drawing back: outside, moving outward does not move ``held``.
+        lost = torch.where(kept < 1, (network * away).sum(1, keepdim=True) * kept / radius[:, None], torch.zeros_like(kept))
+        return kept * network - lost * outward + self.bowl * away + steep[:, None] * outward
 
     def hessian(self, z: Tensor) -> Tensor:
         """Second derivatives, (cells, d, d)."""

@@ -111,13 +111,14 @@ def train_autoencoder(
         weight_decay=settings.weight_decay,
     )
     per_epoch = max(1, len(training) // settings.batch_size)
-    warm_epochs = int(round(settings.warmup * settings.epochs))
+    epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
+    warm_epochs = int(round(settings.warmup * epochs))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [settings.learning_rate, 2 * settings.learning_rate], total_steps=per_epoch * settings.epochs, pct_start=0.2
+        optimiser, [settings.learning_rate, 2 * settings.learning_rate], total_steps=per_epoch * epochs, pct_start=0.2
     )
     target = copy.deepcopy(model).requires_grad_(False)
     best, best_nats, history = None, -np.inf, []
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         model.train()
         for p in encoder_side:
             p.requires_grad_(epoch >= warm_epochs)
@@ -154,7 +155,7 @@ def train_autoencoder(
         if figures["validation_nats"] > best_nats:
             best, best_nats = copy.deepcopy(target.state_dict()), figures["validation_nats"]
         if progress is not None:
-            progress("autoencoder", epoch + 1, settings.epochs, figures)
+            progress("autoencoder", epoch + 1, epochs, figures)
     if best is None:
         raise FloatingPointError("The autoencoder's likelihood was never a number; lower the learning rate (AutoencoderSettings.learning_rate).")
     target.load_state_dict(best)

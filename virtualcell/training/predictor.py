@@ -48,7 +48,7 @@ def train_predictor(
     """Fits the dynamics to cell states z (cells, d).
 
     time: (cells,) in spans, first 0 and last 1; treatment: (cells,) names; clones: (cells, clones) indicator of heritable barcodes;
-    diffusion: D in latent units^2 a span where it is known, else settings.diffusion decides.
+    diffusion: where D starts, in latent units^2 a span; by default settings.diffusion decides.
     """
     device = device or torch.device("cpu")
     torch.manual_seed(seed)
@@ -67,14 +67,19 @@ def train_predictor(
     # As strong as what carries the populations: the wall must hold whatever drift the populations call for.
     moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
     model.potential.enclose(states, diffusion, WALL * (moved + diffusion * z.shape[1]))
+    first_log_diffusion = float(np.log(diffusion))
     history: list[dict[str, float]] = []
     density = Density(states)
     _warm_start(model, density, settings, generator, history, progress)
 
     growth_rows, growth_values, growth_known = _growth_targets(z, transitions, time, rng)
     sisters = _sisters(clones, time, rng)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.steps)
+    others = [p for name, p in model.named_parameters() if name != "log_diffusion"]
+    rate = settings.learning_rate
+    optimiser = torch.optim.AdamW(
+        [{"params": others, "weight_decay": settings.weight_decay}, {"params": [model.log_diffusion], "weight_decay": 0.0}], lr=rate
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, 4 * rate], total_steps=settings.steps)
     weights = np.array([t.weight for t in transitions])
     for step in range(settings.steps):
         # All transitions where they are few; a weighted draw of them where there are many treatments.
@@ -91,6 +96,8 @@ def train_predictor(
             match = match + w * energy_distance(end, states[b], None if t.stationary or not growth_known else log_weight)
         loss = match / factor.sum()
         figures = {"match": float(loss.detach())}
+        # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
+        loss = loss + settings.diffusion_weight * (model.log_diffusion - first_log_diffusion) ** 2
         loss = loss + settings.off_manifold_weight * _off_manifold(model, density, generator)
         if len(growth_rows):
             some = torch.from_numpy(rng.integers(0, len(growth_rows), 256))
@@ -102,6 +109,7 @@ def train_predictor(
             clone_loss = _clone_loss(model, states, pick, time, generator)
             loss = loss + settings.clone_weight * clone_loss
             figures["clones"] = float(clone_loss.detach())
+        figures["diffusion"] = float(model.diffusion.detach())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -130,7 +138,7 @@ def _warm_start(
     optimiser = torch.optim.Adam(model.potential.parameters(), lr=1e-2)
     for step in range(settings.warm_steps):
         at, score = density.sample(256, generator)
-        loss = ((model.potential.gradient(at) + model.diffusion * score) ** 2).sum(1).mean()
+        loss = ((model.potential.gradient(at) + model.diffusion.detach() * score) ** 2).sum(1).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -149,7 +157,7 @@ def _off_manifold(model: Dynamics, density: Density, generator: torch.Generator)
     at, score = density.sample(128, generator)
     steep = score.norm(dim=1)
     uphill = -(model.potential.gradient(at) * score).sum(1) / steep.clamp_min(1e-6)
-    wanted = 0.5 * model.diffusion * steep
+    wanted = 0.5 * model.diffusion.detach() * steep
     return ((wanted - uphill).clamp_min(0.0) ** 2).mean() / (wanted**2).mean().clamp_min(1e-12)
 
 
