@@ -19,7 +19,7 @@ from mudata import MuData
 
 from virtualcell import __version__
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.data.check import check, require
+from virtualcell.data.check import check, file_of, require
 from virtualcell.data.counts import counts_of
 from virtualcell.data.preprocess import preprocess
 from virtualcell.landscape.fates import fate_fractions
@@ -86,7 +86,7 @@ class VirtualCell:
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
         self.settings = dataclasses.replace(self.settings, columns=columns)
         cells = as_mudata(cells)
-        require(check(cells, columns))
+        require(check(cells, columns), file=file_of(cells))
         self.device = choose_device(device)
         barcodes = _clone_matrix(cells, clones)
         prepared = preprocess(cells, self.settings.preprocess)
@@ -135,7 +135,7 @@ class VirtualCell:
             "effective_rank": effective_rank(states),
             "latent_dim": int(states.shape[1]),
             "span": [float(self._arrays["time"].min()), float(self._arrays["time"].max())] if moments is not None else None,
-            "diffusion": float(self._dynamics.diffusion) if self._dynamics is not None else None,
+            "diffusion": float(self._dynamics.diffusion.detach()) if self._dynamics is not None else None,
             "treatments": sorted(set(names) - {control}) if names is not None else [],
             "labels": labels.tolist(),
             "treatment_of": names.tolist() if names is not None else None,
@@ -309,7 +309,7 @@ class VirtualCell:
             treated = np.asarray(self.record["treatment_of"])
             groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
         plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
-        return make_landscape(dynamics.potential, float(dynamics.diffusion), states, labels, plane, origin, names, resolution)
+        return make_landscape(dynamics.potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution)
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""

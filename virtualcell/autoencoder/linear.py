@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 
+from virtualcell.schema import DataError
+
 ALPHAS = np.logspace(-2, 4, 7)
 DEPTH_CORRELATION = 0.75
 """A component that follows sequencing depth more closely than this says how deep a cell was read, not what it is."""
@@ -54,7 +56,11 @@ def fit_linear_core(scores: dict[str, np.ndarray], measured: dict[str, np.ndarra
         kept[name] = np.flatnonzero(follows < DEPTH_CORRELATION)
     shares = share_dimensions(names, {name: len(kept[name]) for name in names}, d)
     if sum(shares.values()) < d:
-        raise ValueError(f"latent_dim={d} is more than the {sum(shares.values())} usable components of these cells; choose a smaller latent_dim.")
+        raise DataError(
+            f"{d} latent dimensions are more than the {sum(shares.values())} usable components of these cells.",
+            next_step="choose a smaller latent_dim.",
+            field="latent_dim",
+        )
     latent, scale, owner = np.full((n, d), np.nan), np.ones(d), np.empty(d, dtype=object)
     at = 0
     for name in names:
@@ -78,7 +84,7 @@ def fit_linear_core(scores: dict[str, np.ndarray], measured: dict[str, np.ndarra
             x, y = inputs[both], latent[np.ix_(both, columns)]
             ridge = RidgeCV(ALPHAS, alpha_per_target=True).fit(x, y)
             guess = cross_val_predict(RidgeCV(ALPHAS, alpha_per_target=True), x, y, cv=folds)
-            w[:, columns], b[columns] = ridge.coef_.T, ridge.intercept_
-            r[columns] = 1 - ((y - guess) ** 2).mean(0) / y.var(0)
+            w[:, columns], b[columns] = np.atleast_2d(ridge.coef_).T, ridge.intercept_
+            r[columns] = 1 - ((y - guess.reshape(y.shape)) ** 2).mean(0) / y.var(0)
         weight[name], bias[name], r2[name] = w, b, np.clip(r, 0.0, 0.95)
     return LinearCore(weight, bias, r2, latent, scale)

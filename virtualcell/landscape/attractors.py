@@ -9,30 +9,43 @@ from torch import Tensor
 from virtualcell.predictor.potential import Potential
 from virtualcell.schema import UNKNOWN, Attractor
 
-MAX_STEPS = 4000
+MAX_STEPS = 2000
 MIN_BASIN = 0.005
 """A minimum that fewer than this share of the cells reach is not named."""
 
 
 @torch.no_grad()
-def descend(potential: Potential, z: Tensor, tolerance: float = 1e-4) -> Tensor:
-    """Follows -grad U from z (cells, d) to rest; gradient descent with Nesterov momentum, then Newton steps where U is convex.
+def descend(potential: Potential, z: Tensor, *, plane: Tensor | None = None, steps: int = MAX_STEPS, tolerance: float = 1e-4) -> Tensor:
+    """Follows -grad U downhill from z (cells, d) to rest, each cell with a step of its own that never lets U rise.
 
-    A cell ends in the basin that it starts in as far as momentum allows; the end points are exact to ``tolerance`` in |grad U|.
+    plane: (2, d) orthonormal directions in which z may not move. Steps are far smaller than a basin, so a cell ends in the basin that it
+    starts in; without a plane Newton steps finish, to |grad U| below ``tolerance``.
     """
-    curvature = torch.linalg.eigvalsh(potential.hessian(z[:: max(1, len(z) // 64)])).abs().max()
-    step = 0.5 / curvature
-    for _ in range(MAX_STEPS):
+
+    def slope(z: Tensor) -> Tensor:
         gradient = potential.gradient(z)
+        return gradient if plane is None else gradient - gradient @ plane.T @ plane
+
+    height, gradient = potential(z), slope(z)
+    step = torch.full_like(height, 0.02)
+    for _ in range(steps):
         if gradient.norm(dim=1).max() < 10 * tolerance:
             break
-        z = z - step * gradient
+        move = -step[:, None] * gradient
+        move = move * (0.1 / move.norm(dim=1, keepdim=True).clamp_min(0.1))
+        ahead = potential(z + move)
+        better = ahead < height
+        z = torch.where(better[:, None], z + move, z)
+        height = torch.where(better, ahead, height)
+        step = torch.where(better, 1.2 * step, 0.5 * step).clamp(1e-6, 10.0)
+        gradient = slope(z)
+    if plane is not None:
+        return z
     for _ in range(20):
         gradient = potential.gradient(z)
         if gradient.norm(dim=1).max() < tolerance:
             break
-        hessian = potential.hessian(z)
-        values, vectors = torch.linalg.eigh(hessian)
+        values, vectors = torch.linalg.eigh(potential.hessian(z))
         move = -(vectors @ (vectors.mT @ gradient[:, :, None] / values[:, :, None].abs().clamp_min(1e-3)))[:, :, 0]
         # A Newton step longer than a tenth of a latent unit could leave the basin.
         z = z + move * (0.1 / move.norm(dim=1, keepdim=True).clamp_min(0.1))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from virtualcell.landscape.attractors import find_attractors
+from virtualcell.landscape.attractors import descend, find_attractors
 from virtualcell.predictor.potential import Potential
 from virtualcell.schema import Landscape
 
@@ -71,12 +71,4 @@ def _minimise_hidden(potential: Potential, grid: np.ndarray, hidden: np.ndarray,
     h = torch.from_numpy(hidden).float().to(device)
     if p.shape[1] == 2:
         return potential(fixed).cpu().numpy()  # nothing is hidden
-    curvature = torch.linalg.eigvalsh(potential.hessian((fixed + h)[:: max(1, len(h) // 64)])).abs().max()
-    step, speed = 0.5 / curvature, torch.zeros_like(h)
-    for k in range(steps):
-        # Nesterov's accelerated descent, restricted to the directions at right angles to the plane.
-        ahead = h + (k / (k + 3)) * speed
-        gradient = potential.gradient(fixed + ahead)
-        new = ahead - step * (gradient - gradient @ p.T @ p)
-        speed, h = new - h, new
-    return potential(fixed + h).cpu().numpy()
+    return potential(descend(potential, fixed + h, plane=p, steps=steps)).cpu().numpy()
