@@ -18,7 +18,7 @@ st.set_page_config(
     initial_sidebar_state="collapsed",
 )
 page = navigation()
-title, choice = st.columns([2.2, 1], vertical_alignment="bottom")
+title, choice = st.columns([1.7, 1], vertical_alignment="bottom")
 with choice:
     follow_link()
     st.selectbox("Cells", list(DEMOS), format_func=lambda key: DEMOS[key].title, key=DEMO, label_visibility="collapsed")

@@ -15,10 +15,10 @@ from virtualcell.ui.theme import look
 
 inside()
 b = state.bundle()
-known, rna = state.annotations(b), b.cells.mod["rna"]
+known, rna = state.known_columns(b), b.cells.mod["rna"]
 proteins = list(b.cells.mod["prot"].var_names) if "prot" in b.cells.mod else []
 groups = state.groups(b)
-GENE, PROTEIN, DRAWN = "a gene", "a surface protein", "cells that I draw around"
+GENE, PROTEIN, DRAWN = "a gene", "a surface protein", "my own drawing"
 
 lead(
     b,

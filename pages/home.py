@@ -13,7 +13,7 @@ from virtualcell.ui.theme import look
 
 inside()
 b = state.bundle()
-known = state.annotations(b)
+known = state.known_columns(b)
 title = next(iter(known))
 column, kind = known[title]
 

@@ -8,7 +8,7 @@ import streamlit as st
 from virtualcell.figures.landscape import landscape_map, landscape_surface
 from virtualcell.ui import state, words
 from virtualcell.ui.frame import inside
-from virtualcell.ui.parts import chart, lead, provenance
+from virtualcell.ui.parts import caveats, chart, lead, provenance
 from virtualcell.ui.theme import look
 
 inside()
@@ -72,7 +72,7 @@ with side:
             help=f"95 % interval {100 * row.low:.0f} to {100 * row.high:.0f} %",
         )
     fall = float(np.mean(b.model.energy(found.states[-1]) - b.model.energy(found.states[0])))
-    st.metric("Mean change of energy on the way", f"{fall:+.1f} D")
+    st.metric("Mean change of energy", f"{fall:+.1f} D")
     provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(rows)} paths drawn")
 
 st.markdown("##### Resting places")
@@ -99,5 +99,4 @@ st.caption(
     "The way back over a barrier "
     "that no measured cell crossed cannot be known from these data."
 )
-for caveat in b.demo.caveats:
-    st.caption(caveat)
+caveats(b)

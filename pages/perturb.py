@@ -9,7 +9,7 @@ from virtualcell.figures.perturbation import shift, top_genes
 from virtualcell.ui import state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
-from virtualcell.ui.parts import chart, lead, provenance, table_download
+from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
 
 inside()
@@ -62,11 +62,13 @@ genes = found.genes
 certain = genes[(np.sign(genes["low"]) == np.sign(genes["high"])) & (genes["log2_fold_change"].abs() > np.log2(1.2))]
 with side:
     st.metric(
-        "Genes that change by 20 % or more",
+        "Genes changed by 20 %",
         f"{len(certain):,} of {len(genes):,}",
-        help="And whose 95 % interval over cells leaves out no change.",
+        help="Or more, up or down, and the 95 % interval over cells does not include no change.",
     )
-    st.metric("Cells that land among measured cells", f"{100 * found.in_domain:.0f} %")
+    st.metric("Inside measured range", f"{100 * found.in_domain:.0f} %")
+    if not len(certain):
+        st.markdown("No gene changes by 20 % or more: the model hardly depends on this.")
     if knockout is not None:
         st.warning(words.SENSITIVITY, icon=None)
     if b.demo.key == "a549":
@@ -116,6 +118,5 @@ with table:
 
 if treatment is not None:
     honesty(b)
-for caveat in b.demo.caveats:
-    st.caption(caveat)
+caveats(b)
 provenance(b, found.kind, f"{len(rows)} cells pushed", f"prediction seed {found.seed}")

@@ -12,7 +12,7 @@ from virtualcell.figures.trajectory import trajectory
 from virtualcell.ui import measured, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
-from virtualcell.ui.parts import chart, lead, provenance, table_download
+from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
 
 inside()
@@ -120,6 +120,5 @@ if picked:
     table_download(b, measured.curve_table(table, axis, picked), "gene-curves")
 
 honesty(b)
-for caveat in b.demo.caveats:
-    st.caption(caveat)
+caveats(b)
 provenance(b, f"prediction seed {found.seed}", f"{len(rows)} cells followed, {min(40, len(rows))} trails drawn")

@@ -127,7 +127,7 @@ def test_a_link_to_a_page_opens_in_its_frame(reader):
     assert reader.page.get_by_role("link", name="Explore").count() >= 1
     reader.page.get_by_role("tab", name="Map from above").click()
     reader.page.wait_for_timeout(500)
-    assert blues(reader.picture("contours-simulated")).mean() > 0.08
+    assert blues(reader.picture("contours-simulated")).mean() > 0.03
     reader.check()
 
 

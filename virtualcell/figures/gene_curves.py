@@ -82,7 +82,7 @@ def gene_curves(
         )
     fig.update_xaxes(title={"text": f"time ({unit})"})
     fig.update_yaxes(rangemode="tozero", nticks=5)
-    fig.update_yaxes(title={"text": "expression (log)"}, col=1)
+    fig.update_yaxes(title={"text": "counts per 10,000"}, col=1)
     fig.update_annotations(font={"size": 14, "color": look.text})
     fig.update_layout(
         template=look.name,

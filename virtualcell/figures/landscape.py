@@ -216,7 +216,10 @@ def landscape_surface(
         dragmode="orbit",
         **{f"{axis}axis": {"visible": False, "showspikes": False} for axis in "xyz"},
     )
-    fig.update_layout(legend={"x": 0, "y": 0.98, "title": {"text": "cells that end among"}}, uirevision="landscape")
+    fig.update_layout(
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": "cells that end among  "}}
+    )
+    fig.update_layout(uirevision="landscape", margin={"t": 44})
     add_motion(fig, frames, times, unit, look, redraw=True, milliseconds=140)
     return fig
 
@@ -228,7 +231,7 @@ def _eye(laid: np.ndarray) -> dict[str, float]:
         moved = laid[-1, :, :2].mean(0) - laid[0, :, :2].mean(0)
         if np.linalg.norm(moved) > 0.05 * np.ptp(laid[..., :2].reshape(-1, 2), axis=0).max():
             way = moved / np.linalg.norm(moved)
-    return {"x": float(1.05 * way[0]), "y": float(1.05 * way[1]), "z": 1.2}
+    return {"x": float(1.2 * way[0]), "y": float(1.2 * way[1]), "z": 1.2}
 
 
 def landscape_map(

@@ -11,14 +11,14 @@ BELOW = 104
 """Pixels of bottom margin that the controls and their labels need; less would clip the labels."""
 
 
-def time_labels(times: np.ndarray, unit: str) -> list[str]:
+def time_labels(times: np.ndarray) -> list[str]:
     """Label of each slider step, with as few decimals as keep them apart; the slider leaves out labels that would collide."""
     times = np.asarray(times, dtype=float)
     for decimals in range(4):
         labels = [f"{time:.{decimals}f}" for time in times]
         if len(set(labels)) == len(labels):
             break
-    return [f"{label} {unit}".strip() for label in labels]
+    return labels
 
 
 def add_motion(
@@ -31,7 +31,7 @@ def add_motion(
     stop = dict(now, frame={"duration": 0, "redraw": redraw})
     steps = [
         {"method": "animate", "args": [[frame.name], stop], "label": label}
-        for frame, label in zip(frames, time_labels(times, unit), strict=True)
+        for frame, label in zip(frames, time_labels(times), strict=True)
     ]
     quiet = {"bgcolor": look.paper, "bordercolor": look.faint, "font": {"color": look.text, "size": 13}}
     buttons = [
@@ -58,16 +58,21 @@ def add_motion(
             dict(
                 active=len(frames) - 1,
                 steps=steps,
-                x=0.19,
-                len=0.79,
+                x=0,
+                len=1,
                 y=0,
                 yanchor="top",
-                pad={"t": 26, "b": 0},
+                pad={"t": 26, "b": 0, "l": 142, "r": 14},
                 ticklen=5,
                 minorticklen=0,
                 tickcolor=look.faint,
                 activebgcolor=look.accent,
-                currentvalue={"prefix": "time ", "xanchor": "right", "font": {"color": look.quiet, "size": 13}},
+                currentvalue={
+                    "prefix": "time ",
+                    "suffix": f" {unit}",
+                    "xanchor": "right",
+                    "font": {"color": look.quiet, "size": 13},
+                },
                 **{**quiet, "font": {"color": look.quiet, "size": 12}},
             )
         ],

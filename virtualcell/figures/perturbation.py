@@ -54,7 +54,7 @@ def shift(
                 hoverinfo="skip",
             )
         )
-    rows = np.unique(np.linspace(0, len(before) - 1, min(n_arrows, len(before))).astype(int)) if len(before) else []
+    rows = np.unique(np.linspace(0, len(before) - 1, min(n_arrows, len(before))).astype(int))
     arrow = {"xref": "x", "yref": "y", "axref": "x", "ayref": "y", "text": "", "showarrow": True}
     for row in rows:
         (ax, ay), (x, y) = before[row].tolist(), after[row].tolist()
@@ -93,7 +93,10 @@ def top_genes(
             hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
         )
     )
+    # Changes of next to nothing must not fill the axis.
+    widest = max(0.5, 1.05 * float(np.abs(change[order]).max(initial=0.0)))
     fig.update_xaxes(title={"text": title}, zeroline=True, zerolinecolor=look.faint)
+    fig.update_xaxes(range=[-widest if (change[order] < 0).any() else 0, widest if (change[order] > 0).any() else 0])
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
     return fig
 

@@ -18,7 +18,7 @@ from virtualcell.ui import state
 
 def states(b: Bundle) -> pd.DataFrame:
     """Cell name, annotations, map position and state of every cell."""
-    shown = {title: state.values(b, column) for title, (column, _) in state.annotations(b).items()}
+    shown = {title: state.values(b, column) for title, (column, _) in state.known_columns(b).items()}
     table = pd.DataFrame({"cell": b.cells.obs_names, **shown, "map_1": b.umap2[:, 0], "map_2": b.umap2[:, 1]})
     latent = pd.DataFrame(b.state, columns=[f"state_{i + 1}" for i in range(b.state.shape[1])])
     return pd.concat([table, latent], axis=1)
@@ -46,7 +46,7 @@ def h5mu(b: Bundle) -> bytes:
 
 def main_annotation(b: Bundle) -> tuple[pd.Series, str]:
     """The annotation that a first view is coloured by, and its kind."""
-    column, kind = next(iter(state.annotations(b).values()))
+    column, kind = next(iter(state.known_columns(b).values()))
     return pd.Series(state.values(b, column), index=b.cells.obs_names), kind
 
 

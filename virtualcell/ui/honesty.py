@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
@@ -32,12 +33,19 @@ def honesty(b: Bundle) -> None:
             names = [row["method"] for row in rows]
             ours = next(name for name in names if words.is_ours(name))
             floor = next((name for name in names if words.is_floor(name)), None)
-            low = [row["value"] if row["low"] is None else row["low"] for row in rows]
-            high = [row["value"] if row["high"] is None else row["high"] for row in rows]
+            low = np.array([row["value"] if row["low"] is None else row["low"] for row in rows])
+            high = np.array([row["value"] if row["high"] is None else row["high"] for row in rows])
             with place:
                 st.markdown(f"**{where}**")
                 fig = heldout(
-                    names, [row["value"] for row in rows], low, high, ours=ours, floor=floor, measure=metric, look=look()
+                    names,
+                    np.array([row["value"] for row in rows]),
+                    low,
+                    high,
+                    ours=ours,
+                    floor=floor,
+                    measure=metric,
+                    look=look(),
                 )
                 chart(fig, f"heldout-{where}-{metric}", alt=f"{metric} of each method, {where}", file=f"{b.demo.key}-heldout")
                 st.markdown(words.verdict(rows, ours, [floor] if floor else []))

@@ -46,6 +46,11 @@ def source(b: Bundle) -> dict[str, Any]:
     }
 
 
+def caveats(b: Bundle) -> None:
+    """What to know of the data before reading a figure of them, in small print."""
+    st.caption("Know before you read this: " + " ".join(b.demo.caveats))
+
+
 def short_citation(citation: str) -> str:
     """First author and year of a citation; all up to the first comma where it names no "et al."."""
     year = re.search(r"\((\d{4})\)", citation)

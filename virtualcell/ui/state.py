@@ -59,6 +59,7 @@ def bundle(key: str | None = None) -> Bundle:
     except DataError as error:
         st.error(f"{error.problem} What to do: {error.next_step}")
         st.stop()
+        raise  # st.stop() never returns
 
 
 def _stamp(folder: Path) -> int:
@@ -71,7 +72,7 @@ def unit(b: Bundle) -> str:
     return b.demo.columns.time_unit if b.demo.columns.time else "treatment lengths"
 
 
-def annotations(b: Bundle) -> dict[str, tuple[str, str]]:
+def known_columns(b: Bundle) -> dict[str, tuple[str, str]]:
     """What cells can be coloured or chosen by: title -> (column of obs, kind for the figure)."""
     c = b.demo.columns
     found = {
@@ -184,7 +185,7 @@ def some(rows: np.ndarray, most: int) -> np.ndarray:
 def groups(b: Bundle) -> dict[str, np.ndarray]:
     """Groups of cells that can be chosen by name: "time 0 h", "cell state Monocyte", ... -> rows."""
     found = {}
-    for title, (column, kind) in annotations(b).items():
+    for title, (column, kind) in known_columns(b).items():
         all_values = values(b, column)
         for value in ordered(all_values):
             shown = f"{value:g} {b.demo.columns.time_unit}" if kind == "time" else value
@@ -193,5 +194,6 @@ def groups(b: Bundle) -> dict[str, np.ndarray]:
 
 
 def untreated(b: Bundle) -> np.ndarray:
-    """Rows of the control cells."""
-    return np.flatnonzero(values(b, b.demo.columns.perturbation) == b.demo.columns.control)
+    """Rows of the control cells; all rows where no treatment was recorded."""
+    column = b.demo.columns.perturbation
+    return np.arange(b.cells.n_obs) if column is None else np.flatnonzero(values(b, column) == b.demo.columns.control)
