@@ -122,9 +122,11 @@ def _command(name: str, columns: Columns) -> str:
     parts = ["virtualcell", "train", shlex.quote(name)]
     for option, value in (
         ("--time", columns.time),
+        ("--time-unit", columns.time_unit if columns.time is not None else None),
         ("--perturbation", columns.perturbation),
         ("--batch", columns.batch),
         ("--state", columns.state),
+        ("--clones", columns.clones),
     ):
         if value is not None:
             parts += [option, shlex.quote(value)]
