@@ -129,7 +129,7 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, held: 
     held = float(times[len(times) // 2]) if held is None else held
     base = settings or DEMO_SETTINGS[key]
     results = [one_seed(cells, key, held, dataclasses.replace(base, seed=s), progress) for s in seeds]
-    where = f"{demo.title}; {held:g} {demo.columns.time_unit} held out"
+    where = f"{key}, {held:g} {demo.columns.time_unit} held out"
     rows: list[Row] = []
     intervals: dict[tuple[str, str], Interval] = {}
     for method in results[0]["figures"]:

@@ -112,17 +112,17 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, progre
     if demo.columns.state is not None:
         types = cells.obs[demo.columns.state].astype(str).to_numpy()
         splits = [((types == t) & ~control, {str(t): (types == t) & ~control}) for t in np.unique(types)]
-        what = "treated cells of each cell type in turn"
+        what = "treated cells of each type held out"
     else:
         measured = set(names)
         doubles = [n for n in sorted(measured) if "+" in n and all(part in measured for part in n.split("+"))]
         splits = [(np.isin(names, doubles), {n: names == n for n in doubles})]
-        what = f"{len(doubles)} doubles with both singles measured"
+        what = f"{len(doubles)} doubles held out"
     per_seed: list[dict[str, dict[str, float]]] = []
     for seed in seeds:
         found = [case for held, cases in splits for case in one_split(cells, key, held, cases, dataclasses.replace(base, seed=seed), progress)]
         per_seed.append({m: {k: float(np.mean([f[m][k] for f in found])) for k in found[0][m]} for m in found[0]})
-    where = f"{demo.title}; held out: {what}"
+    where = f"{key}, {what}"
     rows, intervals = [], {}
     for method in per_seed[0]:
         for metric in per_seed[0][method]:
