@@ -36,6 +36,17 @@ def test_gene_curves_show_prediction_band_and_measured_points():
     assert [note.text for note in fig.layout.annotations] == ["A", "B"]
 
 
+def test_gene_curves_mark_times_that_the_model_never_saw():
+    fig = gene_curves(
+        np.array([0.0, 2.0]), np.ones((2, 1)), None, None, ["A"], unit="h", measured_times=np.array([0, 1, 2]),
+        measured_mean=np.array([[1], [2], [3]]), measured_error=np.full((3, 1), 0.1), unseen=np.array([False, True, False]),
+    )  # fmt: skip
+    line, seen, unseen = fig.data
+    assert (list(line.x), list(seen.x), list(unseen.x)) == ([0, 2], [0, 2], [1])
+    assert list(unseen.y) == [2]
+    assert unseen.marker.color != seen.marker.color
+
+
 def test_fate_bars_and_intervals_are_percentages():
     (bar,) = fates(["x", "y"], [0.7, 0.3], [0.6, 0.25], [0.85, 0.4]).data
     np.testing.assert_allclose(bar.x, [70, 30])
@@ -50,13 +61,15 @@ def test_heldout_is_ordered_and_marks_ours():
         [1.1, 1.9, 0.8],
         [1.3, 2.2, 1.0],
         ours="ours",
-        floor="floor",
+        limit="floor",
         measure="W1",
     )
     assert [trace.name for trace in fig.data] == ["floor", "ours", "no change"]
     assert fig.data[1].marker.symbol == "diamond"
     np.testing.assert_allclose(fig.data[2].error_x.array, [0.2])
     assert fig.layout.shapes[0].x0 == 0.9
+    larger = heldout(["a", "b"], [0.2, 0.9], [0.1, 0.8], [0.3, 1.0], ours="a", larger_is_better=True)
+    assert [trace.name for trace in larger.data] == ["b", "a"]
     with pytest.raises(ValueError, match="must be among"):
         heldout(["a"], [1], [1], [1], ours="b")
 

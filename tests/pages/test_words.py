@@ -19,17 +19,30 @@ def row(method: str, value: float, low: float | None = None, high: float | None 
 
 def test_verdict_better_only_where_intervals_are_apart():
     ours = row("VirtualCell", 1.0, 0.9, 1.1)
-    assert verdict([ours, row("no change", 2.0, 1.8, 2.2)], "VirtualCell").startswith(
-        "Better than the best baseline here, no change"
-    )
-    assert verdict([ours, row("no change", 1.05, 0.9, 1.2)], "VirtualCell").startswith("Not clearly better")
-    assert verdict([ours, row("no change", 0.8, 0.7, 0.9)], "VirtualCell").startswith("Not better")
+    assert verdict([ours, row("no change", 2.0, 1.8, 2.2)]).startswith("**Better** than the best baseline here, no change")
+    assert verdict([ours, row("no change", 1.05, 0.9, 1.2)]).startswith("**Not clearly better**")
+    assert verdict([ours, row("no change", 0.8, 0.7, 0.9)]).startswith("**Not better**")
 
 
-def test_verdict_does_not_take_the_noise_floor_for_a_rival():
-    rows = [row("VirtualCell", 1.0, 0.9, 1.1), row("noise floor", 0.2, 0.1, 0.3), row("no change", 3.0, 2.8, 3.2)]
-    assert "no change" in verdict(rows, "VirtualCell", ["noise floor"])
-    assert verdict(rows[:2], "VirtualCell", ["noise floor"]).startswith("No comparison")
+def test_verdict_turns_round_where_larger_is_better():
+    def turned(method: str, value: float, low: float, high: float) -> dict:
+        return row(method, value, low, high) | {"metric": "Pearson of change"}
+
+    ours = turned("VirtualCell", 0.9, 0.85, 0.95)
+    assert verdict([ours, turned("mean shift", 0.5, 0.4, 0.6)]).startswith("**Better**")
+    assert verdict([ours, turned("mean shift", 0.88, 0.8, 0.95)]).startswith("**Not clearly better**")
+    assert verdict([ours, turned("mean shift", 0.97, 0.96, 0.98)]).startswith("**Not better**")
+
+
+def test_verdict_takes_neither_the_noise_floor_nor_our_own_variants_for_rivals():
+    rows = [
+        row("VirtualCell", 1.0, 0.9, 1.1),
+        row("floor: two halves of the measured cells", 0.2, 0.1, 0.3),
+        row("VirtualCell without steady-state prior", 0.5, 0.4, 0.6),
+        row("no change", 3.0, 2.8, 3.2),
+    ]
+    assert "no change" in verdict(rows)
+    assert verdict(rows[:3]).startswith("No comparison")
 
 
 def test_panels_group_by_place_and_measure():

@@ -8,45 +8,49 @@ from plotly.subplots import make_subplots
 
 from virtualcell.figures.look import LIGHT, Look
 
+MEASURED = "#EE6677"
+
 
 def gene_curves(
     times: np.ndarray,
     mean: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    low: np.ndarray | None,
+    high: np.ndarray | None,
     genes: list[str],
     *,
     measured_times: np.ndarray,
     measured_mean: np.ndarray,
     measured_error: np.ndarray,
     unit: str,
+    amount: str = "counts per 10,000",
+    unseen: np.ndarray | None = None,
     look: Look = LIGHT,
     height: int = 250,
 ) -> go.Figure:
     """One panel a gene: line = predicted mean, band = low to high, points = measured mean with its standard error.
 
-    times: (T,). mean, low, high: (T, genes). measured_times: (M,). measured_mean, measured_error: (M, genes).
+    times: (T,). mean, low, high: (T, genes); no band without low and high. measured_times: (M,). measured_mean, measured_error:
+    (M, genes). unseen: (M,) bool, the times that the model was not trained on, drawn as rings.
     """
     times, mean = np.asarray(times, float), np.asarray(mean, float)
+    at, points, error = (np.asarray(values, float) for values in (measured_times, measured_mean, measured_error))
+    hidden = np.zeros(len(at), dtype=bool) if unseen is None else np.asarray(unseen, dtype=bool)
     fig = make_subplots(rows=1, cols=len(genes), subplot_titles=genes, horizontal_spacing=0.07)
     for column, gene in enumerate(genes):
         place, only = {"row": 1, "col": column + 1}, column == 0
-        around = np.concatenate([np.asarray(high, float)[:, column], np.asarray(low, float)[::-1, column]])
-        fig.add_trace(
-            go.Scatter(
-                x=np.concatenate([times, times[::-1]]),
-                y=around,
-                fill="toself",
-                mode="lines",
-                line={"width": 0},
-                fillcolor=_faded(look.accent),
-                name="range of the prediction",
-                hoverinfo="skip",
-                showlegend=only,
-                legendgroup="band",
-            ),
-            **place,
-        )
+        if low is not None and high is not None:
+            around = np.concatenate([np.asarray(high, float)[:, column], np.asarray(low, float)[::-1, column]])
+            band = {
+                "fill": "toself",
+                "fillcolor": _faded(look.accent),
+                "line": {"width": 0},
+                "mode": "lines",
+                "hoverinfo": "skip",
+            }
+            x = np.concatenate([times, times[::-1]])
+            fig.add_trace(
+                go.Scatter(x=x, y=around, name="range of the prediction", showlegend=only, legendgroup="band", **band), **place
+            )
         fig.add_trace(
             go.Scatter(
                 x=times,
@@ -60,37 +64,32 @@ def gene_curves(
             ),
             **place,
         )
-        fig.add_trace(
-            go.Scatter(
-                x=measured_times,
-                y=np.asarray(measured_mean)[:, column],
-                mode="markers",
-                name="measured mean ± standard error",
-                showlegend=only,
-                legendgroup="points",
-                marker={"color": "#EE6677", "size": 9, "line": {"color": look.paper, "width": 1}},
-                error_y={
-                    "type": "data",
-                    "array": np.asarray(measured_error)[:, column],
-                    "thickness": 1.5,
-                    "width": 4,
-                    "color": "#EE6677",
-                },
-                hovertemplate=f"{gene} measured %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>",
-            ),
-            **place,
-        )
+        for rows, name, inside in (
+            (~hidden, "measured mean ± standard error", MEASURED),
+            (hidden, "measured, never seen by it", look.paper),
+        ):
+            if not rows.any():
+                continue
+            fig.add_trace(
+                go.Scatter(
+                    x=at[rows],
+                    y=points[rows, column],
+                    mode="markers",
+                    name=name,
+                    showlegend=only,
+                    legendgroup=name,
+                    marker={"color": inside, "size": 9, "line": {"color": MEASURED, "width": 2}},
+                    error_y={"type": "data", "array": error[rows, column], "thickness": 1.5, "width": 4, "color": MEASURED},
+                    hovertemplate=f"{gene} measured %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>",
+                ),
+                **place,
+            )
     fig.update_xaxes(title={"text": f"time ({unit})"})
     fig.update_yaxes(rangemode="tozero", nticks=5)
-    fig.update_yaxes(title={"text": "counts per 10,000"}, col=1)
+    fig.update_yaxes(title={"text": amount}, col=1)
     fig.update_annotations(font={"size": 14, "color": look.text})
-    fig.update_layout(
-        template=look.name,
-        height=height,
-        margin={"t": 28, "b": 8},
-        legend={"orientation": "h", "y": -0.42, "x": 0},
-        hovermode="closest",
-    )
+    fig.update_layout(template=look.name, height=height, margin={"t": 28, "b": 8}, hovermode="closest")
+    fig.update_layout(legend={"orientation": "h", "y": -0.42, "x": 0})
     return fig
 
 

@@ -15,18 +15,19 @@ def heldout(
     high: np.ndarray,
     *,
     ours: str,
-    floor: str | None = None,
+    limit: str | None = None,
+    larger_is_better: bool = False,
     measure: str = "distance",
     look: Look = LIGHT,
 ) -> go.Figure:
-    """Dots with intervals, best on top, ours in the accent colour, the noise floor as a dotted line.
+    """Dots with intervals, best on top, ours in the accent colour, the limit that noise sets as a dotted line.
 
-    value, low, high: (methods,) in the measure's own unit, smaller is better. ours and floor are entries of names.
+    value, low, high: (methods,) in the measure's own unit. ours and limit are entries of names.
     """
     value, low, high = (np.asarray(values, float) for values in (value, low, high))
-    if ours not in names or (floor is not None and floor not in names):
-        raise ValueError(f"'{ours}' and '{floor}' must be among the methods {names}")
-    order = np.argsort(value, kind="stable")
+    if ours not in names or (limit is not None and limit not in names):
+        raise ValueError(f"'{ours}' and '{limit}' must be among the methods {names}")
+    order = np.argsort(-value if larger_is_better else value, kind="stable")
     fig = figure(look, 62 + 30 * len(names))
     for i in order:
         mine = names[i] == ours
@@ -41,7 +42,7 @@ def heldout(
                 marker={
                     "color": colour,
                     "size": 12 if mine else 9,
-                    "symbol": "diamond" if mine else ("line-ns-open" if names[i] == floor else "circle"),
+                    "symbol": "diamond" if mine else ("line-ns-open" if names[i] == limit else "circle"),
                 },
                 error_x={
                     "type": "data",
@@ -54,9 +55,11 @@ def heldout(
                 hovertemplate=f"{names[i]}<br>{measure} {value[i]:.3g} ({low[i]:.3g} to {high[i]:.3g})<extra></extra>",
             )
         )
-    if floor is not None:
-        fig.add_vline(x=value[names.index(floor)], line={"color": look.quiet, "width": 1, "dash": "dot"})
-    fig.update_xaxes(title={"text": f"{measure} to the measured cells (smaller is better)"}, rangemode="tozero", nticks=6)
+    if limit is not None:
+        fig.add_vline(x=value[names.index(limit)], line={"color": look.quiet, "width": 1, "dash": "dot"})
+    fig.update_xaxes(
+        title={"text": f"{measure} ({'larger' if larger_is_better else 'smaller'} is better)"}, rangemode="tozero", nticks=6
+    )
     fig.update_yaxes(
         categoryorder="array",
         categoryarray=[names[i] for i in order][::-1],

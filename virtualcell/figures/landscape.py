@@ -68,7 +68,7 @@ def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
 
 def _on_surface(drawn: _Drawn, paths: np.ndarray, lift: float) -> np.ndarray:
     flat = paths.reshape(-1, 2)
-    height = np.minimum(drawn.at(flat[:, ::-1]), drawn.top) + lift
+    height = np.clip(drawn.at(flat[:, ::-1]), drawn.low, drawn.top) + lift
     return np.concatenate([flat, height[:, None]], axis=1).reshape(*paths.shape[:2], 3)
 
 
@@ -172,7 +172,7 @@ def landscape_surface(
     ]
     if landscape.attractors:
         at = np.array([a.xy for a in landscape.attractors], float)
-        z = np.minimum(drawn.at(at[:, ::-1]), drawn.top) + lift
+        z = np.clip(drawn.at(at[:, ::-1]), drawn.low, drawn.top) + lift
         fig.add_trace(
             go.Scatter3d(
                 x=at[:, 0],

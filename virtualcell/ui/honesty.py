@@ -2,65 +2,92 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
+from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.heldout import heldout
-from virtualcell.ui import words
+from virtualcell.ui import measured, words
 from virtualcell.ui.parts import chart, heldout_panels
 from virtualcell.ui.theme import look
 
 
 def honesty(b: Bundle) -> None:
-    """One panel for each measure in the demo's report; without a report, says that nothing was tested."""
+    """A panel for each measure in the demo's report, and its claims; without a report, says that nothing was tested."""
     st.markdown("##### How far can this be trusted?")
     panels = {
         place: rows
         for place, rows in heldout_panels(b.report["rows"]).items()
-        if any(words.is_ours(row["method"]) for row in rows)
+        if len(rows) > 1 and any(row["method"] == words.OURS for row in rows)
     }
     if not panels:
-        st.info(
-            "No held-out test was made for these cells, so nothing here says how close the predictions come to the truth.",
-            icon=None,
-        )
+        said = "No held-out test was made for these cells, so nothing here says how close the predictions come to the truth."
+        st.info(said, icon=None)
         return
-    for start in range(0, len(panels), 2):
-        for place, ((where, metric), rows) in zip(
-            st.columns(2, gap="large"), list(panels.items())[start : start + 2], strict=False
-        ):
-            names = [row["method"] for row in rows]
-            ours = next(name for name in names if words.is_ours(name))
-            floor = next((name for name in names if words.is_floor(name)), None)
-            low = np.array([row["value"] if row["low"] is None else row["low"] for row in rows])
-            high = np.array([row["value"] if row["high"] is None else row["high"] for row in rows])
-            with place:
-                st.markdown(f"**{where}**")
-                fig = heldout(
-                    names,
-                    np.array([row["value"] for row in rows]),
-                    low,
-                    high,
-                    ours=ours,
-                    floor=floor,
-                    measure=metric,
-                    look=look(),
-                )
-                chart(fig, f"heldout-{where}-{metric}", alt=f"{metric} of each method, {where}", file=f"{b.demo.key}-heldout")
-                st.markdown(words.verdict(rows, ours, [floor] if floor else []))
-                kinds = {row["interval"] for row in rows if row["interval"]}
-                seeds = sorted({seed for row in rows for seed in row["seeds"]})
-                small = [
-                    f"Intervals: {'; '.join(sorted(kinds))}." if kinds else "",
-                    f"Seeds: {', '.join(map(str, seeds))}." if seeds else "",
-                ]
-                floor_said = (
-                    "Dotted: two halves of the measured cells against each other; nothing can do better than that."
-                    if floor
-                    else ""
-                )
-                st.caption(" ".join(part for part in (floor_said, *small) if part))
+    for where in dict.fromkeys(where for where, _ in panels):
+        st.markdown(f"The whole model was trained again without some cells, which it then had to predict: {where}.")
+        mine = [(metric, rows) for (place, metric), rows in panels.items() if place == where]
+        for start in range(0, len(mine), 2):
+            for column, (metric, rows) in zip(st.columns(2, gap="large"), mine[start : start + 2], strict=False):
+                with column:
+                    _panel(b, where, metric, rows)
+    _curves(b)
+    _small_print(b)
+
+
+def _panel(b: Bundle, where: str, metric: str, rows: list[dict[str, Any]]) -> None:
+    names = [row["method"] for row in rows]
+    value = np.array([row["value"] for row in rows])
+    low = np.array([row["value"] if row["low"] is None else row["low"] for row in rows])
+    high = np.array([row["value"] if row["high"] is None else row["high"] for row in rows])
+    limit = next((name for name in names if words.is_limit(name)), None)
+    larger = words.larger_is_better(metric)
+    fig = heldout(names, value, low, high, ours=words.OURS, limit=limit, larger_is_better=larger, measure=metric, look=look())
+    chart(fig, f"heldout-{where}-{metric}", alt=f"{metric} of each method, {where}", file=f"{b.demo.key}-heldout")
+    st.markdown(words.verdict(rows))
+
+
+def _curves(b: Bundle) -> None:
+    # Predicted by the model that never saw the held-out time; the measured points show all times.
+    curves = b.report.get("curves", {})
+    genes = list(curves.get("genes", {}))
+    if not genes:
+        return
+    unit = b.demo.columns.time_unit
+    points = measured.points(b, genes)
+    held = points.times == b.report["held"]
+    st.markdown(f"Genes, predicted by the model that never saw the cells of {b.report['held']:g} {unit}:")
+    fig = gene_curves(
+        np.array(curves["times"]),
+        np.stack([curves["genes"][gene] for gene in genes], axis=1),
+        None,
+        None,
+        genes,
+        measured_times=points.times,
+        measured_mean=np.log1p(points.mean),
+        # The slope of log1p turns an error of the mean into one of its logarithm.
+        measured_error=points.error / (1 + points.mean),
+        unit=unit,
+        amount="log1p counts per 10,000",
+        unseen=held,
+        look=look(),
+    )
+    chart(fig, "heldout-curves", alt=f"Held-out prediction of {', '.join(genes)}", file=f"{b.demo.key}-heldout-genes")
+
+
+def _small_print(b: Bundle) -> None:
     for claim in b.report["claims"]:
         sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
         st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {claim['target']})")
+    rows = b.report["rows"]
+    kinds = sorted({row["interval"] for row in rows if row["interval"]})
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
+    if any(words.is_limit(row["method"]) for row in rows):
+        said.append("Dotted line: two halves of the measured cells against each other, the limit that noise sets.")
+    said += [f"Intervals: {'; '.join(kinds)}."] if kinds else []
+    said += [f"Random seeds: {', '.join(map(str, seeds))}."] if seeds else []
+    st.caption(" ".join(said))

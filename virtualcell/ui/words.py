@@ -24,27 +24,39 @@ DRUG_IS_TIME = (
 )
 
 
-def verdict(rows: Sequence[dict[str, Any]], ours: str, not_baselines: Sequence[str] = ()) -> str:
-    """One sentence: is ours better than the best baseline in rows of one measure where smaller is better? Intervals decide."""
-    mine = next((row for row in rows if row["method"] == ours), None)
-    others = [row for row in rows if row["method"] != ours and row["method"] not in not_baselines]
+OURS = "VirtualCell"
+"""Name of the model's own row in a report."""
+
+
+def is_limit(method: str) -> bool:
+    """Whether a row is what noise in the measured cells alone gives, which is no prediction."""
+    return method.startswith(("floor", "ceiling"))
+
+
+def is_ablation(method: str) -> bool:
+    """Whether a row is our own model with a part taken out, which is no baseline."""
+    return method.startswith(f"{OURS} without")
+
+
+def larger_is_better(measure: str) -> bool:
+    """Correlations grow with the quality of a prediction, distances and errors shrink."""
+    return measure.startswith("Pearson")
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> str:
+    """One sentence on rows of one measure: is ours better than the best baseline? Intervals decide."""
+    mine = next((row for row in rows if row["method"] == OURS), None)
+    others = [row for row in rows if row["method"] != OURS and not is_limit(row["method"]) and not is_ablation(row["method"])]
     if mine is None or not others:
         return "No comparison with simpler predictions has been made here."
-    best = min(others, key=lambda row: row["value"])
-    said = f"{best['method']} ({best['value']:.3g})"
-    if mine["value"] >= best["value"]:
-        return f"Not better than the best baseline here: {said} does as well or better than this model ({mine['value']:.3g})."
-    apart = mine.get("high") is not None and best.get("low") is not None and mine["high"] < best["low"]
-    if apart:
-        return f"Better than the best baseline here, {said}: this model {mine['value']:.3g}, and the intervals do not overlap."
-    return f"Not clearly better than the best baseline here, {said}: this model {mine['value']:.3g}, but the intervals overlap."
-
-
-def is_ours(method: str) -> bool:
-    """Whether a row of a report is the model's own."""
-    return method.lower().startswith(("virtualcell", "this model", "ours"))
-
-
-def is_floor(method: str) -> bool:
-    """Whether a row of a report is the noise floor, which is no prediction."""
-    return "floor" in method.lower()
+    # Where larger is better, all is compared with the sign turned.
+    sign = -1 if larger_is_better(rows[0]["metric"]) else 1
+    best = min(others, key=lambda row: sign * row["value"])
+    said, ours = f"{best['method']} ({best['value']:.3g})", f"{mine['value']:.3g}"
+    if sign * mine["value"] >= sign * best["value"]:
+        return f"**Not better** than the best baseline here: {said} does as well as this model ({ours}) or better."
+    if mine["high"] is not None and best["low"] is not None:
+        worst_ours, best_theirs = (mine["high"], best["low"]) if sign > 0 else (mine["low"], best["high"])
+        if sign * worst_ours < sign * best_theirs:
+            return f"**Better** than the best baseline here, {said}: this model reaches {ours}, and the intervals do not overlap."
+    return f"**Not clearly better** than the best baseline here, {said}: this model reaches {ours}, but the intervals overlap."
