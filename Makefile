@@ -35,7 +35,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch $@
 
 app: setup  ## open the app on http://localhost:8501
-	$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address localhost --server.headless true \
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address localhost --server.showEmailPrompt false \
 	  --browser.gatherUsageStats false
 
 test: setup  ## run all tests on two cores
@@ -52,8 +52,10 @@ format: setup  ## put the code into the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demos: setup  ## train the demo models again from the data in assets/data
+demos: setup  ## train the demo models again from the data in assets/data, then measure them on held-out cells
 	$(BIN)/python -m virtualcell.demo
+	for demo in a549 larry simulated; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --out assets/models/$$demo/report.json; done
+	for demo in kang norman; do $(BIN)/python -m benchmarks.heldout_treatment --demo $$demo --out assets/models/$$demo/report.json; done
 
 clean:  ## remove caches and build outputs
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

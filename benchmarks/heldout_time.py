@@ -2,11 +2,11 @@
 
     python -m benchmarks.heldout_time --demo a549 --json
 
-The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured cells of
-the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen encoder. Beside
-it: no change, the shift of the mean and linear optimal-transport interpolation (McCann) in the same latent, our predictor without its
-steady-state prior, and the distance between two halves of the measured cells. Expression is compared as change of the population mean of
-log1p counts per 10,000, where the truth does not pass through the model.
+The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured
+cells of the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen
+encoder. Beside it: no change, the shift of the mean and linear optimal-transport interpolation (McCann) in the same latent, our
+predictor without its steady-state prior, and the distance between two halves of the measured cells. Expression is compared as
+change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
 """
 
 from __future__ import annotations
@@ -65,7 +65,13 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
     before, after = times[at - 1], times[at + 1]
     u = (held - before) / (after - before)
     training = take(cells, time != held)
-    arguments: dict[str, Any] = {"time": columns.time, "time_unit": columns.time_unit, "clones": columns.clones, "device": "cpu", "progress": progress}
+    arguments: dict[str, Any] = {
+        "time": columns.time,
+        "time_unit": columns.time_unit,
+        "clones": columns.clones,
+        "device": "cpu",
+        "progress": progress,
+    }
     model = VirtualCell(settings).fit(training, **arguments)
     genes = model.features()
     start_cells, true_cells, end_cells = (take(cells, time == t) for t in (before, held, after))
@@ -89,14 +95,21 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
         # The two fits share the seed and so the encoder: their states are the same coordinates.
         path = m.predict(states=start, duration=held - before, copies=COPIES, frames=2, seed=settings.seed)
         weights = np.exp(path.log_weights[-1])
-        change = weighted_pseudobulk(m, path.states[-1], path.log_weights[-1]) - weighted_pseudobulk(m, path.states[0], path.log_weights[0])
+        change = weighted_pseudobulk(m, path.states[-1], path.log_weights[-1]) - weighted_pseudobulk(
+            m, path.states[0], path.log_weights[0]
+        )
         measure(name, path.states[-1], bulk_start + change, weights)
         if name == OURS:
             whole = m.predict(states=start, duration=after - before, frames=13, seed=settings.seed)
             curves = {
                 "times": (before + whole.times).tolist(),
                 "genes": {
-                    g: np.log1p([np.average(m.decode(s, features=[g])[:, 0], weights=np.exp(w)) for s, w in zip(whole.states, whole.log_weights, strict=True)]).tolist()
+                    g: np.log1p(
+                        [
+                            np.average(m.decode(s, features=[g])[:, 0], weights=np.exp(w))
+                            for s, w in zip(whole.states, whole.log_weights, strict=True)
+                        ]
+                    ).tolist()
                     for g in KNOWN_RISING.get(key, ())
                 },
             }
@@ -119,7 +132,9 @@ def m_states(model: VirtualCell, start: np.ndarray, duration: float, seed: int) 
     return path.states[-1][pick]
 
 
-def run(key: str, seeds: Sequence[int], settings: Settings | None = None, held: float | None = None, progress: Any = None) -> tuple[list[Row], list[Claim], dict[str, Any]]:
+def run(
+    key: str, seeds: Sequence[int], settings: Settings | None = None, held: float | None = None, progress: Any = None
+) -> tuple[list[Row], list[Claim], dict[str, Any]]:
     """Rows, claims and predicted gene curves of a demo's held-out middle time point."""
     demo = DEMOS[key]
     cells = load_demo(key)
@@ -135,10 +150,23 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, held: 
     for method in results[0]["figures"]:
         for metric in results[0]["figures"][method]:
             values = [r["figures"][method][metric] for r in results]
-            interval = seed_interval(values) if len(values) > 1 else Interval(values[0], values[0], values[0], 0.95, "one seed, no interval")
+            interval = (
+                seed_interval(values)
+                if len(values) > 1
+                else Interval(values[0], values[0], values[0], 0.95, "one seed, no interval")
+            )
             intervals[method, metric] = interval
             rows.append(Row.of(method, metric, interval, where=where, seeds=tuple(seeds), n_cells=results[0]["n_true"]))
-    rows.append(Row.of(OURS, "energy distance over cells", results[0]["energy_over_cells"], where=where, seeds=(seeds[0],), n_cells=results[0]["n_true"]))
+    rows.append(
+        Row.of(
+            OURS,
+            "energy distance over cells",
+            results[0]["energy_over_cells"],
+            where=where,
+            seeds=(seeds[0],),
+            n_cells=results[0]["n_true"],
+        )
+    )
     claims = [
         Claim(f"{metric} below {other} by more than seed noise", intervals[OURS, metric].high, "<", intervals[other, metric].low)
         for other in ("no change", "linear transport (McCann)")
@@ -146,7 +174,14 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, held: 
     ]
     for gene in KNOWN_RISING.get(key, ()):
         steps = [[c[len(c) // 3] - c[0], c[-1] - c[len(c) // 3]] for c in (r["curves"]["genes"][gene] for r in results)]
-        claims.append(Claim(f"{gene} rises in the prediction, smallest step over seeds (log1p counts per 10,000)", float(np.min(steps)), ">", 0.0))
+        claims.append(
+            Claim(
+                f"{gene} rises in the prediction, smallest step over seeds (log1p counts per 10,000)",
+                float(np.min(steps)),
+                ">",
+                0.0,
+            )
+        )
     return rows, claims, {"curves": results[0]["curves"], "held": held}
 
 

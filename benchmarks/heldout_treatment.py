@@ -2,10 +2,11 @@
 
     python -m benchmarks.heldout_treatment --demo kang --json
 
-Kang: the IFN-beta cells of each cell type in turn. Norman: the doubles of which both singles were measured, all at once. The model is
-fitted without the held-out cells; untreated cells are pushed and decoded. Beside it: no change, the mean change of the training treatments,
-the additive rule (Norman) and the agreement of two halves of the measured treated cells. Untreated cells are split in two: one half is
-where predictions start, the other is what the measured change is taken from; one shared control would make every method look right.
+Kang: the IFN-beta cells of each cell type in turn. Norman: the doubles of which both singles were measured, all at once. The
+model is fitted without the held-out cells; untreated cells are pushed and decoded. Beside it: no change, the mean change of the
+training treatments, the additive rule (Norman) and the agreement of two halves of the measured treated cells. Untreated cells are
+split in two: one half is where predictions start, the other is what the measured change is taken from; one shared control would
+make every method look right.
 """
 
 from __future__ import annotations
@@ -62,13 +63,21 @@ def score(predicted: dict[str, np.ndarray], start: np.ndarray, true_change: np.n
     return found
 
 
-def one_split(cells: MuData, key: str, held: np.ndarray, cases: dict[str, np.ndarray], settings: Settings, progress: Any) -> list[dict[str, dict[str, float]]]:
-    """Fits without the cells ``held``; cases[name]: rows of a held-out treated population, name its treatment or its cell type."""
+def one_split(
+    cells: MuData, key: str, held: np.ndarray, cases: dict[str, np.ndarray], settings: Settings, progress: Any
+) -> list[dict[str, dict[str, float]]]:
+    """Fits without the cells ``held``; cases[name]: rows of a held-out treated population, name its treatment or its cell
+    type."""
     columns = DEMOS[key].columns
     names = cells.obs[columns.perturbation].astype(str).to_numpy()
     control = names == columns.control
     model = VirtualCell(settings).fit(
-        take(cells, ~held), perturbation=columns.perturbation, control=columns.control, batch=columns.batch, device="cpu", progress=progress
+        take(cells, ~held),
+        perturbation=columns.perturbation,
+        control=columns.control,
+        batch=columns.batch,
+        device="cpu",
+        progress=progress,
     )
     genes = model.features()
     rng = np.random.default_rng(settings.seed)
@@ -93,11 +102,15 @@ def one_split(cells: MuData, key: str, held: np.ndarray, cases: dict[str, np.nda
         if columns.state is not None:
             types = cells.obs[columns.state].astype(str).to_numpy()
             others = [t for t in np.unique(types) if t != case]
-            predicted[MEAN] = np.mean([bulk(cells, (types == t) & ~control, genes) - bulk(cells, (types == t) & control, genes) for t in others], axis=0)
+            predicted[MEAN] = np.mean(
+                [bulk(cells, (types == t) & ~control, genes) - bulk(cells, (types == t) & control, genes) for t in others], axis=0
+            )
         else:
             seen = [n for n in np.unique(names[~held]) if n != columns.control]
             predicted[MEAN] = np.mean([bulk(cells, names == n, genes) - start for n in seen], axis=0)
-            predicted[ADDITIVE] = sum((bulk(cells, names == part, genes) - start for part in case.split("+")), np.zeros(len(genes)))
+            predicted[ADDITIVE] = sum(
+                (bulk(cells, names == part, genes) - start for part in case.split("+")), np.zeros(len(genes))
+            )
         results.append(score(predicted, start, true_change))
     return results
 
@@ -120,18 +133,29 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, progre
         what = f"{len(doubles)} doubles held out"
     per_seed: list[dict[str, dict[str, float]]] = []
     for seed in seeds:
-        found = [case for held, cases in splits for case in one_split(cells, key, held, cases, dataclasses.replace(base, seed=seed), progress)]
+        found = [
+            case
+            for held, cases in splits
+            for case in one_split(cells, key, held, cases, dataclasses.replace(base, seed=seed), progress)
+        ]
         per_seed.append({m: {k: float(np.mean([f[m][k] for f in found])) for k in found[0][m]} for m in found[0]})
     where = f"{key}, {what}"
     rows, intervals = [], {}
     for method in per_seed[0]:
         for metric in per_seed[0][method]:
             values = [s[method][metric] for s in per_seed]
-            interval = seed_interval(values) if len(values) > 1 else Interval(values[0], values[0], values[0], 0.95, "one seed, no interval")
+            interval = (
+                seed_interval(values)
+                if len(values) > 1
+                else Interval(values[0], values[0], values[0], 0.95, "one seed, no interval")
+            )
             intervals[method, metric] = interval
             rows.append(Row.of(method, metric, interval, where=where, seeds=tuple(seeds)))
     others = [m for m in (NOTHING, MEAN, ADDITIVE) if m in per_seed[0]]
-    claims = [Claim(f"RMSE of change below {m}", intervals[OURS, "RMSE of change"].value, "<", intervals[m, "RMSE of change"].value) for m in others]
+    claims = [
+        Claim(f"RMSE of change below {m}", intervals[OURS, "RMSE of change"].value, "<", intervals[m, "RMSE of change"].value)
+        for m in others
+    ]
     return rows, claims
 
 

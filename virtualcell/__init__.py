@@ -14,7 +14,12 @@ __version__ = "0.1.0"
 
 __all__ = ["DataError", "Settings", "VirtualCell", "__version__", "read"]
 
-_HOME = {"VirtualCell": "virtualcell.model", "read": "virtualcell.data.read", "DataError": "virtualcell.schema", "Settings": "virtualcell.schema"}
+_HOME = {
+    "VirtualCell": "virtualcell.model",
+    "read": "virtualcell.data.read",
+    "DataError": "virtualcell.schema",
+    "Settings": "virtualcell.schema",
+}
 
 
 def __getattr__(name: str) -> Any:

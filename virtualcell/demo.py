@@ -40,8 +40,8 @@ DEMO_SETTINGS: dict[str, Settings] = {
 class Bundle:
     """All that the pages show of one demo, computed beforehand.
 
-    cells: preprocessed MuData; state (n, d), umap2 (n, 2), umap3 (n, 3) float32 in the order of cells; report: rows and claims of the
-    held-out benchmarks, empty where none was run.
+    cells: preprocessed MuData; state (n, d), umap2 (n, 2), umap3 (n, 3) float32 in the order of cells; report: rows and claims of
+    the held-out benchmarks, empty where none was run.
     """
 
     demo: Demo
@@ -98,7 +98,9 @@ def write_views(model: VirtualCell, folder: Path) -> None:
     arrays = {"state": states}
     for n in (2, 3):
         # UMAP with a seed runs on one thread and gives the same picture each time.
-        found = UMAP(n_components=n, n_neighbors=15, min_dist=0.3, random_state=model.settings.seed, n_jobs=1).fit_transform(states)
+        found = UMAP(n_components=n, n_neighbors=15, min_dist=0.3, random_state=model.settings.seed, n_jobs=1).fit_transform(
+            states
+        )
         arrays[f"umap{n}"] = np.ascontiguousarray(found, dtype=np.float32)
     described: dict[str, Any] = {}
     if model.moves:
@@ -108,7 +110,10 @@ def write_views(model: VirtualCell, folder: Path) -> None:
         described = {
             "method": landscape.method,
             "axis_names": list(landscape.axis_names),
-            "attractors": [{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in dataclasses.asdict(a).items()} for a in landscape.attractors],
+            "attractors": [
+                {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in dataclasses.asdict(a).items()}
+                for a in landscape.attractors
+            ],
         }
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / VIEWS)
     (folder / LANDSCAPE).write_text(json.dumps(described, indent=1) + "\n")
@@ -120,11 +125,14 @@ def read_landscape(folder: Path) -> Landscape | None:
     if not described:
         return None
     arrays = load_file(folder / VIEWS)
-    attractors = tuple(
-        Attractor(**{k: np.asarray(v, dtype=np.float32) if k in ("state", "xy") else v for k, v in a.items()}) for a in described["attractors"]
-    )
+    attractors = tuple(_attractor(found) for found in described["attractors"])
     shown = {name: arrays[f"landscape.{name}"] for name in ("x", "y", "energy", "supported", "plane", "origin", "cell_xy")}
     return Landscape(**shown, attractors=attractors, method=described["method"], axis_names=tuple(described["axis_names"]))
+
+
+def _attractor(found: dict[str, Any]) -> Attractor:
+    places = {name: np.asarray(found[name], dtype=np.float32) for name in ("state", "xy")}
+    return Attractor(**(found | places))
 
 
 def load_bundle(key: str, folder: Path | None = None) -> Bundle:
@@ -143,7 +151,12 @@ def load_bundle(key: str, folder: Path | None = None) -> Bundle:
 
 def bar() -> tuple[Progress, Any]:
     """A progress bar for the terminal and the callback that drives it."""
-    shown = Progress(TextColumn("{task.description:14}"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[figures]}"), TimeElapsedColumn())
+    shown = Progress(
+        TextColumn("{task.description:14}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}  {task.fields[figures]}"),
+        TimeElapsedColumn(),
+    )
     tasks: dict[str, Any] = {}
 
     def progress(stage: str, done: int, total: int, figures: dict[str, float]) -> None:

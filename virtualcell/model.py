@@ -62,7 +62,7 @@ class VirtualCell:
         self._arrays: dict[str, np.ndarray] = {}
         self._domain: Domain | None = None
 
-    # -- fitting ---------------------------------------------------------------------------------------------------------------------
+    # -- fitting -----------------------------------------------------------------------------------------------------------------
     def fit(
         self,
         cells: MuData | ad.AnnData,
@@ -77,10 +77,11 @@ class VirtualCell:
         device: str = "auto",
         progress: Progress | None = None,
     ) -> VirtualCell:
-        """Learns states from the counts and, where there are several times or treatments, the dynamics that lead from one to the next.
+        """Learns states from the counts and, where there are several times or treatments, the dynamics that lead from one to the
+        next.
 
-        time, perturbation, batch, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated cells. ``cells`` is
-        not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
+        time, perturbation, batch, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated cells.
+        ``cells`` is not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
         """
         began = clock.perf_counter()
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
@@ -96,7 +97,9 @@ class VirtualCell:
         self._batches = sorted(prepared.obs[batch].astype(str).unique()) if batch else []
         table = make_table(prepared, self._features, batch, self._batches)
         s = self.settings
-        fitted = train_autoencoder(table, s.autoencoder, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress)
+        fitted = train_autoencoder(
+            table, s.autoencoder, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress
+        )
         self._autoencoder = fitted.model
         states = self._states(table)
         self._arrays = {"states": states}
@@ -130,7 +133,9 @@ class VirtualCell:
             "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
             "n_cells": int(prepared.n_obs),
             "modalities": {m: len(f) for m, f in self._features.items()},
-            "parameters": int(sum(p.numel() for part in (self._autoencoder, self._dynamics) if part is not None for p in part.parameters())),
+            "parameters": int(
+                sum(p.numel() for part in (self._autoencoder, self._dynamics) if part is not None for p in part.parameters())
+            ),
             "parameters_predictor": int(sum(p.numel() for p in self._dynamics.parameters())) if self._dynamics is not None else 0,
             "effective_rank": effective_rank(states),
             "latent_dim": int(states.shape[1]),
@@ -144,11 +149,15 @@ class VirtualCell:
             "history": history,
         }
         if effective_rank(states) < max(1.2, 0.2 * states.shape[1]):
-            logger.warning("The %d latent dimensions act as %.2f only (effective rank): the encoder has collapsed.", states.shape[1], effective_rank(states))
+            logger.warning(
+                "The %d latent dimensions act as %.2f only (effective rank): the encoder has collapsed.",
+                states.shape[1],
+                effective_rank(states),
+            )
         logger.info("Fitted in %.0f s on %s.", clock.perf_counter() - began, self.device)
         return self
 
-    # -- reading cells -----------------------------------------------------------------------------------------------------------------
+    # -- reading cells -----------------------------------------------------------------------------------------------------------
     def embed(self, cells: MuData | ad.AnnData, *, modalities: list[str] | None = None, batch: str | None = None) -> np.ndarray:
         """States of cells, float32 (cells, d), from all or some of their measured modalities.
 
@@ -167,7 +176,9 @@ class VirtualCell:
         core = self._core()
         for role, name in (("source", source), ("target", target)):
             if name not in core.names:
-                raise DataError(f"The model has no {role} modality {name!r}.", next_step=f"choose one of {', '.join(core.names)}.", field=name)
+                raise DataError(
+                    f"The model has no {role} modality {name!r}.", next_step=f"choose one of {', '.join(core.names)}.", field=name
+                )
         states = self._states(self._table(cells, [source], None))
         values = self.decode(states, modality=target)
         found = ad.AnnData(values, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
@@ -187,7 +198,9 @@ class VirtualCell:
             place = pd.Index(names).get_indexer(features)
             if (place < 0).any():
                 missing = [f for f, p in zip(features, place, strict=True) if p < 0]
-                raise DataError(f"The model does not know {', '.join(missing)}.", next_step="choose among model.features().", field=modality)
+                raise DataError(
+                    f"The model does not know {', '.join(missing)}.", next_step="choose among model.features().", field=modality
+                )
         flat = np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)
         found = np.empty((len(flat), len(place)), dtype=np.float32)
         with torch.no_grad():
@@ -201,7 +214,7 @@ class VirtualCell:
         """Names of the features that the model reads and predicts."""
         return list(self._features[modality])
 
-    # -- moving cells ------------------------------------------------------------------------------------------------------------------
+    # -- moving cells ------------------------------------------------------------------------------------------------------------
     def predict(
         self,
         cells: MuData | ad.AnnData | None = None,
@@ -217,7 +230,8 @@ class VirtualCell:
         """Carries cells (or states (n, d)) forward.
 
         duration: in the unit of the time column; in spans (control to treated = 1) where the cells had no time. copies: simulated
-        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. The same seed gives the same futures.
+        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. The same seed gives the same
+        futures.
         """
         dynamics = self._moving()
         if states is None:
@@ -247,7 +261,12 @@ class VirtualCell:
             if len(set(labels[keep])) < 2:
                 keep[:] = True
         return fate_fractions(
-            trajectory.states[-1], trajectory.log_weights[-1], trajectory.start, self._arrays["states"][keep], labels[keep], seed=trajectory.seed
+            trajectory.states[-1],
+            trajectory.log_weights[-1],
+            trajectory.start,
+            self._arrays["states"][keep],
+            labels[keep],
+            seed=trajectory.seed,
         )
 
     def perturb(
@@ -259,10 +278,12 @@ class VirtualCell:
         duration: float | None = None,
         seed: int = 0,
     ) -> Effect:
-        """Pushes cells by a measured treatment, or takes a gene's counts away, and lets them move for ``duration`` (default: one span).
+        """Pushes cells by a measured treatment, or takes a gene's counts away, and lets them move for ``duration`` (default: one
+        span).
 
-        A treatment acts as a force while it is applied. A knock-out edits the input of the encoder: it shows what the model's reading
-        depends on, which is no evidence of cause. Both are compared with the same cells, moved with the same random numbers, untouched.
+        A treatment acts as a force while it is applied. A knock-out edits the input of the encoder: it shows what the model's
+        reading depends on, which is no evidence of cause. Both are compared with the same cells, moved with the same random
+        numbers, untouched.
         """
         if (treatment is None) == (knockout is None):
             raise ValueError("Name either a treatment or a gene to knock out.")
@@ -273,26 +294,36 @@ class VirtualCell:
         if knockout is not None:
             names = self._features.get(RNA, [])
             if knockout not in names:
-                raise DataError(f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA)
+                raise DataError(
+                    f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA
+                )
             counts = table.counts[RNA].tolil(copy=True)
             counts[:, names.index(knockout)] = 0
-            edited = self._states(dataclasses.replace(table, counts=table.counts | {RNA: sp.csr_matrix(counts, dtype=np.float32)}))
+            edited = self._states(
+                dataclasses.replace(table, counts=table.counts | {RNA: sp.csr_matrix(counts, dtype=np.float32)})
+            )
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
             try:
                 self._moving().force(treatment)
             except KeyError as error:
-                raise DataError(str(error.args[0]), next_step="choose a treatment that was measured.", field="treatment") from None
+                raise DataError(
+                    str(error.args[0]), next_step="choose a treatment that was measured.", field="treatment"
+                ) from None
             kind, name = "measured treatment", str(treatment)
         if self._dynamics is None:
             untreated, treated = start, edited
         else:
             untreated = self.predict(states=start, duration=duration, frames=2, seed=seed).states[-1]
             treated = self.predict(states=edited, duration=duration, frames=2, seed=seed, perturbation=treatment).states[-1]
-        genes = fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed) if RNA in self._features else pd.DataFrame()
+        genes = (
+            fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed)
+            if RNA in self._features
+            else pd.DataFrame()
+        )
         return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
 
-    # -- the landscape -----------------------------------------------------------------------------------------------------------------
+    # -- the landscape -----------------------------------------------------------------------------------------------------------
     def energy(self, states: np.ndarray) -> np.ndarray:
         """Potential of states (..., d) in units of D, up to a constant, (...)."""
         dynamics = self._moving()
@@ -309,7 +340,9 @@ class VirtualCell:
             treated = np.asarray(self.record["treatment_of"])
             groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
         plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
-        return make_landscape(dynamics.potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution)
+        return make_landscape(
+            dynamics.potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution
+        )
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""
@@ -317,7 +350,7 @@ class VirtualCell:
             self._domain = Domain(self._arrays["states"])
         return self._domain.contains(states)
 
-    # -- saving ------------------------------------------------------------------------------------------------------------------------
+    # -- saving ------------------------------------------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
         """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells) and ``model.json``."""
         core = self._core()
@@ -342,7 +375,12 @@ class VirtualCell:
             model = cls(Settings.from_dict(saved["settings"]))
             s = model.settings
             model.device = choose_device(device)
-            model._features, model._batches, model.record, model._arrays = saved["features"], saved["batches"], saved["record"], arrays
+            model._features, model._batches, model.record, model._arrays = (
+                saved["features"],
+                saved["batches"],
+                saved["record"],
+                arrays,
+            )
             core = Autoencoder(
                 {m: len(f) for m, f in saved["features"].items()},
                 saved["components"],
@@ -353,8 +391,12 @@ class VirtualCell:
             core.load_state_dict({k.removeprefix("autoencoder."): v for k, v in weights.items() if k.startswith("autoencoder.")})
             model._autoencoder = core.to(model.device).eval()
             if saved["parts"] is not None:
-                dynamics = Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, tuple(saved["parts"]), s.predictor.euler_steps)
-                dynamics.load_state_dict({k.removeprefix("dynamics."): v for k, v in weights.items() if k.startswith("dynamics.")})
+                dynamics = Dynamics(
+                    s.autoencoder.latent_dim, s.predictor.width, 1.0, tuple(saved["parts"]), s.predictor.euler_steps
+                )
+                dynamics.load_state_dict(
+                    {k.removeprefix("dynamics."): v for k, v in weights.items() if k.startswith("dynamics.")}
+                )
                 model._dynamics = dynamics.to(model.device).eval()
         except (KeyError, TypeError, RuntimeError) as error:
             raise DataError(
@@ -369,7 +411,7 @@ class VirtualCell:
         keys = ("version", "digest", "file", "seed", "n_cells")
         return {k: self.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
 
-    # -- within ------------------------------------------------------------------------------------------------------------------------
+    # -- within ------------------------------------------------------------------------------------------------------------------
     @property
     def span(self) -> float:
         """Time between the first and the last measurement, in the unit of the time column; 1 where there was no time."""
@@ -441,7 +483,9 @@ def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
     for holder in (cells, *cells.mod.values()):
         if key in holder.obsm:
             return sp.csr_matrix(holder.obsm[key])
-    raise DataError(f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key)
+    raise DataError(
+        f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key
+    )
 
 
 def _labels(cells: MuData, columns: Columns) -> np.ndarray:

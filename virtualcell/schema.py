@@ -18,7 +18,8 @@ COUNTS_LAYER = "counts"
 """Layer that holds non-negative integer counts after preprocessing."""
 
 MEASURED_KEY = "measured"
-"""``obsm`` slot of the MuData: boolean (cells, modalities); which modality of which cell was measured. Never inferred from zeros."""
+"""``obsm`` slot of the MuData: boolean (cells, modalities); which modality of which cell was measured. Never inferred from
+zeros."""
 
 UNKNOWN = "unknown"
 """Name of a state that no annotated cell supports."""
@@ -124,7 +125,12 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Settings:
-        parts = {"columns": Columns, "preprocess": PreprocessSettings, "autoencoder": AutoencoderSettings, "predictor": PredictorSettings}
+        parts = {
+            "columns": Columns,
+            "preprocess": PreprocessSettings,
+            "autoencoder": AutoencoderSettings,
+            "predictor": PredictorSettings,
+        }
         return cls(**{key: parts[key](**value) if key in parts else value for key, value in values.items()})
 
 
@@ -132,8 +138,8 @@ class Settings:
 class Trajectory:
     """A population carried through time.
 
-    times: (T,) in the unit of the time column. states: (T, n, d) float32. log_weights: (T, n) log of how many cells each start cell
-    has become (growth minus death), 0 at the start. start: (n,) row in the cells given.
+    times: (T,) in the unit of the time column. states: (T, n, d) float32. log_weights: (T, n) log of how many cells each start
+    cell has become (growth minus death), 0 at the start. start: (n,) row in the cells given.
     """
 
     times: np.ndarray
@@ -169,7 +175,8 @@ class Landscape:
     """The potential over a plane of the latent space, minimised over all coordinates that are not drawn.
 
     x: (gx,), y: (gy,) plane coordinates in latent units. energy: (gy, gx) in units of D, 0 at the lowest supported point.
-    supported: (gy, gx) bool, True where measured cells are near. cell_xy: (cells, 2). plane: (2, d) orthonormal rows, origin: (d,).
+    supported: (gy, gx) bool, True where measured cells are near. cell_xy: (cells, 2). plane: (2, d) orthonormal rows, origin:
+    (d,).
     """
 
     x: np.ndarray

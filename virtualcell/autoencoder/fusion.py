@@ -14,7 +14,8 @@ def product_of_experts(mean: Tensor, logvar: Tensor, mask: Tensor) -> tuple[Tens
     """Product of Gaussian experts and a standard normal prior.
 
     mean, logvar: (modalities, cells, d); mask: (cells, modalities) True where an expert may speak. Returns mean and log-variance
-    (cells, d): precisions add, means are weighted by them; a cell without any expert gets the prior (Wu & Goodman 2018, MVAE, sec. 2.2).
+    (cells, d): precisions add, means are weighted by them; a cell without any expert gets the prior (Wu & Goodman 2018, MVAE,
+    sec. 2.2).
     """
     precision = torch.exp(-logvar) * mask.T[:, :, None]
     total = 1.0 + precision.sum(0)

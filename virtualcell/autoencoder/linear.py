@@ -42,9 +42,10 @@ def share_dimensions(names: list[str], available: dict[str, int], d: int) -> dic
 def fit_linear_core(scores: dict[str, np.ndarray], measured: dict[str, np.ndarray], d: int, seed: int) -> LinearCore:
     """Linear encoders of every modality into one latent of d dimensions.
 
-    scores[m]: (cells, components + 1), the last column is standardised log depth; measured[m]: (cells,) bool. The latent is made of the
-    leading components of each modality that do not merely follow depth, each of unit variance; a modality is then regressed on the
-    components of every other one, on cells where both were measured, with ridge strength and R^2 from cross-validation.
+    scores[m]: (cells, components + 1), the last column is standardised log depth; measured[m]: (cells,) bool. The latent is made
+    of the leading components of each modality that do not merely follow depth, each of unit variance; a modality is then
+    regressed on the components of every other one, on cells where both were measured, with ridge strength and R^2 from
+    cross-validation.
     """
     names = list(scores)
     n = len(next(iter(scores.values())))
@@ -52,7 +53,9 @@ def fit_linear_core(scores: dict[str, np.ndarray], measured: dict[str, np.ndarra
     for name in names:
         here = scores[name][measured[name]]
         depth = here[:, -1]
-        follows = np.array([abs(np.corrcoef(here[:, j], depth)[0, 1]) if here[:, j].std() > 1e-9 else 1.0 for j in range(here.shape[1] - 1)])
+        follows = np.array(
+            [abs(np.corrcoef(here[:, j], depth)[0, 1]) if here[:, j].std() > 1e-9 else 1.0 for j in range(here.shape[1] - 1)]
+        )
         kept[name] = np.flatnonzero(follows < DEPTH_CORRELATION)
     shares = share_dimensions(names, {name: len(kept[name]) for name in names}, d)
     if sum(shares.values()) < d:
@@ -77,14 +80,14 @@ def fit_linear_core(scores: dict[str, np.ndarray], measured: dict[str, np.ndarra
         inputs = scores[name]
         w, b, r = np.zeros((inputs.shape[1], d)), np.zeros(d), np.zeros(d)
         for other in names:
-            columns = np.flatnonzero(owner == other)
+            owned = np.flatnonzero(owner == other)
             both = measured[name] & measured[other]
             if both.sum() < 50:
                 continue  # never measured together: this modality says nothing of the other's dimensions
-            x, y = inputs[both], latent[np.ix_(both, columns)]
+            x, y = inputs[both], latent[np.ix_(both, owned)]
             ridge = RidgeCV(ALPHAS, alpha_per_target=True).fit(x, y)
             guess = cross_val_predict(RidgeCV(ALPHAS, alpha_per_target=True), x, y, cv=folds)
-            w[:, columns], b[columns] = np.atleast_2d(ridge.coef_).T, ridge.intercept_
-            r[columns] = 1 - ((y - guess.reshape(y.shape)) ** 2).mean(0) / y.var(0)
+            w[:, owned], b[owned] = np.atleast_2d(ridge.coef_).T, ridge.intercept_
+            r[owned] = 1 - ((y - guess.reshape(y.shape)) ** 2).mean(0) / y.var(0)
         weight[name], bias[name], r2[name] = w, b, np.clip(r, 0.0, 0.95)
     return LinearCore(weight, bias, r2, latent, scale)

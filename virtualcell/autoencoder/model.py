@@ -1,4 +1,5 @@
-"""The multi-omic autoencoder: encoders that start as ridge regressions, one fused latent, decoders to the parameters of likelihoods."""
+"""The multi-omic autoencoder: encoders that start as ridge regressions, one fused latent, decoders to the parameters of
+likelihoods."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ class Residual(nn.Module):
 class Encoder(nn.Module):
     """Scores of one modality (cells, inputs) and batch -> expert mean and log-variance (cells, d).
 
-    With R^2 the share of a dimension that the ridge regression explains, the expert has precision R^2 / (1 - R^2) and mean ridge / R^2,
-    so that alone, multiplied with the standard normal prior, it gives back the ridge prediction exactly.
+    With R^2 the share of a dimension that the ridge regression explains, the expert has precision R^2 / (1 - R^2) and mean ridge
+    / R^2, so that alone, multiplied with the standard normal prior, it gives back the ridge prediction exactly.
     """
 
     def __init__(self, n_in: int, d: int, hidden: int, n_batches: int):
@@ -54,7 +55,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent (cells, d) and batch -> a modality's decoder output (cells, features): a linear map plus a residual that starts at zero."""
+    """Latent (cells, d) and batch -> a modality's decoder output (cells, features): a linear map plus a residual that starts at
+    zero."""
 
     def __init__(self, d: int, hidden: int, n_features: int, n_batches: int):
         super().__init__()
@@ -76,7 +78,15 @@ class Autoencoder(nn.Module):
     batch: (cells,) int64, 0 where no batch is known.
     """
 
-    def __init__(self, features: dict[str, int], components: dict[str, int], d: int, hidden: int, n_batches: int = 1, fusion: str = "product"):
+    def __init__(
+        self,
+        features: dict[str, int],
+        components: dict[str, int],
+        d: int,
+        hidden: int,
+        n_batches: int = 1,
+        fusion: str = "product",
+    ):
         super().__init__()
         self.names = tuple(features)
         self.d = d

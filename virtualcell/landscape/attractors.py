@@ -15,11 +15,13 @@ MIN_BASIN = 0.005
 
 
 @torch.no_grad()
-def descend(potential: Potential, z: Tensor, *, plane: Tensor | None = None, steps: int = MAX_STEPS, tolerance: float = 1e-4) -> Tensor:
+def descend(
+    potential: Potential, z: Tensor, *, plane: Tensor | None = None, steps: int = MAX_STEPS, tolerance: float = 1e-4
+) -> Tensor:
     """Follows -grad U downhill from z (cells, d) to rest, each cell with a step of its own that never lets U rise.
 
-    plane: (2, d) orthonormal directions in which z may not move. Steps are far smaller than a basin, so a cell ends in the basin that it
-    starts in; without a plane Newton steps finish, to |grad U| below ``tolerance``.
+    plane: (2, d) orthonormal directions in which z may not move. Steps are far smaller than a basin, so a cell ends in the basin
+    that it starts in; without a plane Newton steps finish, to |grad U| below ``tolerance``.
     """
 
     def slope(z: Tensor) -> Tensor:
@@ -53,12 +55,20 @@ def descend(potential: Potential, z: Tensor, *, plane: Tensor | None = None, ste
 
 
 def find_attractors(
-    potential: Potential, diffusion: float, states: np.ndarray, labels: np.ndarray, plane: np.ndarray, origin: np.ndarray, floor: float, seed: int = 0
+    potential: Potential,
+    diffusion: float,
+    states: np.ndarray,
+    labels: np.ndarray,
+    plane: np.ndarray,
+    origin: np.ndarray,
+    floor: float,
+    seed: int = 0,
 ) -> tuple[tuple[Attractor, ...], np.ndarray]:
     """Minima reached from the measured cells (up to 1,500 of them), and for each of all cells the index of its basin (-1: none).
 
-    A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end there.
-    labels: (cells,) annotation; a basin carries the label of most of its cells. floor: energy (units of D) that counts as 0.
+    A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end
+    there. labels: (cells,) annotation; a basin carries the label of most of its cells. floor: energy (units of D) that counts as
+    0.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(states), min(1500, len(states)), replace=False))

@@ -19,12 +19,18 @@ def assign(ends: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.nd
 
 
 def fate_fractions(
-    ends: np.ndarray, log_weights: np.ndarray, start: np.ndarray, reference: np.ndarray, labels: np.ndarray, n_boot: int = 500, seed: int = 0
+    ends: np.ndarray,
+    log_weights: np.ndarray,
+    start: np.ndarray,
+    reference: np.ndarray,
+    labels: np.ndarray,
+    n_boot: int = 500,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Share of the descendants that end in each state: columns fate, fraction, low, high (95 % bootstrap over start cells).
 
-    ends: (n, d), log_weights: (n,) log number of descendants, start: (n,) which start cell each comes from. All simulated copies of a
-    start cell are drawn together, so that the interval is one over cells, not over random numbers.
+    ends: (n, d), log_weights: (n,) log number of descendants, start: (n,) which start cell each comes from. All simulated copies
+    of a start cell are drawn together, so that the interval is one over cells, not over random numbers.
     """
     fate = assign(ends, reference, labels)
     names = np.unique(labels.astype(str))
@@ -37,6 +43,11 @@ def fate_fractions(
     draws = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=n_boot) @ mass
     shares = draws / draws.sum(1, keepdims=True)
     table = pd.DataFrame(
-        {"fate": names, "fraction": total / total.sum(), "low": np.quantile(shares, 0.025, axis=0), "high": np.quantile(shares, 0.975, axis=0)}
+        {
+            "fate": names,
+            "fraction": total / total.sum(),
+            "low": np.quantile(shares, 0.025, axis=0),
+            "high": np.quantile(shares, 0.975, axis=0),
+        }
     )
     return table.sort_values("fraction", ascending=False, ignore_index=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 
-def choose_plane(z: np.ndarray, time: np.ndarray | None, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
+def choose_plane(
+    z: np.ndarray, time: np.ndarray | None, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
     """Orthonormal rows (2, d), origin (d,) and names of the two axes for states z (cells, d).
 
-    groups: (cells,) labels (state, treatment or both). With four or more groups of ten cells the plane holds the two directions along
-    which group means differ most; else the first axis leads from the mean of the earliest to the mean of the latest cells, and the
-    second is the direction of largest spread at right angles to it. The projection is linear and exact: no cell is moved, unlike in UMAP.
+    groups: (cells,) labels (state, treatment or both). With four or more groups of ten cells the plane holds the two directions
+    along which group means differ most; else the first axis leads from the mean of the earliest to the mean of the latest cells,
+    and the second is the direction of largest spread at right angles to it. The projection is linear and exact: no cell is moved,
+    unlike in UMAP.
     """
     origin = z.mean(0)
     names: tuple[str, str]

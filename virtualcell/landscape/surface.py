@@ -11,8 +11,9 @@ from virtualcell.predictor.potential import Potential
 from virtualcell.schema import Landscape
 
 METHOD = (
-    "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent coordinates "
-    "that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the lowest end is kept)."
+    "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
+    "coordinates that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the lowest "
+    "end is kept)."
 )
 
 
@@ -29,8 +30,8 @@ def make_landscape(
 ) -> Landscape:
     """Surface, attractors and cells over the plane spanned by the rows of ``plane`` (2, d) through ``origin`` (d,).
 
-    states: (cells, d) latent; labels: (cells,) annotation for names. A grid point is supported where a measured cell lies within 2.5
-    typical distances between neighbouring cells.
+    states: (cells, d) latent; labels: (cells,) annotation for names. A grid point is supported where a measured cell lies within
+    2.5 typical distances between neighbouring cells.
     """
     xy = (states - origin) @ plane.T
     low, high = np.quantile(xy, 0.002, axis=0), np.quantile(xy, 0.998, axis=0)
@@ -64,7 +65,9 @@ def make_landscape(
 
 
 @torch.no_grad()
-def _minimise_hidden(potential: Potential, grid: np.ndarray, hidden: np.ndarray, plane: np.ndarray, origin: np.ndarray, steps: int) -> np.ndarray:
+def _minimise_hidden(
+    potential: Potential, grid: np.ndarray, hidden: np.ndarray, plane: np.ndarray, origin: np.ndarray, steps: int
+) -> np.ndarray:
     device = potential.centre.device
     p = torch.from_numpy(plane).float().to(device)
     fixed = torch.from_numpy(origin + grid @ plane).float().to(device)

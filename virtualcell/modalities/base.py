@@ -1,4 +1,5 @@
-"""What every kind of measurement has to say: how its counts are read by an encoder, and how likely counts are given a decoder's output."""
+"""What every kind of measurement has to say: how its counts are read by an encoder, and how likely counts are given a decoder's
+output."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ FIT_CELLS = 20_000
 class Modality(nn.Module, ABC):
     """Input transform and likelihood of one kind of measurement.
 
-    All that is fitted to data (means, weights of features, components) is fitted once, on training cells, kept as buffers and so saved
-    with the weights: a loaded model reads new cells without the cells that it was trained on.
+    All that is fitted to data (means, weights of features, components) is fitted once, on training cells, kept as buffers and so
+    saved with the weights: a loaded model reads new cells without the cells that it was trained on.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Modality(nn.Module, ABC):
         self.register_buffer("median_depth", torch.ones(()))
         self.register_buffer("base", torch.zeros(n_features))
 
-    # -- reading -------------------------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------------------------------------
     @abstractmethod
     def normalise(self, counts: Tensor) -> Tensor:
         """Counts (cells, features) to the values of which components are taken; same shape."""
@@ -71,7 +72,11 @@ class Modality(nn.Module, ABC):
             self.feature_mean.copy_(torch.from_numpy(mean))
             self.feature_scale.copy_(torch.from_numpy(scale))
             values = np.clip((values - mean) / scale, -10, 10)
-            found = PCA(k, svd_solver="full" if min(values.shape) < 200 else "covariance_eigh", random_state=seed).fit(values).components_
+            found = (
+                PCA(k, svd_solver="full" if min(values.shape) < 200 else "covariance_eigh", random_state=seed)
+                .fit(values)
+                .components_
+            )
         else:
             found = TruncatedSVD(k, random_state=seed).fit(values).components_
         self.projection.copy_(torch.from_numpy(found.T.copy()))
@@ -89,7 +94,7 @@ class Modality(nn.Module, ABC):
         depth = (torch.log1p(counts.sum(1, keepdim=True)) - self.log_depth_mean) / self.log_depth_scale
         return torch.cat([scores, depth], 1)
 
-    # -- likelihood ----------------------------------------------------------------------------------------------------------------
+    # -- likelihood --------------------------------------------------------------------------------------------------------------
     @abstractmethod
     def log_likelihood(self, counts: Tensor, output: Tensor) -> Tensor:
         """Log-likelihood in nats of each cell; counts and decoder output (cells, features) -> (cells,)."""

@@ -14,9 +14,9 @@ from virtualcell.modalities.base import Modality
 class Protein(Modality):
     """Antibody-tag counts; centred log-ratio for reading, mixture of two negative binomials for likelihood.
 
-    Every antibody has a background that sticks to all cells; a cell that carries the protein shows more. The decoder's output moves the
-    foreground mean and, through one slope a protein, the chance of being foreground (Gayoso et al. 2021, totalVI, eq. 6-8, with the
-    background per protein instead of per cell).
+    Every antibody has a background that sticks to all cells; a cell that carries the protein shows more. The decoder's output
+    moves the foreground mean and, through one slope a protein, the chance of being foreground (Gayoso et al. 2021, totalVI, eq.
+    6-8, with the background per protein instead of per cell).
     """
 
     name = "prot"

@@ -15,8 +15,8 @@ PER = 1e4
 class Rna(Modality):
     """Unique transcripts of genes; log-normalised for reading, negative binomial with the cell's library size for likelihood.
 
-    mean = library size * softmax(output), variance = mean + mean^2 / theta, one theta a gene (Lopez et al. 2018, scVI, eq. 1-3, with a
-    size factor that is observed).
+    mean = library size * softmax(output), variance = mean + mean^2 / theta, one theta a gene (Lopez et al. 2018, scVI, eq. 1-3,
+    with a size factor that is observed).
     """
 
     name = "rna"
@@ -44,8 +44,8 @@ class Rna(Modality):
 def negative_binomial(counts: Tensor, mean: Tensor, theta: Tensor) -> Tensor:
     """Sum over features of log NB(counts; mean, theta), (cells,).
 
-    A count of zero needs only theta log(theta / (theta + mean)), so the gamma functions run over the non-zeros alone: a fifth of the
-    entries or fewer.
+    A count of zero needs only theta log(theta / (theta + mean)), so the gamma functions run over the non-zeros alone: a fifth of
+    the entries or fewer.
     """
     log_ratio = torch.log(theta) - torch.log(theta + mean)
     total = (theta * log_ratio).sum(1)

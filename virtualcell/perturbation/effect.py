@@ -15,10 +15,10 @@ PSEUDO = 0.5
 class Effect:
     """A push and its outcome.
 
-    start, untreated, treated: (n, d) states before, and after the same time with the same random numbers without and with the push.
-    genes: columns gene, before, after (mean counts per 10,000), log2_fold_change, low, high (95 %, bootstrap over cells), ordered by
-    how far the interval lies from zero. in_domain: share of treated states where cells were measured. kind: "measured treatment" or
-    "model sensitivity, not causal evidence".
+    start, untreated, treated: (n, d) states before, and after the same time with the same random numbers without and with the
+    push. genes: columns gene, before, after (mean counts per 10,000), log2_fold_change, low, high (95 %, bootstrap over cells),
+    ordered by how far the interval lies from zero. in_domain: share of treated states where cells were measured. kind: "measured
+    treatment" or "model sensitivity, not causal evidence".
     """
 
     name: str
@@ -32,7 +32,8 @@ class Effect:
 
 
 def fold_changes(before: np.ndarray, after: np.ndarray, genes: list[str], n_boot: int = 200, seed: int = 0) -> pd.DataFrame:
-    """Log2 ratio of mean expression, before and after (cells, genes) of the same cells, with a 95 % bootstrap interval over cells."""
+    """Log2 ratio of mean expression, before and after (cells, genes) of the same cells, with a 95 % bootstrap interval over
+    cells."""
     rng = np.random.default_rng(seed)
     n = len(before)
     draws = rng.multinomial(n, np.full(n, 1 / n), size=n_boot) / n

@@ -6,11 +6,13 @@ import numpy as np
 import ot
 
 
-def growth_targets(start: np.ndarray, end: np.ndarray, duration: float, reg_mass: float = 3.0, entropy: float = 0.05) -> np.ndarray:
+def growth_targets(
+    start: np.ndarray, end: np.ndarray, duration: float, reg_mass: float = 3.0, entropy: float = 0.05
+) -> np.ndarray:
     """Log growth rate a span that unbalanced transport asks of each start cell, (n,), weighted mean zero.
 
-    start (n, d), end (m, d); duration in spans. Squared distances over their median as cost; the row masses of the plan, relative to
-    their mean, are how many descendants a cell has (Chizat et al. 2018; the recipe of Schiebinger et al. 2019, sec. "growth").
+    start (n, d), end (m, d); duration in spans. Squared distances over their median as cost; the row masses of the plan, relative
+    to their mean, are how many descendants a cell has (Chizat et al. 2018; the recipe of Schiebinger et al. 2019, sec. "growth").
     """
     cost = ot.dist(start.astype(np.float64), end.astype(np.float64))
     cost /= np.median(cost)

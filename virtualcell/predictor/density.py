@@ -7,7 +7,8 @@ from torch import Tensor
 
 NEIGHBOUR = 10
 NARROW = 0.7
-"""Factor on the usual distance to the tenth neighbour: at 1, monocytes and neutrophils of the haematopoiesis cells share one well."""
+"""Factor on the usual distance to the tenth neighbour: at 1, monocytes and neutrophils of the haematopoiesis cells share one
+well."""
 
 LEAST = 0.25
 """Smallest bandwidth over the cells' standard deviation."""

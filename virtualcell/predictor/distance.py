@@ -9,7 +9,8 @@ EPS = 1e-9
 
 
 def energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
-    """Unbiased energy distance 2E|A-B| - E|A-A'| - E|B-B'| of samples a (n, d), weighted, and b (m, d) (Szekely & Rizzo 2013, eq. 5).
+    """Unbiased energy distance 2E|A-B| - E|A-A'| - E|B-B'| of samples a (n, d), weighted, and b (m, d) (Szekely & Rizzo 2013, eq.
+    5).
 
     Zero in expectation for equal laws, so a single value can be slightly negative.
     """
@@ -23,7 +24,8 @@ def energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> T
 def energy_score(ends: Tensor, seen: Tensor) -> Tensor:
     """Mean energy score of K simulated ends (K, n, d) of n cells against one descendant seen of each (n, d).
 
-    Strictly proper (Gneiting & Raftery 2007, eq. 21): smallest in expectation where the simulated ends follow the true law of descendants.
+    Strictly proper (Gneiting & Raftery 2007, eq. 21): smallest in expectation where the simulated ends follow the true law of
+    descendants.
     """
     k = len(ends)
     to_seen = torch.sqrt(((ends - seen) ** 2).sum(2) + EPS).mean()

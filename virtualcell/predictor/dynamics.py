@@ -23,7 +23,8 @@ class Dynamics(nn.Module):
         self.growth = Growth(d)
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
-        # Learned with the potential from the spread of the measured populations: how narrow they stay bounds it from above, how far the
+        # Learned with the potential from the spread of the measured populations: how narrow they stay bounds it from above, how
+        # far the
         # descendants of one cell spread bounds it from below.
         self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps

@@ -10,11 +10,12 @@ from torch.nn import functional as F
 class Potential(nn.Module):
     """U(z) = network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z); z (cells, d) -> U (cells,), in (latent unit)^2 / span.
 
-    network = w . softplus(W2 softplus(W1 z + b1) + b2): smooth, so that the gradient has a closed form and the Hessian exists. The bowl
-    is the landscape in which, with diffusion D, all measured cells pooled as one Gaussian would be at rest (k_j = D / variance_j): the
-    network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the centre in standard
-    deviations, is zero where cells were measured and rises outside; out there the network is held at its value on the rim (R), so that it
-    cannot slope away and no cell drifts to where nothing was ever seen. The gradient is checked against automatic differentiation.
+    network = w . softplus(W2 softplus(W1 z + b1) + b2): smooth, so that the gradient has a closed form and the Hessian exists.
+    The bowl is the landscape in which, with diffusion D, all measured cells pooled as one Gaussian would be at rest (k_j = D /
+    variance_j): the network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the
+    centre in standard deviations, is zero where cells were measured and rises outside; out there the network is held at its value
+    on the rim (R), so that it cannot slope away and no cell drifts to where nothing was ever seen. The gradient is checked
+    against automatic differentiation.
     """
 
     def __init__(self, d: int, width: int):

@@ -49,14 +49,17 @@ def random_subset(mask: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def effective_rank(z: np.ndarray) -> float:
-    """exp of the entropy of the covariance spectrum (Roy & Vetterli 2007), between 1 (collapsed) and d (all directions used alike)."""
+    """exp of the entropy of the covariance spectrum (Roy & Vetterli 2007), between 1 (collapsed) and d (all directions used
+    alike)."""
     spectrum = np.linalg.eigvalsh(np.cov(z.T))
     share = np.clip(spectrum, 1e-12, None) / np.clip(spectrum, 1e-12, None).sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
 @torch.no_grad()
-def encode_table(model: Autoencoder, table: CellTable, device: torch.device, part: np.ndarray | None = None, size: int = 1024) -> np.ndarray:
+def encode_table(
+    model: Autoencoder, table: CellTable, device: torch.device, part: np.ndarray | None = None, size: int = 1024
+) -> np.ndarray:
     """Latent means (cells, d) in the network's coordinates; part: (cells, modalities) bool, the modalities that may be read."""
     model.eval()
     found = []
@@ -83,7 +86,13 @@ def nats_per_cell(model: Autoencoder, table: CellTable, rows: np.ndarray, device
 
 
 def train_autoencoder(
-    table: CellTable, settings: AutoencoderSettings, n_components: int, n_batches: int, seed: int, device: torch.device, progress: Progress | None = None
+    table: CellTable,
+    settings: AutoencoderSettings,
+    n_components: int,
+    n_batches: int,
+    seed: int,
+    device: torch.device,
+    progress: Progress | None = None,
 ) -> AutoencoderFit:
     """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients and chooses the epoch."""
     torch.manual_seed(seed)
@@ -112,7 +121,7 @@ def train_autoencoder(
     )
     per_epoch = max(1, len(training) // settings.batch_size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
-    warm_epochs = int(round(settings.warmup * epochs))
+    warm_epochs = round(settings.warmup * epochs)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [settings.learning_rate, 2 * settings.learning_rate], total_steps=per_epoch * epochs, pct_start=0.2
     )
@@ -157,7 +166,9 @@ def train_autoencoder(
         if progress is not None:
             progress("autoencoder", epoch + 1, epochs, figures)
     if best is None:
-        raise FloatingPointError("The autoencoder's likelihood was never a number; lower the learning rate (AutoencoderSettings.learning_rate).")
+        raise FloatingPointError(
+            "The autoencoder's likelihood was never a number; lower the learning rate (AutoencoderSettings.learning_rate)."
+        )
     target.load_state_dict(best)
     return AutoencoderFit(target.eval(), history)
 
@@ -169,7 +180,11 @@ def _start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, me
         for m in model.names:
             kind = model.modalities[m]
             pieces = np.array_split(training, max(1, len(training) // 2048))
-            found = torch.cat([kind.scores(torch.from_numpy(table.counts[m][rows].toarray())) for rows in pieces]).numpy().astype(np.float64)
+            found = (
+                torch.cat([kind.scores(torch.from_numpy(table.counts[m][rows].toarray())) for rows in pieces])
+                .numpy()
+                .astype(np.float64)
+            )
             mean = model.encoders[m].batch_mean
             if len(mean) > 1:
                 for code in np.unique(codes):
@@ -179,6 +194,7 @@ def _start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, me
     core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)
     for m in model.names:
         model.encoders[m].start_from(core, m)
-    # Half way between equal spread in all dimensions (noise would count as much as signal) and the spread of the components themselves
+    # Half way between equal spread in all dimensions (noise would count as much as signal) and the spread of the components
+    # themselves
     # (a few dimensions would be all that counts).
     model.latent_scale.copy_(torch.from_numpy(np.sqrt(core.scale / core.scale.max())))

@@ -18,7 +18,9 @@ from virtualcell.schema import DataError
 WEIGHTS, ARRAYS, RECORD = "model.safetensors", "cells.safetensors", "model.json"
 
 
-def write_checkpoint(folder: Path, weights: dict[str, torch.Tensor], arrays: dict[str, np.ndarray], record: dict[str, Any]) -> None:
+def write_checkpoint(
+    folder: Path, weights: dict[str, torch.Tensor], arrays: dict[str, np.ndarray], record: dict[str, Any]
+) -> None:
     """Writes the three files of a model; the record goes last, so that a folder with a record is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
@@ -40,4 +42,6 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, np
         record = json.loads((folder / RECORD).read_text())
         return load_file(folder / WEIGHTS), load_arrays(folder / ARRAYS), record
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"A file of the model is broken ({error}).", next_step="copy the folder again or train again.", file=str(folder)) from error
+        raise DataError(
+            f"A file of the model is broken ({error}).", next_step="copy the folder again or train again.", file=str(folder)
+        ) from error

@@ -14,7 +14,9 @@ def choose_device(name: str = "auto") -> torch.device:
     if kind not in there:
         raise ValueError(f"device={name!r} is not known; choose auto, cpu, cuda or mps.")
     if not there[kind]:
-        raise ValueError(f"device={name!r} was asked for, but this machine has none that torch can use; choose device='auto' or 'cpu'.")
+        raise ValueError(
+            f"device={name!r} was asked for, but this machine has none that torch can use; choose device='auto' or 'cpu'."
+        )
     return torch.device(name)
 
 

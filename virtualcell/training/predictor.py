@@ -47,8 +47,8 @@ def train_predictor(
 ) -> PredictorFit:
     """Fits the dynamics to cell states z (cells, d).
 
-    time: (cells,) in spans, first 0 and last 1; treatment: (cells,) names; clones: (cells, clones) indicator of heritable barcodes;
-    diffusion: where D starts, in latent units^2 a span; by default settings.diffusion decides.
+    time: (cells,) in spans, first 0 and last 1; treatment: (cells,) names; clones: (cells, clones) indicator of heritable
+    barcodes; diffusion: where D starts, in latent units^2 a span; by default settings.diffusion decides.
     """
     device = device or torch.device("cpu")
     torch.manual_seed(seed)
@@ -56,9 +56,11 @@ def train_predictor(
     generator = torch.Generator().manual_seed(seed)
     transitions = make_transitions(time, treatment, control, settings.stationary_weight)
     if not transitions:
-        raise ValueError("There is one population only: a predictor needs at least two time points or one treatment beside its control.")
+        raise ValueError(
+            "There is one population only: a predictor needs at least two time points or one treatment beside its control."
+        )
     if diffusion is None:
-        populations = {tuple(t.source[:1]) + (len(t.source),): t.source for t in transitions} | {tuple(t.target[:1]) + (len(t.target),): t.target for t in transitions}
+        populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
         within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
         diffusion = float(0.5 * settings.diffusion * within)
     parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
@@ -77,7 +79,8 @@ def train_predictor(
     others = [p for name, p in model.named_parameters() if name != "log_diffusion"]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
-        [{"params": others, "weight_decay": settings.weight_decay}, {"params": [model.log_diffusion], "weight_decay": 0.0}], lr=rate
+        [{"params": others, "weight_decay": settings.weight_decay}, {"params": [model.log_diffusion], "weight_decay": 0.0}],
+        lr=rate,
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, 4 * rate], total_steps=settings.steps)
     weights = np.array([t.weight for t in transitions])
@@ -104,7 +107,7 @@ def train_predictor(
             asked = torch.from_numpy(growth_values[some.numpy()]).float().to(device)
             given = model.growth(states[torch.from_numpy(growth_rows[some.numpy()]).to(device)])
             loss = loss + settings.growth_penalty * 0.05 * ((given - asked) ** 2).mean()
-        if len(sisters):
+        if len(sisters) and time is not None:
             pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
             clone_loss = _clone_loss(model, states, pick, time, generator)
             loss = loss + settings.clone_weight * clone_loss
@@ -132,9 +135,15 @@ def _draw(t: Transition, rng: np.random.Generator, n: int) -> tuple[np.ndarray, 
 
 
 def _warm_start(
-    model: Dynamics, density: Density, settings: PredictorSettings, generator: torch.Generator, history: list[dict[str, float]], progress: Progress | None
+    model: Dynamics,
+    density: Density,
+    settings: PredictorSettings,
+    generator: torch.Generator,
+    history: list[dict[str, float]],
+    progress: Progress | None,
 ) -> None:
-    """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct it."""
+    """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct
+    it."""
     optimiser = torch.optim.Adam(model.potential.parameters(), lr=1e-2)
     for step in range(settings.warm_steps):
         at, score = density.sample(256, generator)
@@ -161,7 +170,9 @@ def _off_manifold(model: Dynamics, density: Density, generator: torch.Generator)
     return ((wanted - uphill).clamp_min(0.0) ** 2).mean() / (wanted**2).mean().clamp_min(1e-12)
 
 
-def _growth_targets(z: np.ndarray, transitions: list[Transition], time: np.ndarray | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, str]:
+def _growth_targets(
+    z: np.ndarray, transitions: list[Transition], time: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, str]:
     if time is None:
         return np.empty(0, np.int64), np.empty(0), ""
     rows, values = [], []

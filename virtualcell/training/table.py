@@ -43,9 +43,9 @@ def make_table(
 ) -> CellTable:
     """Aligns cells (raw or preprocessed) with the features that a model knows.
 
-    features[m]: names in the model's order; batches: names of the model's batches (a batch it never saw counts as the average, code -1
-    is never used: it becomes 0 with a warning); modalities: read these only. Raises DataError where no modality or too few features
-    are shared.
+    features[m]: names in the model's order; batches: names of the model's batches (a batch it never saw counts as the average,
+    code -1 is never used: it becomes 0 with a warning); modalities: read these only. Raises DataError where no modality or too
+    few features are shared.
     """
     wanted = list(features) if modalities is None else modalities
     shared = [m for m in wanted if m in cells.mod and m in features]
@@ -69,7 +69,7 @@ def make_table(
         if found.mean() < 0.5:
             raise DataError(
                 f"Only {found.sum()} of the {len(found)} {m} features that the model reads are in these cells.",
-                next_step="check the species and the naming (symbols or Ensembl ids, genome build), or train a model on these cells.",
+                next_step="check species and naming (symbols or Ensembl ids, genome build), or train a model on these cells.",
                 field=f"{m}.var_names",
             )
         if not found.all():
@@ -77,7 +77,9 @@ def make_table(
         raw = counts_of(adata, modality=m)
         picked = sp.csr_matrix(raw[:, place[found]])
         # Columns into the model's order, absent features as zeros.
-        spread = sp.csr_matrix((np.ones(found.sum(), np.float32), (np.arange(found.sum()), np.flatnonzero(found))), shape=(found.sum(), len(found)))
+        spread = sp.csr_matrix(
+            (np.ones(found.sum(), np.float32), (np.arange(found.sum()), np.flatnonzero(found))), shape=(found.sum(), len(found))
+        )
         aligned = sp.csr_matrix(picked @ spread, dtype=np.float32)
         if m == "atac":
             aligned.data[:] = 1.0
@@ -98,9 +100,16 @@ def make_table(
     codes = np.zeros(n, dtype=np.int64)
     if batch is not None and batches:
         if batch not in cells.obs:
-            raise DataError(f"There is no column {batch!r} in obs.", next_step="name the batch column that the model was trained with.", field=batch)
+            raise DataError(
+                f"There is no column {batch!r} in obs.",
+                next_step="name the batch column that the model was trained with.",
+                field=batch,
+            )
         codes = pd.Index(batches).get_indexer(cells.obs[batch].astype(str)).astype(np.int64)
         if (codes < 0).any():
-            warnings.warn(f"{(codes < 0).sum()} cells come from batches that the model never saw; read as batch {batches[0]!r}.", stacklevel=2)
+            warnings.warn(
+                f"{(codes < 0).sum()} cells come from batches that the model never saw; read as batch {batches[0]!r}.",
+                stacklevel=2,
+            )
             codes = np.maximum(codes, 0)
     return CellTable(counts, mask, codes)

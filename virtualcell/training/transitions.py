@@ -20,13 +20,15 @@ class Transition:
     stationary: bool = False
 
 
-def make_transitions(time: np.ndarray | None, treatment: np.ndarray | None, control: str, stationary_weight: float) -> list[Transition]:
+def make_transitions(
+    time: np.ndarray | None, treatment: np.ndarray | None, control: str, stationary_weight: float
+) -> list[Transition]:
     """All transitions that the measurements show.
 
-    time: (cells,) in spans (first 0, last 1) or None; treatment: (cells,) names or None. With time, every earlier population becomes
-    every later one of the same treatment (several gaps at once), and treated cells start from the last control cells before them; without
-    time, control becomes each treated population in one span and stays itself when untreated. The last untreated population stays what
-    it is, as a soft prior.
+    time: (cells,) in spans (first 0, last 1) or None; treatment: (cells,) names or None. With time, every earlier population
+    becomes every later one of the same treatment (several gaps at once), and treated cells start from the last control cells
+    before them; without time, control becomes each treated population in one span and stays itself when untreated. The last
+    untreated population stays what it is, as a soft prior.
     """
     n = len(time) if time is not None else len(treatment) if treatment is not None else 0
     names = np.full(n, control, dtype=object) if treatment is None else treatment.astype(object)
@@ -59,7 +61,11 @@ def make_transitions(time: np.ndarray | None, treatment: np.ndarray | None, cont
             if push is not None and i == 0 and len(before):
                 source = np.flatnonzero((names == control) & (time == before[-1]))
                 target = np.flatnonzero(own & (time == late))
-                found.append(Transition(source, target, float(late - before[-1]), push, 1.0, f"{control} {before[-1]:g} -> {name} {late:g}"))
+                found.append(
+                    Transition(
+                        source, target, float(late - before[-1]), push, 1.0, f"{control} {before[-1]:g} -> {name} {late:g}"
+                    )
+                )
     if stationary_weight > 0:
         last = np.flatnonzero((names == control) & (time == time[names == control].max()))
         found.append(Transition(last, last, 1.0, None, stationary_weight, "last population stays", stationary=True))

@@ -10,7 +10,8 @@ QUANTILE = 0.99
 
 
 class Domain:
-    """The region of latent space where training cells lie: states (cells, d) no further from their tenth neighbour than 99 % of them."""
+    """The region of latent space where training cells lie: states (cells, d) no further from their tenth neighbour than 99 % of
+    them."""
 
     def __init__(self, reference: np.ndarray):
         self._tree = cKDTree(reference)
