@@ -12,8 +12,8 @@ from virtualcell.schema import Landscape
 
 METHOD = (
     "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
-    "coordinates that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the lowest "
-    "end is kept)."
+    "coordinates that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the "
+    "lowest end is kept)."
 )
 
 
