@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from virtualcell.landscape.attractors import descend, find_attractors
@@ -41,7 +42,7 @@ def make_landscape(
     tree = cKDTree(xy)
     distance, nearest = tree.query(grid, k=min(20, len(xy)))
     spacing = np.quantile(tree.query(xy, k=2)[0][:, 1], 0.95)
-    supported = distance[:, 0] < 2.5 * spacing
+    supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
     energy = np.full(len(grid), np.inf)
     hidden = states - origin - xy @ plane
     for start in (hidden[nearest].mean(1), hidden[nearest[:, 0]]):
@@ -62,6 +63,17 @@ def make_landscape(
         METHOD,
         axis_names,
     )
+
+
+def _whole(near: np.ndarray, xy: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The region near cells (gy, gx) without pinholes and without islands that hold fewer than one in a hundred cells."""
+    near = ndimage.binary_fill_holes(near)
+    islands, n = ndimage.label(near, structure=np.ones((3, 3)))
+    column = np.clip(np.searchsorted(x, xy[:, 0]), 0, len(x) - 1)
+    row = np.clip(np.searchsorted(y, xy[:, 1]), 0, len(y) - 1)
+    cells = np.bincount(islands[row, column], minlength=n + 1)
+    keep = np.flatnonzero(cells >= 0.01 * len(xy))
+    return np.isin(islands, keep[keep > 0])
 
 
 @torch.no_grad()
