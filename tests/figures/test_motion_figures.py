@@ -107,3 +107,12 @@ def test_a_landscape_without_support_is_refused(valley, paths):
     nothing = Landscape(**{**vars(valley), "supported": np.zeros_like(valley.supported)})
     with pytest.raises(ValueError, match="no part"):
         landscape_surface(nothing, paths, TIMES, FATES, unit="h")
+
+
+def test_a_stray_cell_makes_no_island_of_landscape(valley, paths):
+    stray = valley.supported.copy()
+    stray[:, 20:] = False
+    stray[12, 27] = True
+    fig = landscape_surface(Landscape(**{**vars(valley), "supported": stray}), paths[:, :2], TIMES, FATES[:2], unit="h")
+    drawn = np.isfinite(fig.data[0].z)
+    assert fig.data[0].x[drawn].max() < valley.x[22]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -28,7 +30,7 @@ def heldout(
     if ours not in names or (limit is not None and limit not in names):
         raise ValueError(f"'{ours}' and '{limit}' must be among the methods {names}")
     order = np.argsort(-value if larger_is_better else value, kind="stable")
-    fig = figure(look, 62 + 30 * len(names))
+    fig = figure(look, 64 + 36 * len(names))
     for i in order:
         mine = names[i] == ours
         colour = look.accent if mine else look.quiet
@@ -57,12 +59,12 @@ def heldout(
         )
     if limit is not None:
         fig.add_vline(x=value[names.index(limit)], line={"color": look.quiet, "width": 1, "dash": "dot"})
-    fig.update_xaxes(
-        title={"text": f"{measure} ({'larger' if larger_is_better else 'smaller'} is better)"}, rangemode="tozero", nticks=6
-    )
+    fig.update_xaxes(title={"text": measure}, rangemode="tozero", nticks=6)
     fig.update_yaxes(
         categoryorder="array",
         categoryarray=[names[i] for i in order][::-1],
+        tickvals=names,
+        ticktext=["<br>".join(textwrap.wrap(name, 24)) for name in names],
         ticks="",
         showline=False,
         tickfont={"color": look.text, "size": 13},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 from scipy.interpolate import RegularGridInterpolator
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.look import ENERGY, FATES, LIGHT, Look, figure, scale
@@ -46,7 +46,7 @@ def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
     x, y = np.linspace(landscape.x[0], landscape.x[-1], FINE), np.linspace(landscape.y[0], landscape.y[-1], FINE)
     near = RegularGridInterpolator((landscape.y, landscape.x), landscape.supported.astype(float))
     grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
-    inside = np.pad((near(grid) > 0.5) & (at(grid) <= top), 1)
+    inside = np.pad(_without_islands((near(grid) > 0.5) & (at(grid) <= top)), 1)
     depth = gaussian_filter(distance_transform_edt(inside) - distance_transform_edt(~inside), 2.0)[1:-1, 1:-1]
     # Grid points just outside are pulled onto the rim, so that the rim is a smooth curve and not a staircase.
     slope = np.stack(np.gradient(depth))
@@ -64,6 +64,15 @@ def _drawn(landscape: Landscape, paths: np.ndarray) -> _Drawn:
     # A few deep grid points must not push all the others into one colour.
     low = float(np.quantile(height[np.isfinite(height)], 0.005))
     return _Drawn(xx, yy, height, depth >= 0, at, top, low)
+
+
+def _without_islands(inside: np.ndarray) -> np.ndarray:
+    """Leaves out pieces of less than 2 % of the whole: a single stray cell makes no landscape."""
+    pieces, n = label(inside)
+    size = np.bincount(pieces.ravel(), minlength=n + 1)
+    keep = size >= 0.02 * inside.sum()
+    keep[0] = False
+    return keep[pieces]
 
 
 def _on_surface(drawn: _Drawn, paths: np.ndarray, lift: float) -> np.ndarray:

@@ -45,6 +45,7 @@ def _panel(b: Bundle, where: str, metric: str, rows: list[dict[str, Any]]) -> No
     high = np.array([row["value"] if row["high"] is None else row["high"] for row in rows])
     limit = next((name for name in names if words.is_limit(name)), None)
     larger = words.larger_is_better(metric)
+    st.markdown(f"**{metric}** :gray[({'larger' if larger else 'smaller'} is better)]")
     fig = heldout(names, value, low, high, ours=words.OURS, limit=limit, larger_is_better=larger, measure=metric, look=look())
     chart(fig, f"heldout-{where}-{metric}", alt=f"{metric} of each method, {where}", file=f"{b.demo.key}-heldout")
     st.markdown(words.verdict(rows))
