@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.figures.quality import quality as quality_figure
-from virtualcell.ui import downloads, state, uploads
+from virtualcell.ui import downloads, state, uploads, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.parts import chart, lead, provenance, table_download
@@ -22,7 +22,7 @@ lead(
     "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on "
     "and where it fails.",
 )
-yours, cells, model = st.tabs(["Your own cells", "The cells shown", "The model"])
+model, cells, yours = st.tabs(["The model", "The cells shown", "Your own cells"])
 
 with yours:
     left, right = st.columns([1, 1.6], gap="large")
@@ -49,8 +49,8 @@ with cells:
         unit = b.demo.columns.time_unit if kind == "time" else ""
         fig = quality_figure(
             {
-                f"{modality}: counts a cell": table["counts"].to_numpy(),
-                f"{modality}: features seen a cell": table["features"].to_numpy(),
+                f"counts in a cell, {words.MEASURED.get(modality, modality)}": table["counts"].to_numpy(),
+                f"{words.MEASURED.get(modality, modality)} seen in a cell": table["features"].to_numpy(),
             },
             group.loc[table.index].to_numpy(),
             kind=kind,
@@ -67,9 +67,11 @@ with cells:
         st.markdown(f"- {caveat}")
 
 with model:
-    top = st.columns(4)
+    top = st.columns([1, 2, 1, 1])
     top[0].metric("Cells it learned from", f"{record['n_cells']:,}")
-    top[1].metric("What it reads", ", ".join(f"{n:,} {name}" for name, n in record["modalities"].items()))
+    top[1].metric(
+        "What it reads", " + ".join(f"{n:,} {words.MEASURED.get(name, name)}" for name, n in record["modalities"].items())
+    )
     top[2].metric(
         "Numbers in a cell's state",
         record["latent_dim"],

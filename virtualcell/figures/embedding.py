@@ -96,7 +96,7 @@ def embedding(
         fig.update_yaxes(**bare, title={"text": f"{axes} 2", "font": {"size": 12}}, scaleanchor="x", constrain="domain")
         fig.update_layout(dragmode="lasso")
     else:
-        fig.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.3, "y": 1.3, "z": 0.8}})
+        fig.update_scenes(aspectmode="cube", camera={"eye": {"x": 0.95, "y": 0.95, "z": 0.6}})
     # The same key keeps zoom and hidden groups while only the colours change.
     fig.update_layout(uirevision=f"{axes}-{positions.shape[1]}")
     return fig

@@ -45,8 +45,8 @@ def quality(
                 row=1,
                 col=column + 1,
             )
-    top = int(np.ceil(max((np.log10(max(np.max(v), 1.0)) for v in measures.values()), default=1)))
-    fig.update_yaxes(tickvals=list(range(top + 1)), ticktext=[f"{10**i:,}" for i in range(top + 1)])
+    ticks = [step * 10**power for power in range(8) for step in (1, 2, 5)]
+    fig.update_yaxes(tickvals=np.log10(ticks), ticktext=[f"{tick:,}" for tick in ticks])
     fig.update_annotations(font={"size": 13, "color": look.text})
     fig.update_layout(template=look.name, height=height, margin={"t": 30})
     return fig

@@ -17,6 +17,7 @@ from virtualcell.data.read import KINDS, read
 from virtualcell.figures.quality import quality as quality_figure
 from virtualcell.schema import Columns, DataError
 from virtualcell.ui.theme import look
+from virtualcell.ui.words import MEASURED
 
 __all__ = ["KINDS", "report"]
 
@@ -65,7 +66,7 @@ def report(given: Any) -> None:
             f"memory."
         )
         return
-    parts = ", ".join(f"{adata.n_vars:,} features of {name}" for name, adata in cells.mod.items())
+    parts = ", ".join(f"{adata.n_vars:,} {MEASURED.get(name, name)}" for name, adata in cells.mod.items())
     st.markdown(f"**{given.name}**: {cells.n_obs:,} cells, {parts}.")
     columns = _columns(cells)
     _findings(check(cells, columns))
@@ -111,8 +112,8 @@ def _quality(cells: MuData) -> None:
         return
     for modality, table in found.groupby("modality", sort=False):
         measures = {
-            f"{modality}: counts a cell": table["counts"].to_numpy(),
-            f"{modality}: features seen a cell": table["features"].to_numpy(),
+            f"counts in a cell, {MEASURED.get(modality, modality)}": table["counts"].to_numpy(),
+            f"{MEASURED.get(modality, modality)} seen in a cell": table["features"].to_numpy(),
         }
         fig = quality_figure(measures, pd.Series("all cells", index=table.index).to_numpy(), look=look(), height=220)
         st.plotly_chart(fig, key=f"upload-quality-{modality}", theme=None, alt=f"Counts and features per cell of {modality}")

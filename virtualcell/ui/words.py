@@ -24,6 +24,9 @@ DRUG_IS_TIME = (
 )
 
 
+MEASURED = {"rna": "genes", "atac": "chromatin regions", "prot": "surface proteins"}
+"""What a feature of each kind of measurement is called."""
+
 OURS = "VirtualCell"
 """Name of the model's own row in a report."""
 
