@@ -35,11 +35,11 @@ class Potential(nn.Module):
 
     @torch.no_grad()
     def enclose(self, z: Tensor, diffusion: float, strength: float) -> None:
-        """Fits bowl and wall to measured cells z (cells, d): the wall begins where 1 % of them lie further out."""
+        """Fits bowl and wall to measured cells z (cells, d); the wall begins a quarter further out than 98 % of them."""
         self.centre.copy_(z.mean(0))
         self.spread.copy_(z.std(0).clamp_min(1e-6))
         self.bowl.copy_(diffusion / self.spread**2)
-        self.wall_radius.copy_(torch.quantile(self._radius(z), 0.98))
+        self.wall_radius.copy_(1.25 * torch.quantile(self._radius(z), 0.98))
         self.wall_strength.fill_(strength)
 
     def _radius(self, z: Tensor) -> Tensor:
