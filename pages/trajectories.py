@@ -56,6 +56,12 @@ with side:
         key="for",
         bind="query-params",
     )
+    drawn_on = "the map"
+    if b.landscape is not None:
+        drawn_on = st.segmented_control(
+            "Draw on", ["the map", "the landscape's plane"], default="the map", required=True, key="on", bind="query-params",
+            help="On the plane cells stand exactly where the model has them; on the map they stand among their nearest measured cells.",
+        )  # fmt: skip
     n_cells = st.slider("Cells to follow", 50, 400, 200, 50, key="cells", bind="query-params")
     seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")
 
@@ -64,8 +70,11 @@ found = state.trajectory(b, rows, duration, seed=int(seed))
 where = state.ends(b, found)
 axis = found.times + began
 with main:
-    paths = state.placing(b)(found.states)
-    fig = trajectory(b.umap2, paths, axis, where, unit=unit, look=look())
+    if drawn_on == "the map" or b.landscape is None:
+        background, paths, axes = b.umap2, state.placing(b)(found.states), "map"
+    else:
+        background, paths, axes = b.landscape.cell_xy, (found.states - b.landscape.origin) @ b.landscape.plane.T, "plane"
+    fig = trajectory(background, paths, axis, where, unit=unit, axes=axes, look=look())
     chart(
         fig,
         f"moving-{b.demo.key}",

@@ -110,7 +110,7 @@ def test_the_app_is_served_on_this_machine_only_and_calls_nobody():
     command = make("-n", "app").stdout
     assert "--server.port 8501" in command
     assert "--server.address localhost" in command
-    assert "--server.headless true" in command  # no question for an e-mail address
+    assert "--server.showEmailPrompt false" in command  # no question for an e-mail address
     assert "--browser.gatherUsageStats false" in command
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
     assert config["browser"]["gatherUsageStats"] is False  # also for ``streamlit run app.py`` by hand

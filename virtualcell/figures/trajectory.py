@@ -9,6 +9,9 @@ from virtualcell.figures.embedding import ordered, point_size
 from virtualcell.figures.look import LIGHT, Look, figure
 from virtualcell.figures.motion import add_motion, joined
 
+TAIL = 5
+"""Frames back that a trail reaches."""
+
 
 def trajectory(
     background: np.ndarray,
@@ -27,7 +30,7 @@ def trajectory(
 
     background: (n, 2) measured cells. paths: (T, m, 2) predicted cells. times: (T,). fates: (m,) names that give the colours.
     measured: (n,) measured time of each background cell, which then gets its own shade; otherwise all are one grey.
-    Trails are drawn for the first ``n_trails`` cells only.
+    Trails are drawn for the first ``n_trails`` cells only, and only where they were last: whole paths of many cells hide the map.
     """
     background, paths, times = np.asarray(background, np.float32), np.asarray(paths, np.float32), np.asarray(times, float)
     fates = np.asarray(fates)
@@ -56,7 +59,8 @@ def trajectory(
         traces = []
         for name, colour in zip(names, colours, strict=True):
             mine = np.flatnonzero(fates == name)
-            line = joined(paths[:, mine[mine < n_trails]], step)
+            late = max(0, step - TAIL)
+            line = joined(paths[late:, mine[mine < n_trails]], step - late)
             traces.append(
                 go.Scatter(
                     x=line[:, 0],
