@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
 import logging
 import time as clock
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,10 @@ from virtualcell.data.preprocess import preprocess
 from virtualcell.landscape.fates import fate_fractions
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
+from virtualcell.modalities import MODALITIES
 from virtualcell.perturbation.effect import Effect, fold_changes
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.schema import LATENT_KEY, UNS_KEY, Columns, DataError, Landscape, Settings, Trajectory
+from virtualcell.schema import LATENT_KEY, MEASURED_KEY, UNKNOWN, UNS_KEY, Columns, DataError, Landscape, Settings, Trajectory
 from virtualcell.training.autoencoder import Progress, effective_rank, encode_table, train_autoencoder
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.device import choose_device
@@ -88,6 +91,10 @@ class VirtualCell:
         self.settings = dataclasses.replace(self.settings, columns=columns)
         cells = as_mudata(cells)
         require(check(cells, columns), file=file_of(cells))
+        digest = data_digest(cells)
+        # Nothing of an earlier fit may stay beside what is fitted now.
+        self._autoencoder = self._dynamics = self._domain = None
+        self.record, self._arrays = {}, {}
         self.device = choose_device(device)
         barcodes = _clone_matrix(cells, clones)
         prepared = preprocess(cells, self.settings.preprocess)
@@ -129,7 +136,7 @@ class VirtualCell:
         self.record = {
             "version": __version__,
             "seed": s.seed,
-            "digest": data_digest(cells),
+            "digest": digest,
             "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
             "n_cells": int(prepared.n_obs),
             "modalities": {m: len(f) for m, f in self._features.items()},
@@ -141,7 +148,7 @@ class VirtualCell:
             "latent_dim": int(states.shape[1]),
             "span": [float(self._arrays["time"].min()), float(self._arrays["time"].max())] if moments is not None else None,
             "diffusion": float(self._dynamics.diffusion.detach()) if self._dynamics is not None else None,
-            "treatments": sorted(set(names) - {control}) if names is not None else [],
+            "treatments": self._known_treatments(names, control),
             "labels": labels.tolist(),
             "treatment_of": names.tolist() if names is not None else None,
             "growth_known": growth,
@@ -191,8 +198,7 @@ class VirtualCell:
 
         RNA: mean counts per 10,000; ATAC: probability that a peak is seen open at the median depth; protein: mean tag counts.
         """
-        core = self._core()
-        names = self._features[modality]
+        core, names = self._core(), self.features(modality)
         place = np.arange(len(names))
         if features is not None:
             place = pd.Index(names).get_indexer(features)
@@ -212,6 +218,9 @@ class VirtualCell:
 
     def features(self, modality: str = RNA) -> list[str]:
         """Names of the features that the model reads and predicts."""
+        if modality not in self._features:
+            known = ", ".join(self._features)
+            raise DataError(f"The model has no modality {modality!r}.", next_step=f"choose one of {known}.", field="modality")
         return list(self._features[modality])
 
     # -- moving cells ------------------------------------------------------------------------------------------------------------
@@ -233,7 +242,7 @@ class VirtualCell:
         futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. The same seed gives the same
         futures.
         """
-        dynamics = self._moving()
+        dynamics, perturbation = self._moving(), self._treatment(perturbation)
         if states is None:
             if cells is None:
                 raise ValueError("Give cells or states to start from.")
@@ -297,19 +306,14 @@ class VirtualCell:
                 raise DataError(
                     f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA
                 )
-            counts = table.counts[RNA].tolil(copy=True)
-            counts[:, names.index(knockout)] = 0
-            edited = self._states(
-                dataclasses.replace(table, counts=table.counts | {RNA: sp.csr_matrix(counts, dtype=np.float32)})
-            )
+            if not table.mask[:, list(self._features).index(RNA)].any():
+                raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
+            kept = sp.diags((np.arange(len(names)) != names.index(knockout)).astype(np.float32))
+            counts = sp.csr_matrix(table.counts[RNA] @ kept, dtype=np.float32)
+            edited = self._states(dataclasses.replace(table, counts=table.counts | {RNA: counts}))
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
-            try:
-                self._moving().force(treatment)
-            except KeyError as error:
-                raise DataError(
-                    str(error.args[0]), next_step="choose a treatment that was measured.", field="treatment"
-                ) from None
+            treatment = self._treatment(treatment)
             kind, name = "measured treatment", str(treatment)
         if self._dynamics is None:
             untreated, treated = start, edited
@@ -336,12 +340,18 @@ class VirtualCell:
         dynamics = self._moving()
         states, labels = self._arrays["states"], np.asarray(self.record["labels"])
         groups = labels if self.settings.columns.state else None
+        if self.settings.columns.state is None and self.settings.columns.time is None:
+            labels = np.full(len(states), "state")  # a treatment is no name for a valley of the untreated surface
+        follow = None
         if self.record["treatment_of"] is not None:
             treated = np.asarray(self.record["treatment_of"])
+            follow = np.flatnonzero(treated == self.settings.columns.control)
             groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
         plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
+        # On the CPU: some devices have no eigenvalues.
+        potential = copy.deepcopy(dynamics.potential).cpu()
         return make_landscape(
-            dynamics.potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution
+            potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution, follow=follow
         )
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
@@ -443,11 +453,31 @@ class VirtualCell:
             )
         return self._dynamics
 
+    def _known_treatments(self, names: np.ndarray | None, control: str) -> list[str]:
+        """Measured treatments that have a force: one cell alone teaches none."""
+        if names is None or self._dynamics is None:
+            return []
+        known = set(self._dynamics.treatments)
+        return sorted(name for name in set(names) - {control} if set(name.split("+")) <= known)
+
+    def _treatment(self, name: str | None) -> str | None:
+        """A treatment as the dynamics know it; the control is no push. Raises DataError for what was never measured."""
+        if name is None or name == self.settings.columns.control:
+            return None
+        try:
+            self._moving().force(name)
+        except KeyError as error:
+            raise DataError(str(error.args[0]), next_step="choose among the measured treatments.", field="treatment") from None
+        return name
+
     def _table(self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None) -> CellTable:
         self._core()
         cells = as_mudata(cells)
         column = batch or self.settings.columns.batch
-        return make_table(cells, self._features, column if column in cells.obs else None, self._batches, modalities)
+        if batch is None and column is not None and column not in cells.obs:
+            warnings.warn(f"There is no column {column!r} in obs: the batch is unknown and the average is taken.", stacklevel=3)
+            column = None
+        return make_table(cells, self._features, column, self._batches, modalities)
 
     def _states(self, table: CellTable) -> np.ndarray:
         core = self._core()
@@ -460,13 +490,17 @@ def as_mudata(cells: MuData | ad.AnnData) -> MuData:
         return cells
     wrapped = MuData({RNA: cells})
     wrapped.obs = cells.obs.copy()
+    for key, values in cells.obsm.items():
+        if key not in (RNA, MEASURED_KEY):
+            wrapped.obsm[key] = values
+    wrapped.uns.update(cells.uns)
     return wrapped
 
 
 def data_digest(cells: MuData) -> str:
     """sha256 of names and counts of the cells: the same measurements give the same digest in whatever file they come."""
     digest = hashlib.sha256()
-    for name in sorted(cells.mod):
+    for name in sorted(set(cells.mod) & set(MODALITIES)):
         adata = cells.mod[name]
         counts = counts_of(adata, modality=name)
         counts.sort_indices()
@@ -480,9 +514,8 @@ def data_digest(cells: MuData) -> str:
 def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
     if key is None:
         return None
-    for holder in (cells, *cells.mod.values()):
-        if key in holder.obsm:
-            return sp.csr_matrix(holder.obsm[key])
+    if key in cells.obsm:
+        return sp.csr_matrix(cells.obsm[key])
     raise DataError(
         f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key
     )
@@ -490,7 +523,8 @@ def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
 
 def _labels(cells: MuData, columns: Columns) -> np.ndarray:
     if columns.state is not None:
-        return cells.obs[columns.state].astype(str).to_numpy()
+        given = cells.obs[columns.state]
+        return given.astype(object).where(given.notna(), UNKNOWN).astype(str).to_numpy()
     if columns.time is not None:
         return np.array([f"{t:g} {columns.time_unit}" for t in cells.obs[columns.time].to_numpy(dtype=float)])
     if columns.perturbation is not None:

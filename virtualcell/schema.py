@@ -22,7 +22,10 @@ MEASURED_KEY = "measured"
 zeros."""
 
 UNKNOWN = "unknown"
-"""Name of a state that no annotated cell supports."""
+"""Name of cells without an annotation."""
+
+MIXED = "mixed"
+"""Name of an attractor around which no annotation holds half of the cells."""
 
 
 class DataError(ValueError):
@@ -155,7 +158,7 @@ class Attractor:
     """A minimum of the potential: zero gradient, positive-definite Hessian."""
 
     name: str
-    """Annotation of most cells of the basin."""
+    """Annotation of most of the measured cells nearest to it, or "mixed"."""
     state: np.ndarray
     """(d,) latent position."""
     xy: np.ndarray
@@ -163,9 +166,9 @@ class Attractor:
     energy: float
     """In units of D, 0 at the lowest point drawn."""
     n_cells: int
-    """Measured cells whose descent ends here."""
+    """Measured cells (untreated ones where there are treatments) whose descent ends here."""
     purity: float
-    """Share of the basin's annotated cells that carry the name."""
+    """Share of the nearest cells that carry the most frequent annotation."""
     min_curvature: float
     """Smallest Hessian eigenvalue."""
 

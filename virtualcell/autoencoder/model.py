@@ -49,7 +49,9 @@ class Encoder(nn.Module):
             self.logvar.copy_(torch.log((1 - r2) / shrink))
 
     def forward(self, scores: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-        scores = scores - self.batch_mean[batch]
+        # Code -1 is a batch that the model does not know: the average of the known ones is taken away.
+        known = self.batch_mean[batch.clamp_min(0)]
+        scores = scores - torch.where((batch < 0)[:, None], self.batch_mean.mean(0), known)
         mean, logvar = self.residual(scores).chunk(2, 1)
         return scores @ self.weight + self.bias + mean, (self.logvar + logvar).clamp(-6, 12)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from virtualcell.predictor.potential import Potential
-from virtualcell.schema import UNKNOWN, Attractor
+from virtualcell.schema import MIXED, Attractor
 
 MAX_STEPS = 2000
+FOLLOWED = 5000
+NEAREST = 30
 MIN_BASIN = 0.005
 """A minimum that fewer than this share of the cells reach is not named."""
 
@@ -63,15 +66,18 @@ def find_attractors(
     origin: np.ndarray,
     floor: float,
     seed: int = 0,
+    follow: np.ndarray | None = None,
 ) -> tuple[tuple[Attractor, ...], np.ndarray]:
-    """Minima reached from the measured cells (up to 1,500 of them), and for each of all cells the index of its basin (-1: none).
+    """Minima reached from measured cells (up to 5,000 of them), and for each of all cells the index of its basin (-1: none).
 
     A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end
-    there. labels: (cells,) annotation; a basin carries the label of most of its cells. floor: energy (units of D) that counts as
-    0.
+    there. labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none
+    holds half of them. floor: energy (units of D) that counts as 0. follow: rows that descend (default: all cells), which are
+    the cells counted.
     """
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(states), min(1500, len(states)), replace=False))
+    follow = np.arange(len(states)) if follow is None else follow
+    rows = np.sort(rng.choice(follow, min(FOLLOWED, len(follow)), replace=False))
     device = potential.centre.device
     ends = descend(potential, torch.from_numpy(states[rows]).to(device))
     with torch.no_grad():
@@ -91,21 +97,23 @@ def find_attractors(
     kept = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= max(2, MIN_BASIN * len(rows))]
     order = {k: new for new, k in enumerate(kept)}
     basin = np.array([order.get(b, -1) for b in basin])
+    tree = cKDTree(states)
     found: list[Attractor] = []
     used: dict[str, int] = {}
     for k in kept:
-        members = labels[np.flatnonzero(basin == order[k])].astype(str)
-        names, counts = np.unique(members, return_counts=True)
-        name, purity = (str(names[counts.argmax()]), float(counts.max() / counts.sum())) if len(names) else (UNKNOWN, 0.0)
-        used[name] = used.get(name, 0) + 1
         i = centres[k]
+        _, near_rows = tree.query(points[i], k=min(NEAREST, len(states)))
+        names, counts = np.unique(labels[np.atleast_1d(near_rows)].astype(str), return_counts=True)
+        purity = float(counts.max() / counts.sum())
+        name = str(names[counts.argmax()]) if purity >= 0.5 else MIXED
+        used[name] = used.get(name, 0) + 1
         found.append(
             Attractor(
                 name=name if used[name] == 1 else f"{name} ({used[name]})",
                 state=points[i],
                 xy=(points[i] - origin) @ plane.T,
                 energy=float(energy[i]),
-                n_cells=int(sizes[k]),
+                n_cells=round(sizes[k] * len(follow) / len(rows)),
                 purity=purity,
                 min_curvature=float(lowest[i]),
             )

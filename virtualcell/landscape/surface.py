@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -13,9 +15,10 @@ from virtualcell.schema import Landscape
 
 METHOD = (
     "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
-    "coordinates that are not drawn (descent from the mean of the nearest measured cells and from the nearest of them; the "
-    "lowest end is kept)."
+    "coordinates that are not drawn: descent from the nearest measured cells, from their mean and from each attractor, the "
+    "lowest end kept; a lower one may have been missed."
 )
+MOST_STARTS = 12
 
 
 def make_landscape(
@@ -28,11 +31,13 @@ def make_landscape(
     axis_names: tuple[str, str],
     resolution: int = 60,
     steps: int = 250,
+    follow: np.ndarray | None = None,
 ) -> Landscape:
     """Surface, attractors and cells over the plane spanned by the rows of ``plane`` (2, d) through ``origin`` (d,).
 
-    states: (cells, d) latent; labels: (cells,) annotation for names. A grid point is supported where a measured cell lies within
-    2.5 typical distances between neighbouring cells.
+    states: (cells, d) latent; labels: (cells,) annotation for names; follow: rows of the
+    cells that descend (default all). A grid point is supported where a measured cell lies within
+    2.5 times the distance that 95 % of cells keep to their neighbour; pinholes are filled, islands of few cells left out.
     """
     xy = (states - origin) @ plane.T
     low, high = np.quantile(xy, 0.002, axis=0), np.quantile(xy, 0.998, axis=0)
@@ -43,13 +48,20 @@ def make_landscape(
     distance, nearest = tree.query(grid, k=min(20, len(xy)))
     spacing = np.quantile(tree.query(xy, k=2)[0][:, 1], 0.95)
     supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
-    energy = np.full(len(grid), np.inf)
     hidden = states - origin - xy @ plane
-    for start in (hidden[nearest].mean(1), hidden[nearest[:, 0]]):
+    attractors, _ = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
+    # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.
+    starts = [hidden[nearest].mean(1), hidden[nearest[:, 0]]]
+    for a in attractors:
+        here = np.abs(grid - a.xy).max(1).argsort()[:1]
+        supported[here] = True
+        starts.append(np.broadcast_to(a.state - origin - a.xy @ plane, (len(grid), states.shape[1])))
+    energy = np.full(len(grid), np.inf)
+    for start in starts[:MOST_STARTS]:
         energy = np.minimum(energy, _minimise_hidden(potential, grid, start, plane, origin, steps))
     energy = energy / diffusion
-    floor = float(energy[supported].min())
-    attractors, _ = find_attractors(potential, diffusion, states, labels, plane, origin, floor)
+    floor = min([float(energy[supported].min()), *(a.energy for a in attractors)])
+    attractors = tuple(dataclasses.replace(a, energy=a.energy - floor) for a in attractors)
     shape = (resolution, resolution)
     return Landscape(
         x.astype(np.float32),
@@ -67,7 +79,9 @@ def make_landscape(
 
 def _whole(near: np.ndarray, xy: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The region near cells (gy, gx) without pinholes and without islands that hold fewer than one in a hundred cells."""
-    near = ndimage.binary_fill_holes(near)
+    holes, n_holes = ndimage.label(ndimage.binary_fill_holes(near) & ~near)
+    sizes = np.bincount(holes.ravel(), minlength=n_holes + 1)
+    near = near | ((holes > 0) & (sizes[holes] <= 0.01 * near.size))
     islands, n = ndimage.label(near, structure=np.ones((3, 3)))
     column = np.clip(np.searchsorted(x, xy[:, 0]), 0, len(x) - 1)
     row = np.clip(np.searchsorted(y, xy[:, 1]), 0, len(y) - 1)

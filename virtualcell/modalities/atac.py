@@ -14,7 +14,8 @@ class Atac(Modality):
     """Open peaks (0 or 1); TF-IDF for reading, Bernoulli with a complementary log-log link for likelihood.
 
     p = 1 - exp(-depth * exp(output)): a peak is seen when at least one of a Poisson number of fragments falls in it, so a cell's
-    depth multiplies the rate exactly. (The link of Poisson thinning; TF-IDF as in Stuart et al. 2021, Signac, method 1.)
+    depth multiplies the rate (nearly: depth is counted in open peaks, not in fragments). The link of Poisson thinning; TF-IDF as
+    in Stuart et al. 2021, Signac, method 1.
     """
 
     name = "atac"

@@ -9,7 +9,7 @@ import ot
 def growth_targets(
     start: np.ndarray, end: np.ndarray, duration: float, reg_mass: float = 3.0, entropy: float = 0.05
 ) -> np.ndarray:
-    """Log growth rate a span that unbalanced transport asks of each start cell, (n,), weighted mean zero.
+    """Log growth rate a span that unbalanced transport asks of each start cell, (n,), relative to the mean cell.
 
     start (n, d), end (m, d); duration in spans. Squared distances over their median as cost; the row masses of the plan, relative
     to their mean, are how many descendants a cell has (Chizat et al. 2018; the recipe of Schiebinger et al. 2019, sec. "growth").

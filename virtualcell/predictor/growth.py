@@ -12,8 +12,8 @@ MAX_RATE = 3.0
 class Growth(nn.Module):
     """Growth minus death g(z) of cells (cells, d) -> (cells,), per measured span, between -MAX_RATE and MAX_RATE; starts at zero.
 
-    Snapshots alone cannot tell growth from drift: what is learned follows unbalanced transport couplings (and clone sizes where
-    there are barcodes) and is pulled to zero.
+    Snapshots alone cannot tell growth from drift: what is learned follows the masses that unbalanced transport gives to the
+    cells of earlier times, and is pulled to zero everywhere.
     """
 
     def __init__(self, d: int, width: int = 16):

@@ -188,7 +188,9 @@ def _start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, me
             mean = model.encoders[m].batch_mean
             if len(mean) > 1:
                 for code in np.unique(codes):
-                    mean[code] = torch.from_numpy(found[(codes == code) & measured[m][training]].mean(0))
+                    here = (codes == code) & measured[m][training]
+                    if here.any():  # a batch without this measurement is not shifted
+                        mean[code] = torch.from_numpy(found[here].mean(0))
             scores[m] = found - mean.numpy()[codes]
             model.decoders[m].bias.copy_(kind.base)
     core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)

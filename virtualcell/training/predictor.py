@@ -13,7 +13,7 @@ from virtualcell.predictor.couplings import growth_targets
 from virtualcell.predictor.density import Density
 from virtualcell.predictor.distance import energy_distance, energy_score
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.schema import PredictorSettings
+from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
 from virtualcell.training.transitions import Transition, make_transitions
 
@@ -56,8 +56,10 @@ def train_predictor(
     generator = torch.Generator().manual_seed(seed)
     transitions = make_transitions(time, treatment, control, settings.stationary_weight)
     if not transitions:
-        raise ValueError(
-            "There is one population only: a predictor needs at least two time points or one treatment beside its control."
+        raise DataError(
+            "There is one population of two or more cells only.",
+            next_step="give cells of at least two time points, or of one treatment beside its control.",
+            field="time",
         )
     if diffusion is None:
         populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
@@ -95,7 +97,9 @@ def train_predictor(
         for t, w in zip(chosen, factor, strict=True):
             a, b = _draw(t, rng, settings.rollouts)
             end, log_weight = model.rollout(states[a], t.duration, generator, t.treatment)
+            # Populations weigh cells by growth but may not set it: free to choose, it would reweight cells at will.
             # Standing still needs no growth: cells that stay as a population are compared as they are.
+            log_weight = log_weight.detach()
             match = match + w * energy_distance(end, states[b], None if t.stationary or not growth_known else log_weight)
         loss = match / factor.sum()
         figures = {"match": float(loss.detach())}
@@ -106,7 +110,9 @@ def train_predictor(
             some = torch.from_numpy(rng.integers(0, len(growth_rows), 256))
             asked = torch.from_numpy(growth_values[some.numpy()]).float().to(device)
             given = model.growth(states[torch.from_numpy(growth_rows[some.numpy()]).to(device)])
-            loss = loss + settings.growth_penalty * 0.05 * ((given - asked) ** 2).mean()
+            anywhere = states[torch.from_numpy(rng.integers(0, len(states), 256)).to(device)]
+            asking = ((given - asked) ** 2).mean() + (model.growth(anywhere) ** 2).mean()
+            loss = loss + settings.growth_penalty * 0.05 * asking
         if len(sisters) and time is not None:
             pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
             clone_loss = _clone_loss(model, states, pick, time, generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -43,9 +44,9 @@ def make_table(
 ) -> CellTable:
     """Aligns cells (raw or preprocessed) with the features that a model knows.
 
-    features[m]: names in the model's order; batches: names of the model's batches (a batch it never saw counts as the average,
-    code -1 is never used: it becomes 0 with a warning); modalities: read these only. Raises DataError where no modality or too
-    few features are shared.
+    features[m]: names in the model's order; batches: names of the model's batches (code -1: one that it does not know, read as
+    the average batch with a warning); modalities: read these only. Raises DataError where no modality or too few features are
+    shared.
     """
     wanted = list(features) if modalities is None else modalities
     shared = [m for m in wanted if m in cells.mod and m in features]
@@ -55,6 +56,8 @@ def make_table(
             next_step="rename the modalities (rna, atac, prot) or choose a model trained on these measurements.",
             field="modalities",
         )
+    if not cells.obs_names.is_unique:
+        raise DataError("Several cells have the same name.", next_step="call obs_names_make_unique() first.", field="obs_names")
     n = cells.n_obs
     given = np.asarray(cells.obsm[MEASURED_KEY], dtype=bool) if MEASURED_KEY in cells.obsm else None
     mask = np.zeros((n, len(features)), dtype=bool)
@@ -64,7 +67,7 @@ def make_table(
             counts[m] = sp.csr_matrix((n, len(features[m])), dtype=np.float32)
             continue
         adata = cells.mod[m]
-        place = pd.Index(adata.var_names).get_indexer(features[m])
+        place = ad.utils.make_index_unique(pd.Index(adata.var_names.astype(str))).get_indexer(features[m])
         found = place >= 0
         if found.mean() < 0.5:
             raise DataError(
@@ -97,7 +100,7 @@ def make_table(
             next_step="leave those cells out (virtualcell.data.preprocess does) and try again.",
             field="counts",
         )
-    codes = np.zeros(n, dtype=np.int64)
+    codes = np.full(n, -1 if batches else 0, dtype=np.int64)
     if batch is not None and batches:
         if batch not in cells.obs:
             raise DataError(
@@ -108,8 +111,7 @@ def make_table(
         codes = pd.Index(batches).get_indexer(cells.obs[batch].astype(str)).astype(np.int64)
         if (codes < 0).any():
             warnings.warn(
-                f"{(codes < 0).sum()} cells come from batches that the model never saw; read as batch {batches[0]!r}.",
+                f"{(codes < 0).sum()} cells come from batches that the model never saw; read as the average batch.",
                 stacklevel=2,
             )
-            codes = np.maximum(codes, 0)
     return CellTable(counts, mask, codes)

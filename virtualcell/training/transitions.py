@@ -39,7 +39,7 @@ def make_transitions(
             if name != control:
                 found.append(Transition(untreated, np.flatnonzero(names == name), 1.0, str(name), 1.0, f"{control} -> {name}"))
         found.append(Transition(untreated, untreated, 1.0, None, max(1.0, 0.5 * len(found)), f"{control} stays", stationary=True))
-        return found
+        return [t for t in found if len(t.target) > 1]
     for name in dict.fromkeys(names):
         own = names == name
         times = np.unique(time[own])
@@ -69,4 +69,5 @@ def make_transitions(
     if stationary_weight > 0:
         last = np.flatnonzero((names == control) & (time == time[names == control].max()))
         found.append(Transition(last, last, 1.0, None, stationary_weight, "last population stays", stationary=True))
-    return found
+    # One cell is no population: nothing can be matched to it.
+    return [t for t in found if len(t.target) > 1]
