@@ -69,19 +69,22 @@ with side:
             f"{100 * row.fraction:.0f} %",
             change,
             delta_color="off",
-            help=f"95 % interval {100 * row.low:.0f} to {100 * row.high:.0f} %",
+            help=f"{100 * row.low:.0f} to {100 * row.high:.0f} %: 95 % interval over start cells; the model's own error is not in it.",
         )
     fall = float(np.mean(b.model.energy(found.states[-1]) - b.model.energy(found.states[0])))
-    st.metric("Mean change of energy", f"{fall:+.1f} D")
+    st.metric("Mean change of energy" + (" (untreated surface)" if treatment else ""), f"{fall:+.1f} D")
     provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(rows)} paths drawn")
 
 st.markdown("##### Resting places")
 if drawn.attractors:
+    ended = "Untreated cells that end here" if b.model.record["treatments"] else "Measured cells that end here"
     st.dataframe(
         [
             {
-                "Named by its cells": a.name, "Energy (D)": round(a.energy, 2), "Measured cells that end here": a.n_cells,
-                "Share with this name": f"{100 * a.purity:.0f} %",
+                "Named by the cells around it": a.name, "Share of them": f"{100 * a.purity:.0f} %",
+                ended: a.n_cells,
+                # Without times nothing was seen to go from one valley to another: their heights cannot be compared.
+                **({"Energy (D)": round(a.energy, 2)} if b.demo.columns.time else {}),
             }
             for a in drawn.attractors
         ],
@@ -96,7 +99,7 @@ st.caption(
 )
 st.caption(
     "The surface ends where no measured cell is near. A unit of D is the energy that noise alone easily overcomes. "
-    "The way back over a barrier "
-    "that no measured cell crossed cannot be known from these data."
+    "Heights can be compared within a valley and along paths that measured populations took. Between valleys that no measured cells "
+    "connect, and on the way back over a barrier that none crossed, they are the model's guess."
 )
 caveats(b)

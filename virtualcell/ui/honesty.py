@@ -28,7 +28,9 @@ def honesty(b: Bundle) -> None:
         st.info(said, icon=None)
         return
     for where in dict.fromkeys(where for where, _ in panels):
-        st.markdown(f"The whole model was trained again without some cells, which it then had to predict: {where}.")
+        st.markdown(
+            f"The whole model was trained again without some cells, which it then had to predict: {where}. Intervals are over reruns with other seeds."
+        )
         mine = [(metric, rows) for (place, metric), rows in panels.items() if place == where]
         for start in range(0, len(mine), 2):
             for column, (metric, rows) in zip(st.columns(2, gap="large"), mine[start : start + 2], strict=False):
@@ -88,7 +90,9 @@ def _small_print(b: Bundle) -> None:
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
     said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
     if any(words.is_limit(row["method"]) for row in rows):
-        said.append("Dotted line: two halves of the measured cells against each other, the limit that noise sets.")
+        said.append(
+            "Dotted line: two halves of the measured cells against each other, what noise alone gives (for W1 at half the cells)."
+        )
     said += [f"Intervals: {'; '.join(kinds)}."] if kinds else []
     said += [f"Random seeds: {', '.join(map(str, seeds))}."] if seeds else []
     st.caption(" ".join(said))
