@@ -1,7 +1,8 @@
 """The predictor on cells from a landscape with a known answer: three wells in the plane and a known diffusion.
 
-Only the cells' places and times are given. The order of the wells' heights is tested and their size is not: the progenitor's well is
-learned at about a third of its true depth over the fates.
+Only the cells' places and times are given. The order of the wells' heights is tested and their size is not: the progenitor's well
+is learned at about a third of its true depth over the fates. Shares of fates are those of the weighted cells: the simulated cells
+neither divide nor die, but snapshots do not tell that, and what the model learns as growth takes up a part of the movement.
 """
 
 from __future__ import annotations
@@ -90,12 +91,13 @@ def test_most_progenitors_leave_and_reach_both_fates(fitted: Fitted) -> None:
     new = simulate_three_wells(fitted.seed + 1000, N)
     places, time = new.obsm["true_latent"].astype(np.float32), new.obs["time"].to_numpy()
     with torch.no_grad():
-        end, _ = fitted.dynamics.rollout(torch.from_numpy(places[time == 0]), 1.0, torch.Generator().manual_seed(2))
+        end, log_weight = fitted.dynamics.rollout(torch.from_numpy(places[time == 0]), 1.0, torch.Generator().manual_seed(2))
     centres = np.stack([w.xy for w in wells()])
 
-    def shares(xy: np.ndarray) -> np.ndarray:
+    def shares(xy: np.ndarray, weights: np.ndarray) -> np.ndarray:
         nearest = np.linalg.norm(xy[:, None] - centres, axis=2).argmin(1)
-        return np.bincount(nearest, minlength=3) / len(xy)
+        return np.bincount(nearest, weights, minlength=3) / weights.sum()
 
-    ours, true = shares(end.numpy()), shares(places[time == 8.0])
-    np.testing.assert_allclose(ours, true, atol=0.2)
+    ours, true = shares(end.numpy(), np.exp(log_weight.numpy())), shares(places[time == 8.0], np.ones(N))
+    np.testing.assert_allclose(ours, true, atol=0.15)
+    assert ours[1:].min() > 0.15
