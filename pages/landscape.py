@@ -69,7 +69,7 @@ with side:
             f"{100 * row.fraction:.0f} %",
             change,
             delta_color="off",
-            help=f"{100 * row.low:.0f} to {100 * row.high:.0f} %: 95 % interval over start cells; the model's own error is not in it.",
+            help=f"{100 * row.low:.0f} to {100 * row.high:.0f} %: 95 % interval over start cells, without the model's error.",
         )
     fall = float(np.mean(b.model.energy(found.states[-1]) - b.model.energy(found.states[0])))
     st.metric("Mean change of energy" + (" (untreated surface)" if treatment else ""), f"{fall:+.1f} D")
@@ -99,7 +99,7 @@ st.caption(
 )
 st.caption(
     "The surface ends where no measured cell is near. A unit of D is the energy that noise alone easily overcomes. "
-    "Heights can be compared within a valley and along paths that measured populations took. Between valleys that no measured cells "
-    "connect, and on the way back over a barrier that none crossed, they are the model's guess."
+    "Heights can be compared within a valley and along paths that measured populations took. Between valleys that no "
+    "measured cells connect, and on the way back over a barrier that none crossed, they are the model's guess."
 )
 caveats(b)

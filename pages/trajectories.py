@@ -60,7 +60,7 @@ with side:
     if b.landscape is not None:
         drawn_on = st.segmented_control(
             "Draw on", ["the map", "the landscape's plane"], default="the map", required=True, key="on", bind="query-params",
-            help="On the plane cells stand exactly where the model has them; on the map they stand among their nearest measured cells.",
+            help="On the plane cells stand where the model has them; on the map, among their nearest measured cells.",
         )  # fmt: skip
     n_cells = st.slider("Cells to follow", 50, 400, 200, 50, key="cells", bind="query-params")
     seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")

@@ -29,7 +29,8 @@ def honesty(b: Bundle) -> None:
         return
     for where in dict.fromkeys(where for where, _ in panels):
         st.markdown(
-            f"The whole model was trained again without some cells, which it then had to predict: {where}. Intervals are over reruns with other seeds."
+            f"The whole model was trained again without some cells, which it then had to predict: {where}. "
+            "Intervals are over reruns with other seeds."
         )
         mine = [(metric, rows) for (place, metric), rows in panels.items() if place == where]
         for start in range(0, len(mine), 2):

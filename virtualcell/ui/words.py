@@ -61,7 +61,10 @@ def verdict(rows: Sequence[dict[str, Any]]) -> str:
     if mine["high"] is not None and best["low"] is not None:
         worst_ours, best_theirs = (mine["high"], best["low"]) if sign > 0 else (mine["low"], best["high"])
         if sign * worst_ours < sign * best_theirs:
-            return f"**Better** than the best baseline here, {said}: this model reaches {ours}, and the intervals over reruns do not overlap. Other cells could move both further."
+            return (
+                f"**Better** than the best baseline here, {said}: this model reaches {ours}, and the intervals over reruns do "
+                "not overlap. Other cells could move both further."
+            )
     if mine["high"] is None or best["low"] is None:
         return f"**Not clearly better** than the best baseline here, {said}: this model reaches {ours}; no interval was computed."
     return f"**Not clearly better** than the best baseline here, {said}: this model reaches {ours}, but the intervals overlap."
