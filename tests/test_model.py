@@ -107,7 +107,7 @@ def test_what_is_saved_is_what_is_loaded(model: VirtualCell, cells: MuData, tmp_
     np.testing.assert_array_equal(a.energy, b.energy)
     assert [x.name for x in a.attractors] == [x.name for x in b.attractors]
     np.testing.assert_array_equal(again.decode(again.states[:5]), model.decode(model.states[:5]))
-    assert set(p.name for p in (tmp_path / "m").iterdir()) == {"model.safetensors", "cells.safetensors", "model.json"}
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {"model.safetensors", "cells.safetensors", "model.json"}
 
 
 def test_files_of_two_models_do_not_mix(model: VirtualCell, kang: VirtualCell, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_translation_reads_one_measurement_only(model: VirtualCell, cells: MuDat
     back = model.translate(cells, source="atac", target="rna")
     np.testing.assert_allclose(back.X.sum(1), 1e4, rtol=1e-4)
     assert back.uns["virtualcell"]["unit"] == "counts per 10,000"
-    with pytest.raises(DataError, match="no target modality 'prot'.*rna, atac"):
+    with pytest.raises(DataError, match=r"no target modality 'prot'.*rna, atac"):
         model.translate(cells, source="rna", target="prot")
 
 

@@ -79,6 +79,9 @@ def test_a_batch_mean_is_taken_off_before_reading() -> None:
     x = torch.randn(5, 4)
     first, second = encoder(x, torch.zeros(5, dtype=torch.int64)), encoder(x + 2.0, torch.ones(5, dtype=torch.int64))
     torch.testing.assert_close(first[0], second[0])
+    # A batch that the model does not know is read as the average of those that it knows: half way between 0 and 2.
+    unknown = encoder(x + 1.0, torch.full((5,), -1))
+    torch.testing.assert_close(first[0], unknown[0])
 
 
 def test_without_a_batch_the_decoder_gives_the_mean_over_batches() -> None:

@@ -61,7 +61,7 @@ def test_what_the_held_out_cells_read_does_not_change_the_prediction() -> None:
     assert first["curves"]["genes"].keys() == {"FKBP5", "PER1", "TSC22D3"}
     assert first["curves"] == second["curves"]
     # The change was seen where it should be: in what the prediction is compared with.
-    assert first["figures"]["no change"]["RMSE of mean log expression"] != second["figures"]["no change"]["RMSE of mean log expression"]
+    assert first["figures"]["no change"]["RMSE of change"] != second["figures"]["no change"]["RMSE of change"]
 
 
 def test_mean_expression_is_log_of_mean_counts_per_ten_thousand() -> None:

@@ -128,10 +128,11 @@ def test_the_surface_is_the_minimum_over_what_is_not_drawn() -> None:
     drawn = np.linalg.inv(plane @ np.linalg.inv(matrix) @ plane.T)
     grid = np.stack(np.meshgrid(found.x, found.y), -1) - (centre - origin) @ plane.T
     expected = 0.5 * np.einsum("yxi,ij,yxj->yx", grid, drawn, grid) / diffusion
-    expected -= expected[found.supported].min()
+    # 0 is the lowest point: the minimum itself, which lies between grid points.
     np.testing.assert_allclose(found.energy, expected, atol=5e-3 * expected.max())
-    assert found.energy[found.supported].min() == 0
     (only,) = found.attractors
+    assert only.energy == pytest.approx(0, abs=1e-3)
+    assert only.name == "only"
     np.testing.assert_allclose(only.state, centre, atol=1e-3)
     assert only.n_cells == 300
     assert "minimised" in found.method
@@ -139,15 +140,33 @@ def test_the_surface_is_the_minimum_over_what_is_not_drawn() -> None:
 
 def test_only_points_near_cells_are_supported() -> None:
     rng = np.random.default_rng(4)
-    states = np.concatenate([rng.normal(-3, 0.3, (200, 3)), rng.normal(3, 0.3, (200, 3))]).astype(np.float32)
-    found = make_landscape(
-        Quadratic(np.eye(3), np.zeros(3)), 1.0, states, np.array(["a"] * 400), AXES, ORIGIN, ("a", "b"), resolution=30, steps=50
-    )
+    wells = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
+    states = (np.repeat(wells, 200, axis=0) + rng.normal(0, 0.08, (400, 3))).astype(np.float32)
+    side = np.repeat(["left", "right"], 200)
+    found = make_landscape(DoubleWell(3, 0.0), 1.0, states, side, AXES, ORIGIN, ("a", "b"), resolution=30, steps=50)
+    assert {a.name for a in found.attractors} == {"left", "right"}
     grid = np.stack(np.meshgrid(found.x, found.y), -1)
     gap = np.linalg.norm(grid[:, :, None] - found.cell_xy, axis=-1).min(-1)
     assert found.supported.any()
     assert gap[found.supported].max() < gap.max() / 3
-    assert not found.supported[np.linalg.norm(grid, axis=-1) < 1.5].any(), "the middle, where no cell was measured"
+    assert not found.supported[np.abs(grid[..., 0]) < 0.5].any(), "the middle, where no cell was measured"
+
+
+def test_only_the_cells_named_descend_and_are_counted() -> None:
+    states, side = around_both_wells()
+    found = make_landscape(
+        DoubleWell(3, 0.3), 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, follow=np.flatnonzero(side == "left")
+    )
+    assert [(a.name, a.n_cells) for a in found.attractors] == [("left", (side == "left").sum())]
+    assert found.cell_xy.shape == (200, 2)
+
+
+def test_a_minimum_between_many_kinds_of_cells_is_called_mixed() -> None:
+    states, _ = around_both_wells()
+    kinds = np.array(list("abcdefgh"))[np.arange(200) % 8]
+    found, _ = find_attractors(DoubleWell(3, 0.3), 0.25, states, kinds, AXES, ORIGIN, floor=0.0)
+    assert [a.name for a in found] == ["mixed", "mixed (2)"]
+    assert all(a.purity < 0.5 for a in found)
 
 
 def test_the_plane_is_orthonormal_and_time_runs_to_the_right() -> None:

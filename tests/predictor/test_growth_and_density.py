@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,18 @@ def test_a_cluster_that_expands_is_asked_to_grow() -> None:
 def test_nothing_is_asked_where_the_populations_are_the_same() -> None:
     z = np.random.default_rng(1).normal(size=(150, 2))
     assert np.abs(growth_targets(z, z, 1.0)).mean() < 0.15
+
+
+def test_one_stray_cell_does_not_change_what_is_asked_of_the_others() -> None:
+    rng = np.random.default_rng(0)
+    start, end = rng.normal(size=(200, 4)), rng.normal(size=(200, 4))
+    stray = start.copy()
+    stray[0] = 30.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, before = growth_targets(stray, end, 1.0), growth_targets(start, end, 1.0)
+    np.testing.assert_allclose(found[1:], before[1:], atol=0.05)
+    assert found[0] < before[0]
 
 
 def test_the_score_is_the_slope_of_the_log_density() -> None:

@@ -107,7 +107,9 @@ def test_batches_have_the_models_codes_and_new_ones_are_told() -> None:
         warnings.simplefilter("error")
         assert make_table(cells, FEATURES, "run", ["a", "b"]).batch.tolist() == [0, 1] * 3
     with pytest.warns(UserWarning, match="3 cells come from batches that the model never saw"):
-        assert make_table(cells, FEATURES, "run", ["b"]).batch.tolist() == [0] * 6
+        assert make_table(cells, FEATURES, "run", ["b"]).batch.tolist() == [-1, 0] * 3  # -1: read as the average batch
+    assert make_table(cells, FEATURES, None, ["a", "b"]).batch.tolist() == [-1] * 6
+    assert make_table(cells, FEATURES).batch.tolist() == [0] * 6
     with pytest.raises(DataError, match="no column 'lane'"):
         make_table(cells, FEATURES, "lane", ["a"])
 
