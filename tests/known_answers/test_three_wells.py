@@ -1,8 +1,8 @@
 """The predictor on cells from a landscape with a known answer: three wells in the plane and a known diffusion.
 
 Only the cells' places and times are given. The order of the wells' heights is tested and their size is not: the progenitor's well
-is learned at about a third of its true depth over the fates. Shares of fates are those of the weighted cells: the simulated cells
-neither divide nor die, but snapshots do not tell that, and what the model learns as growth takes up a part of the movement.
+is learned less than half as high over the fates as it truly is. Shares of fates are those of the weighted cells: the simulated
+cells neither divide nor die, but snapshots do not tell that.
 """
 
 from __future__ import annotations
