@@ -55,7 +55,7 @@ def make_landscape(
     for a in attractors:
         here = np.abs(grid - a.xy).max(1).argsort()[:1]
         supported[here] = True
-        starts.append(np.broadcast_to(a.state - origin - a.xy @ plane, (len(grid), states.shape[1])))
+        starts.append(np.tile(a.state - origin - a.xy @ plane, (len(grid), 1)))
     energy = np.full(len(grid), np.inf)
     for start in starts[:MOST_STARTS]:
         energy = np.minimum(energy, _minimise_hidden(potential, grid, start, plane, origin, steps))
