@@ -40,6 +40,7 @@ with side:
     st.markdown(b.demo.sentence)
     st.caption(f"Coloured by {title}. {words.MAP}")
     link = {"demo": b.demo.key}
+    asked = 1 if b.demo.columns.time else 0  # the question that these cells can answer
     for number, (question, page) in enumerate(
         (
             ("What are these cells?", "pages/explore.py"),
@@ -47,7 +48,7 @@ with side:
             ("What shapes it?", "pages/landscape.py"),
         )
     ):
-        if st.button(question, key=f"ask-{number}", width="stretch", type="primary" if number == 1 else "secondary"):
+        if st.button(question, key=f"ask-{number}", width="stretch", type="primary" if number == asked else "secondary"):
             st.switch_page(page, query_params=link)
     if b.demo.treatments and st.button("What does a treatment do?", key="ask-treatment", width="stretch"):
         st.switch_page("pages/perturb.py", query_params=link)

@@ -23,7 +23,7 @@ if drawn is None:
 lead(
     b,
     "Height = the model's energy. Lines = predicted cells, coloured by the cells they end among. Drag to rotate; "
-    "press play to watch them fall.",
+    "press play to watch them move.",
 )
 columns, unit = b.demo.columns, state.unit(b)
 groups = state.groups(b)

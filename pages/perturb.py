@@ -16,12 +16,15 @@ inside()
 b = state.bundle()
 columns = b.demo.columns
 treatments = list(b.model.record["treatments"])
-TREATMENT, KNOCKOUT = "a measured treatment", "a gene taken out"
+TREATMENT, KNOCKOUT = "treatment", "gene out"
 
 lead(
     b,
     "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how "
-    "single cells differ.",
+    "single cells differ."
+    if b.model.moves
+    else "The same cells as the model reads them with and without a gene's counts. Nothing moves: "
+    "the edit changes how they are read.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
@@ -43,11 +46,10 @@ with side:
         knockout = st.selectbox("Gene", genes, index=usual, key="knockout", bind="query-params")
         name = f"{knockout} taken out"
     groups = state.groups(b)
-    everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
+    everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     marked = state.selection(b)
     options = everyone | ({"cells marked on Explore": marked} if len(marked) else {})
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
-    options |= {} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     start = st.selectbox("Cells to push", list(options), key="cells-to-push", bind="query-params")
     rows = options[start]
     if columns.perturbation and start not in everyone and start != "cells marked on Explore":
@@ -80,7 +82,7 @@ with main:
         b.umap2,
         place(found.untreated),
         place(found.treated),
-        labels=("moved without the push", f"moved with: {name}"),
+        labels=("moved without the push", f"moved with: {name}") if b.model.moves else ("as measured", f"read with {name}"),
         look=look(),
         height=540,
         n_arrows=25,
@@ -91,9 +93,14 @@ with main:
 bars, table = st.columns([1, 1.2], gap="large")
 with bars:
     st.markdown("##### Genes that change most")
-    first = genes.head(20)
-    fig = top_genes(list(first["gene"]), first["log2_fold_change"].to_numpy(), look=look(), title="predicted log2 fold change")
-    chart(fig, "top-genes", alt=f"Predicted change of the top genes under {name}", file=f"{b.demo.key}-{name}-genes")
+    if len(certain):
+        first = genes.head(20)
+        fig = top_genes(
+            list(first["gene"]), first["log2_fold_change"].to_numpy(), look=look(), title="predicted log2 fold change"
+        )
+        chart(fig, "top-genes", alt=f"Predicted change of the top genes under {name}", file=f"{b.demo.key}-{name}-genes")
+    else:
+        st.markdown("No gene changes by 20 % or more, so none is drawn; the CSV has the numbers.")
 with table:
     st.markdown("##### All genes")
     number = st.column_config.NumberColumn
