@@ -82,7 +82,11 @@ with model:
     )
     st.markdown(
         "It has two parts. The first turns what was measured in a cell into a short list of numbers, its state, and back. "
-        "The second moves states: downhill on an energy that it learned, with noise, and with cells dividing and dying."
+        + (
+            "The second moves states: downhill on an energy that it learned, with noise, and with cells dividing and dying."
+            if b.model.moves
+            else "The second, which moves states, was not trained: these cells show no movement to learn from."
+        )
     )
     honesty(b)
     st.markdown("##### Take it with you")
