@@ -28,20 +28,20 @@ lead(
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
     ways = [*known, GENE, *([PROTEIN] if proteins else [])]
-    colour = st.selectbox("Colour by", ways, key="colour", bind="query-params")
+    colour = st.selectbox("Colour by", ways, key=state.own(b, "colour"), bind="query-params")
     if colour == GENE:
         names = list(rna.var_names)
         usual = next((names.index(gene) for gene in b.demo.marker_genes if gene in names), 0)
-        gene = st.selectbox("Gene", names, index=usual, key="gene", bind="query-params")
+        gene = st.selectbox("Gene", names, index=usual, key=state.own(b, "gene"), bind="query-params")
         values, kind, name = state.expression(b, gene), "amount", gene
     elif colour == PROTEIN:
-        protein = st.selectbox("Surface protein", proteins, key="protein", bind="query-params")
+        protein = st.selectbox("Surface protein", proteins, key=state.own(b, "protein"), bind="query-params")
         values, kind, name = state.expression(b, protein, "prot"), "amount", protein
     else:
         column, kind = known[colour]
         values, name = state.values(b, column), colour
     flat = st.segmented_control("View", ["2-D", "3-D"], default="2-D", required=True, key="view", bind="query-params") == "2-D"
-    choice = st.selectbox("Look closer at", [DRAWN, *groups], key="closer", bind="query-params")
+    choice = st.selectbox("Look closer at", [DRAWN, *groups], key=state.own(b, "closer"), bind="query-params")
     unit = b.demo.columns.time_unit if kind == "time" else ""
     st.caption(words.MAP + (" Click a name in the legend to hide its cells." if kind != "amount" else " Log-normalised amounts."))
 
@@ -71,7 +71,7 @@ state.mark(b, rows)
 st.markdown(f"##### {len(rows):,} of {b.cells.n_obs:,} cells chosen")
 made_of, told_by = st.columns([1, 1.3], gap="large")
 with made_of:
-    split_by = st.selectbox("Made of", list(known), key="split", bind="query-params")
+    split_by = st.selectbox("Made of", list(known), key=state.own(b, "split"), bind="query-params")
     split_column, split_kind = known[split_by]
     split_unit = b.demo.columns.time_unit if split_kind == "time" else ""
     fig = composition(

@@ -32,11 +32,13 @@ with side:
     treatment = None
     if b.model.record["treatments"]:
         usual = "untreated"
-        treatment = st.selectbox("Cells under", [*b.model.record["treatments"], usual], key="under", bind="query-params")
+        treatment = st.selectbox(
+            "Cells under", [*b.model.record["treatments"], usual], key=state.own(b, "under"), bind="query-params"
+        )
         treatment = None if treatment == usual else treatment
     options = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
-    start = st.selectbox("Start from", list(options), key="start", bind="query-params")
+    start = st.selectbox("Start from", list(options), key=state.own(b, "start"), bind="query-params")
     n_cells = st.slider("Paths to draw", 20, 120, 60, 20, key="paths", bind="query-params")
 
 rows = state.some(options[start], 300)

@@ -20,8 +20,7 @@ TREATMENT, KNOCKOUT = "treatment", "gene out"
 
 lead(
     b,
-    "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how "
-    "single cells differ."
+    "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how single cells differ."
     if b.model.moves
     else "The same cells as the model reads them with and without a gene's counts. Nothing moves: "
     "the edit changes how they are read.",
@@ -33,24 +32,24 @@ with side:
         [TREATMENT, KNOCKOUT] if treatments else [KNOCKOUT],
         default=TREATMENT if treatments else KNOCKOUT,
         required=True,
-        key="push",
+        key=state.own(b, "push"),
         bind="query-params",
     )
     treatment = knockout = None
     if kind == TREATMENT:
-        treatment = st.selectbox("Treatment", treatments, key="treatment", bind="query-params")
+        treatment = st.selectbox("Treatment", treatments, key=state.own(b, "treatment"), bind="query-params")
         name = treatment
     else:
         genes = b.model.features()
         usual = next((genes.index(gene) for gene in b.demo.marker_genes if gene in genes), 0)
-        knockout = st.selectbox("Gene", genes, index=usual, key="knockout", bind="query-params")
+        knockout = st.selectbox("Gene", genes, index=usual, key=state.own(b, "knockout"), bind="query-params")
         name = f"{knockout} taken out"
     groups = state.groups(b)
     everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     marked = state.selection(b)
     options = everyone | ({"cells marked on Explore": marked} if len(marked) else {})
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
-    start = st.selectbox("Cells to push", list(options), key="cells-to-push", bind="query-params")
+    start = st.selectbox("Cells to push", list(options), key=state.own(b, "cells-to-push"), bind="query-params")
     rows = options[start]
     if columns.perturbation and start not in everyone and start != "cells marked on Explore":
         rows = np.intersect1d(rows, state.untreated(b))

@@ -42,7 +42,7 @@ MARKED = "cells marked on Explore"
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
     options = [*groups, *([MARKED] if len(marked) else [])]
-    chosen = st.selectbox("Start from", options, key="start", bind="query-params")
+    chosen = st.selectbox("Start from", options, key=state.own(b, "start"), bind="query-params")
     rows = marked if chosen == MARKED else groups[chosen]
     began = float(np.mean(times[rows]))
     # At least a third of the measured span, so that the latest cells can be moved on too.
@@ -53,13 +53,13 @@ with side:
         longest,
         max(last - began, (last - first) / 3),
         longest / 20,
-        key="for",
+        key=state.own(b, "for"),
         bind="query-params",
     )
-    drawn_on = "the map"
+    drawn_on = "map"
     if b.landscape is not None:
         drawn_on = st.segmented_control(
-            "Draw on", ["the map", "the landscape's plane"], default="the map", required=True, key="on", bind="query-params",
+            "Draw on", ["map", "plane"], default="map", required=True, key="on", bind="query-params",
             help="On the plane cells stand where the model has them; on the map, among their nearest measured cells.",
         )  # fmt: skip
     n_cells = st.slider("Cells to follow", 50, 400, 200, 50, key="cells", bind="query-params")
@@ -70,7 +70,7 @@ found = state.trajectory(b, rows, duration, seed=int(seed))
 where = state.ends(b, found)
 axis = found.times + began
 with main:
-    if drawn_on == "the map" or b.landscape is None:
+    if drawn_on == "map" or b.landscape is None:
         background, paths, axes = b.umap2, state.placing(b)(found.states), "map"
     else:
         background, paths, axes = b.landscape.cell_xy, (found.states - b.landscape.origin) @ b.landscape.plane.T, "plane"
@@ -109,7 +109,7 @@ st.markdown("##### Genes on the way")
 genes = b.model.features()
 usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
 picked = st.multiselect(
-    "Genes", genes, default=usual, max_selections=6, key="genes", bind="query-params", label_visibility="collapsed"
+    "Genes", genes, default=usual, max_selections=6, key=state.own(b, "genes"), bind="query-params", label_visibility="collapsed"
 )
 if picked:
     table = measured.curves(b, found, axis, picked)
@@ -123,8 +123,7 @@ if picked:
     st.caption(
         "Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all "
         "measured cells of a time, "
-        "with the standard error of their mean. The measured cells at these times were used in training, except in the "
-        "test below."
+        "with the standard error of their mean. The measured cells at these times were used in training."
     )
     table_download(b, measured.curve_table(table, axis, picked), "gene-curves")
 

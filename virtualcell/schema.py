@@ -177,9 +177,9 @@ class Attractor:
 class Landscape:
     """The potential over a plane of the latent space, minimised over all coordinates that are not drawn.
 
-    x: (gx,), y: (gy,) plane coordinates in latent units. energy: (gy, gx) in units of D, 0 at the lowest supported point.
-    supported: (gy, gx) bool, True where measured cells are near. cell_xy: (cells, 2). plane: (2, d) orthonormal rows, origin:
-    (d,).
+    x: (gx,), y: (gy,) plane coordinates in latent units. energy: (gy, gx) in units of D, 0 at the lowest supported point or
+    attractor. supported: (gy, gx) bool, True where measured cells are near and at attractors. cell_xy: (cells, 2). plane: (2, d)
+    orthonormal rows, origin: (d,).
     """
 
     x: np.ndarray

@@ -72,7 +72,7 @@ def test_a_card_on_home_changes_the_cells():
 
 def test_explore_tells_what_a_group_is_made_of_and_by_which_genes():
     at = open_page("explore", "a549")
-    at.selectbox(key="closer").select("time: 3 h").run()
+    at.selectbox(key="closer-a549").select("time: 3 h").run()
     assert not at.exception
     assert "1,075 of 2,641 cells chosen" in words(at)
     (table,) = at.dataframe
@@ -84,15 +84,15 @@ def test_explore_tells_what_a_group_is_made_of_and_by_which_genes():
 
 def test_explore_colours_by_a_gene():
     at = open_page("explore", "a549")
-    at.selectbox(key="colour").select("a gene").run()
+    at.selectbox(key="colour-a549").select("a gene").run()
     assert not at.exception
-    assert at.selectbox(key="gene").value == "FKBP5"
+    assert at.selectbox(key="gene-a549").value == "FKBP5"
     assert figures(at)[0]["data"][0]["name"] == "FKBP5"
 
 
 def test_trajectories_show_the_marker_genes_the_fates_and_the_test():
     at = open_page("trajectories", "a549")
-    assert at.multiselect(key="genes").value == ["FKBP5", "PER1", "TSC22D3"]
+    assert at.multiselect(key="genes-a549").value == ["FKBP5", "PER1", "TSC22D3"]
     moving, shares, curves = figures(at)[:3]
     assert len(moving["frames"]) == len(moving["layout"]["sliders"][0]["steps"]) > 10
     assert shares["data"][0]["orientation"] == "h"
@@ -130,7 +130,7 @@ def test_landscape_has_a_surface_and_a_map_with_the_same_resting_places():
     assert above["data"][0]["type"] == "contour"
     assert len(surface["frames"]) > 10
     named = {note["text"] for note in surface["layout"]["scene"]["annotations"]}
-    assert named == set(at.dataframe[0].value["Named by its cells"])
+    assert named == set(at.dataframe[0].value["Named by the cells around it"])
     assert "in units of its diffusion D" in words(at)
 
 

@@ -18,6 +18,10 @@ FINE = 150
 """Grid lines a side that are drawn, interpolated from the computed grid so that edges are smooth."""
 
 
+TAIL = 4
+"""Frames back that a path is drawn."""
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """The drawn part: x, y, height are (FINE, FINE).
@@ -145,14 +149,16 @@ def landscape_surface(
     def moving(step: int) -> list[go.Scatter3d]:
         traces = []
         for name in names:
-            points = joined(laid[:, fates == name], step)
+            # Only where the cells were last: whole noisy paths bury the valleys.
+            late = max(0, step - TAIL)
+            points = joined(laid[late:, fates == name], step - late)
             traces.append(
                 go.Scatter3d(
                     x=points[:, 0],
                     y=points[:, 1],
                     z=points[:, 2],
                     mode="lines",
-                    line={"color": colours[name], "width": 3},
+                    line={"color": colours[name], "width": 2.5},
                     name=str(name),
                     hoverinfo="skip",
                     legendgroup=str(name),

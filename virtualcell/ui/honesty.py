@@ -82,13 +82,20 @@ def _curves(b: Bundle) -> None:
     chart(fig, "heldout-curves", alt=f"Held-out prediction of {', '.join(genes)}", file=f"{b.demo.key}-heldout-genes")
 
 
+def _rounded(target: str) -> str:
+    sign, number = target.split(" ", 1)
+    return f"{sign} {float(number):.3g}"
+
+
 def _small_print(b: Bundle) -> None:
     for claim in b.report["claims"]:
         sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
-        st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {claim['target']})")
+        st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    if any("seed noise" in claim["name"] for claim in b.report["claims"]):
+        st.caption("By more than seed noise: the worse end of our interval against the better end of theirs.")
     said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
     if any(words.is_limit(row["method"]) for row in rows):
         said.append(

@@ -23,6 +23,11 @@ DEMO = "demo"
 _WRITTEN = "demo-in-link"
 
 
+def own(b: Bundle, name: str) -> str:
+    """Key, in session and link, of a control whose choices belong to one demo's cells: its genes mean nothing for others."""
+    return f"{name}-{b.demo.key}"
+
+
 def follow_link() -> None:
     """Takes the demo from the link where the link was changed from outside; called before the picker is drawn.
 
