@@ -27,7 +27,7 @@ from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS, bar
 from virtualcell.evaluation.baselines import mccann, mean_shift, no_change
 from virtualcell.evaluation.floor import split_half
-from virtualcell.evaluation.intervals import Interval, half_sample_interval, seed_interval
+from virtualcell.evaluation.intervals import half_sample_interval
 from virtualcell.evaluation.metrics import energy_distance, pearson_delta, wasserstein1
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.model import VirtualCell
@@ -144,15 +144,11 @@ def run(
     results = [one_seed(cells, key, held, dataclasses.replace(base, seed=s), progress) for s in seeds]
     where = f"{key}, {held:g} {demo.columns.time_unit} held out"
     rows: list[Row] = []
-    intervals: dict[tuple[str, str], Interval] = {}
     for method in results[0]["figures"]:
         for metric in results[0]["figures"][method]:
             values = [r["figures"][method][metric] for r in results]
-            if len(values) > 1:
-                interval = intervals[method, metric] = seed_interval(values)
-                rows.append(Row.of(method, metric, interval, where=where, seeds=tuple(seeds), n_cells=results[0]["n_true"]))
-            else:  # one seed has no interval
-                rows.append(Row(method, metric, values[0], where=where, seeds=tuple(seeds), n_cells=results[0]["n_true"]))
+            rows.append(Row.over_seeds(method, metric, values, where=where, seeds=tuple(seeds), n_cells=results[0]["n_true"]))
+    bounds = {(row.method, row.metric): (row.low, row.high) for row in rows if row.low is not None and row.high is not None}
     rows.append(
         Row.of(
             OURS,
@@ -164,10 +160,10 @@ def run(
         )
     )
     claims = [
-        Claim(f"{metric} below {other} by more than seed noise", intervals[OURS, metric].high, "<", intervals[other, metric].low)
+        Claim(f"{metric} below {other} by more than seed noise", bounds[OURS, metric][1], "<", bounds[other, metric][0])
         for other in ("no change", "linear transport (McCann)")
         for metric in ("W1", "energy distance")
-        if intervals
+        if bounds  # one seed has no noise to compare with
     ]
     for gene in KNOWN_RISING.get(key, ()):
         steps = [[c[len(c) // 3] - c[0], c[-1] - c[len(c) // 3]] for c in (r["curves"]["genes"][gene] for r in results)]

@@ -25,7 +25,6 @@ from mudata import MuData
 from benchmarks.heldout_time import pseudobulk, take, weighted_pseudobulk
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
-from virtualcell.evaluation.intervals import seed_interval
 from virtualcell.evaluation.metrics import pearson_delta
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.model import VirtualCell
@@ -144,10 +143,7 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, progre
     for method in per_seed[0]:
         for metric in per_seed[0][method]:
             values = [s[method][metric] for s in per_seed]
-            if len(values) > 1:
-                rows.append(Row.of(method, metric, seed_interval(values), where=where, seeds=tuple(seeds)))
-            else:  # one seed has no interval
-                rows.append(Row(method, metric, values[0], where=where, seeds=tuple(seeds)))
+            rows.append(Row.over_seeds(method, metric, values, where=where, seeds=tuple(seeds)))
     means = {row.method: row.value for row in rows if row.metric == "RMSE of change"}
     others = [m for m in (NOTHING, MEAN, ADDITIVE) if m in per_seed[0]]
     claims = [Claim(f"RMSE of change below {m}", means[OURS], "<", means[m]) for m in others]

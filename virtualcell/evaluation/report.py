@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from virtualcell.evaluation.intervals import Interval
+from virtualcell.evaluation.intervals import Interval, seed_interval
 
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -50,6 +50,13 @@ class Row:
         """A row from an estimate with its interval; others: where, seeds, n_cells."""
         name = f"{interval.level:.0%}, {interval.method}"
         return cls(method, metric, interval.value, interval.low, interval.high, name, **others)
+
+    @classmethod
+    def over_seeds(cls, method: str, metric: str, values: Sequence[float], **others: Any) -> Row:
+        """A row from one value a seed: their mean with an interval over seeds; one value alone has no interval."""
+        if len(values) == 1:
+            return cls(method, metric, float(values[0]), **others)
+        return cls.of(method, metric, seed_interval(values), **others)
 
 
 @dataclass(frozen=True)

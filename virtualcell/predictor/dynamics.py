@@ -55,15 +55,14 @@ class Dynamics(nn.Module):
         treatment: str | None = None,
         noise: bool = True,
         keep: int | None = None,
-        min_steps: int = 1,
     ) -> tuple[Tensor, Tensor]:
         """Carries cells z (cells, d) through ``duration`` (in spans) by Euler-Maruyama.
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
-        (T, cells, d) and (T, cells). ``min_steps``: at least so many steps between two frames.
+        (T, cells, d) and (T, cells).
         """
         frames = 1 if keep is None else keep - 1
-        per_frame = max(min_steps, math.ceil(self.euler_steps * duration / frames)) if frames else 0
+        per_frame = math.ceil(self.euler_steps * duration / frames) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0
         scale = torch.sqrt(2 * self.diffusion * dt)
         force = self.force(treatment)

@@ -77,7 +77,7 @@ def train_predictor(
     _warm_start(model, density, settings, generator, history, progress)
 
     growth_rows, growth_values, growth_known = _growth_targets(z, transitions, time, rng)
-    sisters = _sisters(clones, time, rng)
+    sisters = _sisters(clones, time)
     others = [p for name, p in model.named_parameters() if name != "log_diffusion"]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
@@ -196,7 +196,7 @@ def _growth_targets(
     return np.concatenate(rows), np.concatenate(values), known
 
 
-def _sisters(clones: sp.csr_matrix | None, time: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+def _sisters(clones: sp.csr_matrix | None, time: np.ndarray | None) -> np.ndarray:
     """Pairs (early row, late row) of the same clone at different times, (pairs, 2)."""
     if clones is None or time is None:
         return np.empty((0, 2), np.int64)
