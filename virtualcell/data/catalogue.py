@@ -110,8 +110,8 @@ _DEMOS = (
         licence="BSD-3-Clause (repository of PerturBench, from which the subset was taken)",
         caveats=(
             "The 500 genes were chosen by the source; of the 31 genes that were switched on only TMSB4X is among them, so a "
-            "treatment is a label here and not a change of a measured gene. The model reads 169 of the 500; the others are seen in "
-            "fewer than three cells.",
+            "treatment is a label here and not a change of a measured gene. The model reads 169 of the 500; the others are seen "
+            "in fewer than three cells.",
             "Only 100 untreated cells.",
             "Counts were recovered from log-normalised values.",
             "Of the 15 pairs of genes, 5 also have both genes switched on alone.",
