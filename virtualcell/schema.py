@@ -21,6 +21,17 @@ MEASURED_KEY = "measured"
 """``obsm`` slot of the MuData: boolean (cells, modalities); which modality of which cell was measured. Never inferred from
 zeros."""
 
+DEFAULT_KINDS: dict[str, str] = {
+    "rna": "rna",
+    "atac": "atac",
+    "prot": "protein",
+    "cytof": "continuous",
+    "image": "continuous",
+    "methylation": "methylation",
+}
+"""Key of a modality in a MuData -> kind of measurement (a file of ``virtualcell.modalities``). Others are named in the
+settings."""
+
 UNKNOWN = "unknown"
 """Name of cells without an annotation."""
 
