@@ -29,7 +29,7 @@ N_PRIVATE = 2
 INVERSE_DISPERSION = 5.0
 """r of the negative binomial of RNA and protein: variance = mean + mean^2 / r."""
 RNA_DEPTH, PROTEIN_DEPTH = 10_000.0, 4_000.0
-"""Median molecules a cell. RNA is deep on purpose: what it does not say about chromatin then lies in the relation, not in noise."""
+"""Median molecules a cell. RNA is deep on purpose: what it cannot say of chromatin then lies in the relation, not in noise."""
 LOG_OPENING = (-1.2, 0.5)
 """Mean and standard deviation over peaks of the log rate of fragments at the median depth: about 250 of 800 peaks are open."""
 DEPTH_SPREAD = 0.35
@@ -62,7 +62,7 @@ class _Decoder:
         # White over features weighted by their share: dividing by a cell's total then brings in no square of the latent, which a
         # linear map of normalised RNA could use where the relation is meant to be beyond linear maps.
         share = np.exp(log_rate) / np.exp(log_rate).sum()
-        loadings -= (loadings @ share)[:, None]
+        loadings = loadings - (loadings @ share)[:, None]
         loadings = np.linalg.solve(np.linalg.cholesky((loadings * share) @ loadings.T), loadings)
         return cls(log_rate, effect * loadings[:N_SHARED], PRIVATE_SHARE * effect * loadings[N_SHARED:])
 
@@ -108,8 +108,8 @@ def simulate_mosaic(
     """RNA, open peaks and protein counts of one linear shared latent, of which each cell keeps one pattern of modalities.
 
     patterns: modalities measured together, such as ``[("rna", "atac"), ("atac", "prot")]``, where RNA and protein never meet; the
-    cells are dealt to them at random in equal numbers (``obs["block"]``). Returns the cells, with ``obsm["measured"]`` and rows of
-    zeros where nothing was measured, and the known answer: complete counts (cells, features) by modality.
+    cells are dealt to them at random in equal numbers (``obs["block"]``). Returns the cells, with ``obsm["measured"]`` and rows
+    of zeros where nothing was measured, and the known answer: complete counts (cells, features) by modality.
     """
     blocks = [tuple(pattern) for pattern in patterns]
     unknown = set(chain(*blocks)) - set(MODALITIES)
@@ -144,10 +144,10 @@ def oracle_probability(mdata: MuData) -> np.ndarray:
 
 
 def oracle_gain(mdata: MuData, rows: np.ndarray | None = None) -> float:
-    """Log-likelihood that ``oracle_probability`` gains over the true per-peak mean, in nats a cell, in expectation over the counts.
+    """Log-likelihood that ``oracle_probability`` gains over the true per-peak mean: nats a cell, in expectation over counts.
 
     rows: cells to average over, all by default. It is the mean Kullback-Leibler divergence of the oracle from the per-peak mean,
-    so it has no noise of counting, is never negative, and is 0 for unrelated modalities.
+    so it has none of the noise of counting, is never negative, and is 0 for unrelated modalities.
     """
     p, base = oracle_probability(mdata), _base_probability(mdata["atac"])
     p = p if rows is None else p[rows]
