@@ -47,7 +47,9 @@ def true_mean(mdata: MuData) -> np.ndarray:
     angles = rng.uniform(0, 2 * np.pi, size=(20_000, 2))
     latent = np.sqrt(2) * np.stack([np.cos(angles[:, 0]), np.sin(angles[:, 0]), np.cos(angles[:, 1]), np.sin(angles[:, 1])], 1)
     log_rate = atac.var["log_rate"].to_numpy() + latent @ atac.varm["loadings"].T
-    log_rate += rng.standard_normal((20_000, 2)) @ atac.varm["private_loadings"].T + DEPTH_SPREAD * rng.standard_normal((20_000, 1))
+    log_rate += rng.standard_normal((20_000, 2)) @ atac.varm["private_loadings"].T + DEPTH_SPREAD * rng.standard_normal(
+        (20_000, 1)
+    )
     return -np.expm1(-np.exp(log_rate)).mean(axis=0)
 
 
