@@ -42,7 +42,7 @@ def linear_r2(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def true_mean(mdata: MuData) -> np.ndarray:
-    """P(open) of each peak over very many drawn latents and private latents, with a plain average over the depth: not quadrature."""
+    """P(open) of each peak as a plain average over very many drawn latents and depths: no quadrature."""
     rng, atac = np.random.default_rng(0), mdata["atac"]
     angles = rng.uniform(0, 2 * np.pi, size=(20_000, 2))
     latent = np.sqrt(2) * np.stack([np.cos(angles[:, 0]), np.sin(angles[:, 0]), np.cos(angles[:, 1]), np.sin(angles[:, 1])], 1)
@@ -97,6 +97,16 @@ def test_normalised_rna_gives_a_linear_map_nothing_of_a_nonlinear_relation() -> 
     mdata = simulate_pairs("nonlinear", n_cells=4000, seed=8)
     scores = np.linalg.svd(log_normalised(mdata) - log_normalised(mdata).mean(axis=0), full_matrices=False)[0][:, :20]
     assert linear_r2(scores * np.sqrt(len(scores)), mdata["atac"].obsm["true_latent"]).max() < 0.01
+
+
+def test_every_shared_dimension_has_the_same_effect_and_none_moves_the_total(pairs: MuData) -> None:
+    """Over peaks weighted by their share: mean 0, root mean square .5, private ones half of it, no correlation."""
+    atac = pairs["atac"]
+    share = np.exp(atac.var["log_rate"].to_numpy())
+    share /= share.sum()
+    loadings = np.hstack([atac.varm["loadings"], atac.varm["private_loadings"]])
+    np.testing.assert_allclose(share @ loadings, 0, atol=1e-12)
+    np.testing.assert_allclose((loadings.T * share) @ loadings, np.diag(np.repeat([0.5, 0.25], [4, 2]) ** 2), atol=1e-12)
 
 
 def test_depths_say_nothing(pairs: MuData) -> None:
@@ -210,7 +220,7 @@ def test_a_mosaic_of_other_patterns() -> None:
 
 
 def test_all_of_the_mosaic_read_one_latent() -> None:
-    """From the complete counts, each modality's own linear reading of the latent: RNA and protein well, ATAC as binary data can."""
+    """Each modality's own linear reading of the latent, from the complete counts."""
     mdata, truth = simulate_mosaic(seed=2)
     z = mdata.obsm["true_latent"]
     assert linear_r2(np.log1p(truth["prot"].toarray()), z).min() > 0.8

@@ -59,8 +59,8 @@ class _Decoder:
             raise ValueError(f"{n_features} features are too few to carry {N_SHARED + N_PRIVATE} independent dimensions.")
         log_rate = rng.normal(*base, size=n_features)
         loadings = rng.normal(size=(N_SHARED + N_PRIVATE, n_features))
-        # White over features weighted by their share: dividing by a cell's total then brings in no square of the latent, which a
-        # linear map of normalised RNA could use where the relation is meant to be beyond linear maps.
+        # White over features weighted by their share: to second order a cell's total is then the same all around the circles, and
+        # dividing by it brings no square of the latent into normalised RNA.
         share = np.exp(log_rate) / np.exp(log_rate).sum()
         loadings = loadings - (loadings @ share)[:, None]
         loadings = np.linalg.solve(np.linalg.cholesky((loadings * share) @ loadings.T), loadings)
