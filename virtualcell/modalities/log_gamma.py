@@ -10,11 +10,13 @@ TABLE = 24
 
 
 def log_factorial(count: Tensor) -> Tensor:
-    """log(k!) of whole numbers from 0 up, float32, any shape."""
-    table = torch.lgamma(torch.arange(TABLE + 1, device=count.device, dtype=torch.float64 if count.device.type != "mps" else None) + 1)
-    found = table.float()[count.long().clamp(max=TABLE)]
-    large = count > TABLE
-    return torch.where(large, torch.lgamma(count + 1), found) if bool(large.any()) else found
+    """log(k!) of whole numbers from 0 up, (nnz,)."""
+    table = torch.lgamma(torch.arange(1, TABLE + 2, device=count.device, dtype=count.dtype))
+    found = table.index_select(0, count.long().clamp_(max=TABLE))
+    large = (count > TABLE).nonzero()[:, 0]
+    if len(large):
+        found[large] = torch.lgamma(count[large] + 1)
+    return found
 
 
 def log_rising(theta: Tensor, column: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,11 +30,16 @@ def log_rising(theta: Tensor, column: Tensor, count: Tensor) -> tuple[Tensor, Te
     zero = theta.new_zeros(len(theta), 1)
     logs = torch.cat([zero, torch.log(above / (1 + step)).cumsum(1)], 1)
     slopes = torch.cat([zero, above.reciprocal().cumsum(1)], 1)
-    place = column * (TABLE + 1) + count.long().clamp(max=TABLE)
+    place = count.long().clamp_(max=TABLE).add_(column, alpha=TABLE + 1)
     log, slope = logs.view(-1).index_select(0, place), slopes.view(-1).index_select(0, place)
     large = (count > TABLE).nonzero()[:, 0]
     if len(large):
+        # From k = TABLE on, differences of large numbers: double precision where the device has it.
         k, at = count[large], theta[column[large]]
-        log[large] += torch.lgamma(k + at) - torch.lgamma(TABLE + at) - torch.lgamma(k + 1) + torch.lgamma(torch.full_like(k, TABLE + 1))
-        slope[large] += torch.digamma(k + at) - torch.digamma(TABLE + at)
+        if theta.device.type != "mps":
+            k, at = k.double(), at.double()
+        first = torch.full_like(k, TABLE)
+        more = torch.lgamma(k + at) - torch.lgamma(first + at) - torch.lgamma(k + 1) + torch.lgamma(first + 1)
+        log[large] += more.to(log.dtype)
+        slope[large] += (torch.digamma(k + at) - torch.digamma(first + at)).to(log.dtype)
     return log, slope
