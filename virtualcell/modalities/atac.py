@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
+from anndata import AnnData
 from torch import Tensor
 
+from virtualcell.data.counts import counts_of
 from virtualcell.modalities.base import Modality
+from virtualcell.modalities.log_rate import HIGHEST, log_rate_likelihood
+from virtualcell.modalities.negative_binomial import TINY, lowest
+from virtualcell.modalities.values import Counts
+
+NODES, WEIGHTS = (torch.from_numpy(part).float() for part in np.polynomial.hermite_e.hermegauss(9))
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+"""Gauss-Hermite: the average over a standard normal is the weighted sum over nine points."""
 
 
 class Atac(Modality):
@@ -20,24 +29,82 @@ class Atac(Modality):
 
     name = "atac"
     unit = "probability of an open peak"
+    reading_unit = "open (1) or closed (0)"
+    sparse = True
     centred = False
 
-    def normalise(self, counts: Tensor) -> Tensor:
-        frequency = counts / counts.sum(1, keepdim=True).clamp_min(1.0)
-        return torch.log1p(1e4 * frequency * self.feature_weight)
+    @classmethod
+    def read(cls, adata: AnnData, key: str) -> sp.csr_matrix:
+        counts = counts_of(adata, modality=key)
+        counts.data[:] = 1.0
+        return counts
 
-    def fit_weights(self, counts: sp.csr_matrix) -> None:
-        n = counts.shape[0]
-        opened = np.asarray((counts > 0).sum(0)).ravel()
-        self.feature_weight.copy_(torch.from_numpy(n / (1.0 + opened)))
-        rate = -np.log1p(-np.clip((opened + 0.5) / (n + 1.0), 1e-6, 1 - 1e-6))
-        self.base.copy_(torch.from_numpy(np.log(rate) - np.log(np.asarray(counts.sum(1)).mean())))
+    def transform(self, values: Counts) -> Counts:
+        scale = (1e4 / values.depth().clamp_min(1.0))[:, 0]
+        return values.with_values(torch.log1p(values.value * scale[values.row] * self.feature_weight[values.column]))
 
-    def log_likelihood(self, counts: Tensor, output: Tensor) -> Tensor:
-        rate = counts.sum(1, keepdim=True).clamp_min(1.0) * output.clamp(max=5).exp()
-        row, column = counts.nonzero(as_tuple=True)
-        opened = torch.log(torch.expm1(rate[row, column].clamp(1e-8, 50.0)))
-        return (-rate.sum(1)).index_add(0, row, opened)
+    def fit_weights(self, values: Counts) -> None:
+        n = values.n_cells
+        opened = values.column_sums(torch.ones_like(values.value)).double()
+        self.feature_weight.copy_(n / (1.0 + opened))
+        rate = -torch.log1p(-((opened + 0.5) / (n + 1.0)).clamp(1e-6, 1 - 1e-6))
+        self.base.copy_(torch.log(rate) - torch.log(values.depth().double().mean()))
+
+    # -- likelihood --------------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def seen(k: Tensor, rate: Tensor, log_rate: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probability of a non-zero and its derivative by log rate, (nnz,)."""
+        above = rate.clamp_min(TINY)
+        p = -torch.expm1(-above)
+        log_p = p.log() if lowest(rate) >= TINY else torch.where(rate < TINY, log_rate, p.log())
+        return log_p, above * (1 - p) / p
+
+    def log_prob(self, values: Tensor, output: Tensor, depth: Tensor) -> Tensor:
+        log_rate = output.clamp(max=HIGHEST) + torch.log(depth.clamp_min(1.0))
+        rate = torch.exp(log_rate)
+        opened = torch.where(rate < TINY, log_rate, torch.log(-torch.expm1(-rate.clamp_min(TINY))))
+        return torch.where(values > 0, opened, -rate)
+
+    def nats(self, values: Counts, output: Tensor) -> Tensor:
+        return log_rate_likelihood(values, output, values.depth().clamp_min(1.0), self.seen)
 
     def expectation(self, output: Tensor) -> Tensor:
-        return -torch.expm1(-self.median_depth * output.clamp(max=5).exp())
+        return -torch.expm1(-self.median_depth * output.clamp(max=HIGHEST).exp())
+
+    # -- translation -------------------------------------------------------------------------------------------------------------
+    def reading(self, values: Counts) -> Tensor:
+        return values.with_values(torch.ones_like(values.value)).dense()
+
+    def fit_reading(self, values: Counts) -> None:
+        """Frequency of opening, and the Fisher information of the log rate at ``base``, with the depth of each cell known."""
+        n = values.n_cells
+        self.reading_mean.copy_(values.column_sums(torch.ones_like(values.value)) / n)
+        share = self.base.double().exp()
+        depth = values.depth().double().clamp_min(1.0)[:, 0]
+        rate = depth[values.row] * share[values.column]
+        squares = self.seen(values.value.double(), rate, rate.log())[1].square() - rate.square()
+        information = (share.square() * depth.square().sum() + values.column_sums(squares)) / n
+        self.response_weight.copy_(information)
+
+    def response(self, values: Counts) -> Tensor:
+        """One step of Fisher scoring from ``base``: score over information, a change of the log rate; (cells, peaks)."""
+        depth = values.depth().clamp_min(1.0)
+        score = -depth * self.base.exp()
+        rate = -score.view(-1).index_select(0, values.flat)
+        score.view(-1).index_copy_(0, values.flat, self.seen(values.value, rate, rate.log())[1])
+        return score / self.response_weight.clamp_min(1e-12)
+
+    def predict(self, eta: Tensor, log_depth_mean: Tensor, log_depth_sd: Tensor | float) -> Tensor:
+        """Probability of a peak that is seen open, averaged over the depth that the cell might have."""
+        share = (self.base + eta).clamp(max=HIGHEST).exp()
+        found = torch.zeros_like(share)
+        for node, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True):
+            depth = torch.exp(log_depth_mean + node * log_depth_sd)[:, None]
+            found.add_(torch.expm1(share * -depth), alpha=-weight)
+        return found
+
+    def reading_score(self, reading: Tensor, predicted: Tensor) -> Tensor:
+        """Log-likelihood of open and closed peaks, (cells,)."""
+        p = predicted.clamp(1e-5, 1 - 1e-5)
+        return (torch.log1p(-p) + reading * torch.logit(p)).sum(1)
+

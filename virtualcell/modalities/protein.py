@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from virtualcell.modalities.base import Modality
+from virtualcell.modalities.negative_binomial import log_nb
 
 
 class Protein(Modality):
@@ -19,8 +18,9 @@ class Protein(Modality):
     6-8, with the background per protein instead of per cell).
     """
 
-    name = "prot"
+    name = "protein"
     unit = "tag counts"
+    reading_unit = "log(1 + tag count) minus its mean over the proteins"
 
     def __init__(self, n_features: int, n_components: int):
         super().__init__(n_features, n_components)
@@ -29,17 +29,16 @@ class Protein(Modality):
         self.slope = nn.Parameter(torch.ones(n_features))
         self.offset = nn.Parameter(torch.zeros(n_features))
 
-    def normalise(self, counts: Tensor) -> Tensor:
-        logs = torch.log1p(counts)
+    def transform(self, values: Tensor) -> Tensor:
+        logs = torch.log1p(values)
         return logs - logs.mean(1, keepdim=True)
 
-    def fit_weights(self, counts: sp.csr_matrix) -> None:
-        dense = counts.toarray()
-        low = np.quantile(dense, 0.25, axis=0) + 1.0
-        with torch.no_grad():
-            self.log_background.copy_(torch.from_numpy(np.log(low)))
+    def fit_weights(self, values: Tensor) -> None:
+        wide = values.double()
+        low = torch.quantile(wide, 0.25, dim=0) + 1.0
+        self.log_background.copy_(torch.log(low))
         # ``base`` is the log of how much brighter foreground is than background for the average cell.
-        self.base.copy_(torch.from_numpy(np.log(dense.mean(0) + 1.0) - np.log(low) + 0.5))
+        self.base.copy_(torch.log(wide.mean(0) + 1.0) - torch.log(low) + 0.5)
 
     def parts(self, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Background mean (features,), foreground mean and logit of being foreground (cells, features)."""
@@ -47,25 +46,20 @@ class Protein(Modality):
         foreground = background * (1.0 + output.clamp(-7, 9).exp())
         return background, foreground, self.slope * (output - self.base) + self.offset
 
-    def log_likelihood(self, counts: Tensor, output: Tensor) -> Tensor:
+    def log_prob(self, values: Tensor, output: Tensor, depth: Tensor) -> Tensor:
+        # The mixture needs its two terms apart, and proteins are few: every entry is written out.
         background, foreground, logit = self.parts(output)
-        theta = self.log_theta.clamp(-6, 8).exp()
-        low = F.logsigmoid(-logit) + _log_nb(counts, background.expand_as(counts), theta[0])
-        high = F.logsigmoid(logit) + _log_nb(counts, foreground, theta[1])
-        return torch.logaddexp(low, high).sum(1)
+        log_theta = self.log_theta.clamp(-6, 8)
+        low = F.logsigmoid(-logit) + log_nb(values, torch.log(background).expand_as(values), log_theta[0])
+        high = F.logsigmoid(logit) + log_nb(values, torch.log(foreground), log_theta[1])
+        return torch.logaddexp(low, high)
+
+    def thin(self, values: Tensor, keep: float, generator: torch.Generator) -> Tensor:
+        total = values.cpu()
+        return torch.binomial(total, torch.full_like(total, keep), generator=generator).to(values.device)
 
     def expectation(self, output: Tensor) -> Tensor:
         background, foreground, logit = self.parts(output)
         share = torch.sigmoid(logit)
         return (1 - share) * background + share * foreground
 
-
-def _log_nb(counts: Tensor, mean: Tensor, theta: Tensor) -> Tensor:
-    # Entry by entry: the mixture needs the two terms apart, and proteins are few.
-    return (
-        torch.lgamma(counts + theta)
-        - torch.lgamma(theta)
-        - torch.lgamma(counts + 1)
-        + theta * (torch.log(theta) - torch.log(theta + mean))
-        + counts * (torch.log(mean + 1e-12) - torch.log(theta + mean))
-    )

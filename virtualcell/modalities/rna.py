@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
 from virtualcell.modalities.base import Modality
+from virtualcell.modalities.negative_binomial import log_nb, negative_binomial
+from virtualcell.modalities.values import Counts
 
 PER = 1e4
 
@@ -21,35 +21,37 @@ class Rna(Modality):
 
     name = "rna"
     unit = "counts per 10,000"
+    reading_unit = "log(1 + counts per 10,000)"
+    sparse = True
 
     def __init__(self, n_features: int, n_components: int):
         super().__init__(n_features, n_components)
         self.log_theta = nn.Parameter(torch.full((n_features,), 1.0))
 
-    def normalise(self, counts: Tensor) -> Tensor:
-        return torch.log1p(counts * (PER / counts.sum(1, keepdim=True).clamp_min(1.0)))
+    def transform(self, values: Counts) -> Counts:
+        scale = (PER / values.depth().clamp_min(1.0))[:, 0]
+        return values.with_values(torch.log1p(values.value * scale[values.row]))
 
-    def fit_weights(self, counts: sp.csr_matrix) -> None:
-        share = (np.asarray(counts.sum(0)).ravel() + 0.5) / (counts.sum() + 0.5 * counts.shape[1])
-        self.base.copy_(torch.from_numpy(np.log(share)))
+    def fit_weights(self, values: Counts) -> None:
+        depth, value = values.depth()[:, 0].double(), values.value.double()
+        share = (values.column_sums(value) + 0.5) / (depth.sum() + 0.5 * values.n_features)
+        self.base[: self.n_features] = torch.log(share)
+        # Method of moments: the squared residual is the mean plus its square over theta.
+        mean_at = depth[values.row] * share[values.column]
+        residual = share**2 * depth.square().sum() + values.column_sums(value**2 - 2 * value * mean_at)
+        over = residual - share * depth.sum()
+        theta = share**2 * depth.square().sum() / over.clamp_min(1e-12)
+        self.log_theta.copy_(torch.log(theta.clamp(0.05, 100.0)))
 
-    def log_likelihood(self, counts: Tensor, output: Tensor) -> Tensor:
-        mean = counts.sum(1, keepdim=True) * torch.softmax(output, 1)
-        return negative_binomial(counts, mean, self.log_theta.clamp(-6, 8).exp())
+    def log_theta_in_bounds(self) -> Tensor:
+        return self.log_theta.clamp(-6, 8)
+
+    def log_prob(self, values: Tensor, output: Tensor, depth: Tensor) -> Tensor:
+        log_mean = torch.log(depth.clamp_min(1e-30)) + torch.log_softmax(output, 1)
+        return log_nb(values, log_mean, self.log_theta_in_bounds())
+
+    def nats(self, values: Counts, output: Tensor) -> Tensor:
+        return negative_binomial(values, output, self.log_theta_in_bounds())
 
     def expectation(self, output: Tensor) -> Tensor:
         return PER * torch.softmax(output, 1)
-
-
-def negative_binomial(counts: Tensor, mean: Tensor, theta: Tensor) -> Tensor:
-    """Sum over features of log NB(counts; mean, theta), (cells,).
-
-    A count of zero needs only theta log(theta / (theta + mean)), so the gamma functions run over the non-zeros alone: a fifth of
-    the entries or fewer.
-    """
-    log_ratio = torch.log(theta) - torch.log(theta + mean)
-    total = (theta * log_ratio).sum(1)
-    row, column = counts.nonzero(as_tuple=True)
-    k, r, m = counts[row, column], theta[column], mean[row, column]
-    seen = torch.lgamma(k + r) - torch.lgamma(r) - torch.lgamma(k + 1) + k * (torch.log(m + 1e-12) - torch.log(r + m))
-    return total.index_add(0, row, seen)
