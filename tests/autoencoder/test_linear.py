@@ -133,10 +133,11 @@ def test_modalities_never_measured_together_are_read_through_the_third() -> None
         assert direct > 0.7
         assert composed >= 0.9 * direct
         owned = [j for j, owner in enumerate(mosaic.owner) if owner == of]
-        # What is claimed of them is what is true, within sampling error, and never more than what the middle reads.
+        # The middle sees the factors with noise, so a little is lost: less is claimed than is true, never more.
         guess = scores[name] @ mosaic.weight[name] + mosaic.bias[name]
-        true = [1 - np.var(everywhere.latent[:, j] - guess[:, j]) for j in owned]
-        np.testing.assert_allclose(mosaic.r2[name][owned], true, atol=0.12)
+        true = np.array([1 - np.var(everywhere.latent[:, j] - guess[:, j]) for j in owned])
+        assert (mosaic.r2[name][owned] <= true + 0.03).all()
+        assert (mosaic.r2[name][owned] >= true - 0.22).all()
         assert (mosaic.r2[name][owned] <= mosaic.r2["prot"][owned]).all()
 
 
