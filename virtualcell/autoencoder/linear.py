@@ -47,7 +47,7 @@ def share_dimensions(names: list[str], available: dict[str, int], d: int) -> dic
         if shares[name] < available[name]:
             shares[name] += 1
     # Fewer dimensions than modalities: the last ones read the dimensions of the others, and own none.
-    for name in reversed(sorted(names, key=lambda n: -weight[n])):
+    for name in sorted(names, key=lambda n: (weight[n], -names.index(n))):
         if sum(shares.values()) > d and shares[name] > 0:
             shares[name] -= 1
     return shares
@@ -148,10 +148,10 @@ def _through(
 ) -> tuple[Array, Array, Array]:
     """Reads dimensions of a modality that was never measured with this one through a third that was measured with both.
 
-    x, middle: scores (cells, inputs), seen, middle_seen: (cells,) where they were measured; weight, bias, r2: how the middle reads
-    the dimensions. Returns weight (inputs, dimensions), bias, r2 of: scores of the middle predicted by ridge, then read by the
-    middle. As no cell shows how well this does, r2 is the variance of the composed prediction (the dimensions have variance 1),
-    and at most the product of the two steps' R^2: what the middle does not see is not claimed.
+    x, middle: scores (cells, inputs), seen, middle_seen: (cells,) where they were measured; weight, bias, r2: how the middle
+    reads the dimensions. Returns weight (inputs, dimensions), bias, r2 of: scores of the middle predicted by ridge, then read by
+    the middle. As no cell shows how well this does, r2 is the variance of the composed prediction (the dimensions have variance
+    1), and at most the product of the two steps' R^2: what the middle does not see is not claimed.
     """
     both = seen & middle_seen
     first, offset, guess = _ridge(x[both], middle[both], seed)

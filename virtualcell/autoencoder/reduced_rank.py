@@ -40,16 +40,15 @@ class ReducedRank:
         return (x - self.x_mean) @ self.left @ self.right
 
 
-def reduced_rank(
-    x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3
-) -> ReducedRank:
+def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3) -> ReducedRank:
     """Least-squares regression of the response on x whose singular values are shrunk optimally for the prediction error.
 
     x: (cells, inputs); response: (cells, features); weight: (features,), zero or more, such that the noise of response *
     sqrt(weight) has unit variance (a common factor does not matter: the noise is measured). Inputs are centred and whitened, so
-    that the weighted coefficients are a low-rank matrix plus white noise; their singular values are shrunk as is best in Frobenius
-    norm (Gavish & Donoho 2017, IEEE Trans. Inf. Theory 63, eq. 7), with the bulk's edge measured instead of assumed: the largest
-    singular value when the rows of x are permuted against the residuals of least squares, over ``n_permutations``, plus a margin.
+    that the weighted coefficients are a low-rank matrix plus white noise; their singular values are shrunk as is best in
+    Frobenius norm (Gavish & Donoho 2017, Optimal shrinkage of singular values, IEEE Trans. Inf. Theory 63), with the bulk's edge
+    measured instead of assumed: the largest singular value over ``n_permutations`` of the rows of x against the residuals of
+    least squares, plus a margin.
     Residuals and not the response are permuted, as a strong relation would otherwise hide a weak one. ValueError where cells are
     not more than inputs, or where a number is not finite.
     """
