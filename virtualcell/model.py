@@ -120,7 +120,7 @@ class VirtualCell:
         self._features = {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
         self._batches = sorted(prepared.obs[batch].astype(str).unique()) if batch else []
         self._kinds = {m: kinds[m] for m in self._features}
-        table = make_table(prepared, self._features, self._kinds, batch, self._batches)
+        table = make_table(prepared, self._features, batch, self._batches, kinds=self._kinds)
         s = self.settings
         fitted = train_autoencoder(
             table, s.autoencoder, self._kinds, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress
@@ -547,7 +547,7 @@ class VirtualCell:
         if batch is None and column is not None and column not in cells.obs:
             warnings.warn(f"There is no column {column!r} in obs: the batch is unknown and the average is taken.", stacklevel=3)
             column = None
-        return make_table(cells, self._features, self._kinds, column, self._batches, modalities)
+        return make_table(cells, self._features, column, self._batches, modalities, self._kinds)
 
     def _nats(self, cells: MuData | ad.AnnData, describe: Callable[..., np.ndarray]) -> pd.DataFrame:
         table = self._table(cells, None, None)

@@ -55,7 +55,7 @@ class Split:
     @cached_property
     def tables(self) -> tuple[CellTable, CellTable]:
         """Training and test cells in the same features."""
-        train, test = (make_table(cells, self.features, self.kinds) for cells in (self.train, self.test))
+        train, test = (make_table(cells, self.features, kinds=self.kinds) for cells in (self.train, self.test))
         return train, test
 
     def scores(self, modality: str) -> tuple[np.ndarray, np.ndarray]:

@@ -102,8 +102,7 @@ class Translator(nn.Module):
         conversion = self.conversions[f"{route[-2]}->{target}"]
         kind = model.modalities[target]
         predicted = conversion.predict(kind, scores, model.embed_alone(route[-2], scores))
-        if len(route) == 3 or kind.reads_yes_or_no:
+        if len(route) == 3 or kind.yes_or_no:
             return predicted, None, None
-        floor = kind.reading_floor
-        bounds = predicted + conversion.low, predicted + conversion.high
-        return (predicted, *(bounds if floor is None else (b.clamp_min(floor) for b in bounds)))
+        low, high = kind.bounds
+        return predicted, (predicted + conversion.low).clamp(low, high), (predicted + conversion.high).clamp(low, high)

@@ -85,10 +85,10 @@ class Autoencoder(nn.Module):
         self.inputs = inputs = {m: components[m] + 1 for m in self.names}
         self.batch_means = nn.ModuleDict({m: BatchMean(n_batches, inputs[m]) for m in self.names})
         self.fusion = FUSIONS[fusion](inputs, d, hidden)
-        blocks = getattr(self.fusion, "blocks", {})
+        blocks = self.fusion.blocks or {}
         self.decoders = nn.ModuleDict(
             {
-                m: Decoder(d, hidden, features[m] * self.modalities[m].heads, n_batches, blocks.get(m) if blocks else None)
+                m: Decoder(d, hidden, features[m] * self.modalities[m].heads, n_batches, blocks.get(m))
                 for m in self.names
             }
         )

@@ -40,51 +40,74 @@ class ReducedRank:
         return (x - self.x_mean) @ self.left @ self.right
 
 
-def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3) -> ReducedRank:
-    """Least-squares regression of the response on x whose singular values are shrunk optimally for the prediction error.
+class Products:
+    """Products of the inputs x (cells, inputs) with a response that is handed over some cells at a time.
 
-    x: (cells, inputs); response: (cells, features); weight: (features,), zero or more, such that the noise of response *
-    sqrt(weight) has unit variance (a common factor does not matter: the noise is measured). Inputs are centred and whitened, so
-    that the weighted coefficients are a low-rank matrix plus white noise; their singular values are shrunk as is best in
-    Frobenius norm (Gavish & Donoho 2017, Optimal shrinkage of singular values, IEEE Trans. Inf. Theory 63), with the bulk's edge
-    measured instead of assumed: the largest singular value over ``n_permutations`` of the rows of x against the residuals of
-    least squares, plus a margin.
-    Residuals and not the response are permuted, as a strong relation would otherwise hide a weak one. ValueError where cells are
-    not more than inputs, or where a number is not finite.
+    Inputs are centred and whitened. Beside them stand ``n_permutations`` copies with permuted rows, which show what noise alone
+    gives. ValueError where cells are not more than inputs, or where a number is not finite.
     """
-    n = len(x)
-    x_mean = x.mean(0, dtype=np.float64)
-    centred = x.astype(np.float64) - x_mean
-    variance, directions = np.linalg.eigh(centred.T @ centred)
-    large = variance > SMALLEST_DIRECTION * variance[-1]
-    whiten = directions[:, large] / np.sqrt(variance[large])
-    k, features = whiten.shape[1], response.shape[1]
-    root = np.sqrt(weight.astype(np.float64))
-    if not (np.isfinite(centred).all() and np.isfinite(root).all()):
-        raise ValueError("inputs and weights must be finite, weights not negative")
-    if n - 1 <= k:
-        raise ValueError(f"{n} cells are too few to measure the noise of a regression on {k} inputs")
 
-    rng = np.random.default_rng(seed)
-    white = centred @ whiten
-    permuted = np.concatenate([white[rng.permutation(n)] for _ in range(n_permutations)], 1)
-    found = np.concatenate([white, permuted], 1).T
-    product = np.empty((len(found), features))
-    for at in range(0, features, BLOCK):
-        columns = slice(at, at + BLOCK)
-        product[:, columns] = (found @ response[:, columns].astype(np.float64)) * root[columns]
-    if not np.isfinite(product).all():
-        raise ValueError("the response must be finite")
-    coefficients, noise = product[:k], product[k:] - (permuted.T @ white) @ product[:k]
-    u, singular, vt = np.linalg.svd(coefficients, full_matrices=False)
-    # Least squares took k of the n - 1 degrees of freedom out of the residuals.
-    left_over = np.sqrt((n - 1) / (n - 1 - k))
-    tops = left_over * np.array([np.linalg.norm(block, 2) for block in np.split(noise, n_permutations)])
-    edge = _upper_edge(tops, k, features)
-    shrunk = _shrink(singular, edge, min(k, features) / max(k, features))
-    kept = shrunk > 0
-    back = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-    return ReducedRank(whiten @ u[:, kept] * shrunk[kept], vt[kept] * back, x_mean, singular, edge)
+    def __init__(self, x: np.ndarray, n_features: int, seed: int, n_permutations: int = 3):
+        n = len(x)
+        self.x_mean = x.mean(0, dtype=np.float64)
+        centred = x.astype(np.float64) - self.x_mean
+        if not np.isfinite(centred).all():
+            raise ValueError("inputs must be finite")
+        variance, directions = np.linalg.eigh(centred.T @ centred)
+        large = variance > SMALLEST_DIRECTION * variance[-1]
+        self.whiten = directions[:, large] / np.sqrt(variance[large])
+        self.n_cells, self.k, self.n_permutations = n, self.whiten.shape[1], n_permutations
+        if n - 1 <= self.k:
+            raise ValueError(f"{n} cells are too few to measure the noise of a regression on {self.k} inputs")
+        rng = np.random.default_rng(seed)
+        white = centred @ self.whiten
+        permuted = np.concatenate([white[rng.permutation(n)] for _ in range(n_permutations)], 1)
+        self.taken_by_fit = permuted.T @ white
+        self._found = np.concatenate([white, permuted], 1).T
+        self._product = np.zeros((len(self._found), n_features))
+        self.squares = np.zeros(n_features)
+        """Sum over cells of the squared response."""
+
+    def add(self, cells: np.ndarray, response: np.ndarray) -> None:
+        """cells: row numbers of x; response: (those cells, features)."""
+        for at in range(0, response.shape[1], BLOCK):
+            columns = slice(at, at + BLOCK)
+            block = response[:, columns].astype(np.float64)
+            self._product[:, columns] += self._found[:, cells] @ block
+            self.squares[columns] += (block**2).sum(0)
+
+    def solve(self, weight: np.ndarray) -> ReducedRank:
+        """Regression of the response that was added; weight: (features,), zero or more, such that the noise of response *
+        sqrt(weight) has unit variance (a common factor does not matter: the noise is measured).
+
+        In the whitened inputs the weighted coefficients are a low-rank matrix plus white noise; their singular values are shrunk
+        as is best in Frobenius norm (Gavish & Donoho 2017, IEEE Trans. Inf. Theory 63, eq. 7), with the bulk's edge measured
+        instead of assumed: the largest singular value when the rows of x are permuted against the residuals of least squares,
+        plus a margin. Residuals and not the response are permuted, as a strong relation would otherwise hide a weak one.
+        """
+        root = np.sqrt(weight.astype(np.float64))
+        product = self._product * root
+        if not np.isfinite(product).all():
+            raise ValueError("the response and its weights must be finite, weights not negative")
+        k, features = self.k, product.shape[1]
+        coefficients, noise = product[:k], product[k:] - self.taken_by_fit @ product[:k]
+        u, singular, vt = np.linalg.svd(coefficients, full_matrices=False)
+        # Least squares took k of the n - 1 degrees of freedom out of the residuals.
+        left_over = np.sqrt((self.n_cells - 1) / (self.n_cells - 1 - k))
+        tops = left_over * np.array([np.linalg.norm(block, 2) for block in np.split(noise, self.n_permutations)])
+        edge = _upper_edge(tops, k, features)
+        shrunk = _shrink(singular, edge, min(k, features) / max(k, features))
+        kept = shrunk > 0
+        back = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+        return ReducedRank(self.whiten @ u[:, kept] * shrunk[kept], vt[kept] * back, self.x_mean, singular, edge)
+
+
+def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3) -> ReducedRank:
+    """Least-squares regression of the response (cells, features) on x (cells, inputs) with singular values shrunk optimally for the
+    prediction error; ``Products.solve`` says how, ``Products`` takes a response that is too large to be held at once."""
+    products = Products(x, response.shape[1], seed, n_permutations)
+    products.add(np.arange(len(x)), response)
+    return products.solve(weight)
 
 
 def _upper_edge(tops: Array, rows: int, columns: int) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.modalities import MODALITIES
 from virtualcell.schema import AutoencoderSettings
 from virtualcell.training.device import autocast
 from virtualcell.training.objectives import OBJECTIVES, Step
@@ -137,7 +138,7 @@ def train_autoencoder(
 
     names = list(table.values)
     measured = {m: table.mask[:, i] for i, m in enumerate(names)}
-    features = {m: table.n_features(m, kinds[m]) for m in names}
+    features = {m: table.values[m].shape[1] // MODALITIES[kinds[m]].width for m in names}
     components = {m: min(n_components, features[m] - 1, int(measured[m][training].sum()) - 1) for m in names}
     model = Autoencoder(features, kinds, components, settings.latent_dim, settings.hidden, n_batches, settings.fusion)
     start_linear(model, table, training, seed, device)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from virtualcell.autoencoder.conversion import Conversion, Translator
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.autoencoder.reduced_rank import ReducedRank, reduced_rank
+from virtualcell.autoencoder.reduced_rank import ReducedRank
 from virtualcell.modalities.base import Modality
 from virtualcell.training.autoencoder import AutoencoderFit, score_table
-from virtualcell.training.start import gather_response
+from virtualcell.training.start import response_floor
 from virtualcell.training.table import CellTable
 
 MIN_SHARED = 50
@@ -119,7 +119,7 @@ def _fit_one(
     candidates = []
     for k in COMPONENTS:
         columns = _leading(x["fit"].shape[1], k)
-        floor = reduced_rank(gather_response(model, target, x["fit"][:, columns].cpu().double(), table, training, seed, device))
+        floor = response_floor(model, target, x["fit"][:, columns].cpu().numpy(), table, training, seed, device)
         conversion = _with_floor(floor, columns, x["fit"], depth, kind.n_features, model.d, hidden).to(device)
         candidates.append((float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean()), k, conversion))
         if k + 1 >= x["fit"].shape[1]:
@@ -168,9 +168,9 @@ def _with_floor(
 ) -> Conversion:
     conversion = Conversion(x.shape[1], d, features, floor.left.shape[1], hidden)
     with torch.no_grad():
-        conversion.centre[columns] = floor.x_mean.float()
-        conversion.left[columns] = floor.left.float()
-        conversion.right.copy_(floor.right)
+        conversion.centre[columns] = torch.from_numpy(floor.x_mean).float()
+        conversion.left[columns] = torch.from_numpy(floor.left).float()
+        conversion.right.copy_(torch.from_numpy(floor.right))
         if depth is not None:
             inputs = x[:, columns].cpu().double().numpy()
             ridge = RidgeCV(ALPHAS).fit(inputs, depth)
@@ -206,7 +206,7 @@ def _gain(
         here = x[place]
         nothing = torch.zeros(len(place), model.d, device=device) if embedding is None else embedding[place]
         predicted = conversion.predict(kind, here, nothing)
-        found.append((kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.mean_reading.expand_as(reading))).cpu())
+        found.append((kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.reading_mean.expand_as(reading))).cpu())
     return torch.cat(found).double().numpy()
 
 

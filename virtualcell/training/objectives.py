@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.modalities.base import Modality
 from virtualcell.modalities.values import Counts, Values
 
 
@@ -139,19 +138,6 @@ def info_nce(left: Tensor, right: Tensor, temperature: float) -> Tensor:
     return 0.5 * (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth))
 
 
-def hide(kind: Modality, dense: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (cells, inputs) and depth (cells, 1) of cells in which the entries marked in ``hidden`` were never looked at.
-
-    dense: (cells, columns) values; hidden: (cells, features) bool. A hidden entry stands at its mean over training cells; the
-    depth is that of the visible entries, scaled up by the share of the features that is hidden.
-    """
-    visible = dense.masked_fill(hidden.repeat(1, kind.width), 0.0)
-    values = Counts.of_dense(visible) if kind.sparse else visible
-    shown = torch.where(hidden, kind.normal_mean, kind.normalise(values))
-    depth = kind.depth(values) / (1 - hidden.float().mean(1, keepdim=True))
-    return kind.project(shown, depth), depth
-
-
 def _hidden_entries(step: Step, with_partner: bool) -> Tensor:
     model, n = step.model, len(step.mask)
     total = torch.zeros((), device=step.mask.device)
@@ -161,7 +147,7 @@ def _hidden_entries(step: Step, with_partner: bool) -> Tensor:
         value = step.values[m]
         dense = value.dense() if isinstance(value, Counts) else value
         hidden = (torch.rand(n, kind.n_features, generator=step.generator) < step.masked_share).to(dense.device)
-        scores, depth = hide(kind, dense, hidden)
+        scores, depth = kind.scores_where_hidden(dense, hidden)
         view = step.seen | {m: model.batch_means[m](scores, step.batch)}
         mask = step.mask.clone()
         if not with_partner:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from virtualcell.autoencoder.linear import fit_linear_core
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.autoencoder.reduced_rank import Products, reduced_rank
+from virtualcell.autoencoder.reduced_rank import Products, ReducedRank
 from virtualcell.training.table import CellTable
 
 CHUNK = 1024
@@ -52,24 +51,41 @@ def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, see
         decoder = model.decoders[m]
         here = table.mask[training, i]
         inputs = z[here] if decoder.block is None else z[here][:, decoder.block]
-        found = reduced_rank(gather(model, m, inputs, table, training[here], seed, device))
+        found = decoder_start(model, m, inputs.numpy(), table, training[here], seed, device)
         with torch.no_grad():
-            decoder.weight[: decoder.d] = (found.left @ found.right).to(decoder.weight)
-            decoder.bias -= (found.x_mean @ found.left @ found.right).to(decoder.bias)
+            loadings = torch.from_numpy(found.left @ found.right)
+            decoder.weight[: decoder.d] = loadings.to(decoder.weight)
+            decoder.bias -= (torch.from_numpy(found.x_mean) @ loadings).to(decoder.bias)
 
 
-def gather(
-    model: Autoencoder, m: str, x: Tensor, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
-) -> Products:
-    """Products of inputs x (rows, inputs) with the slope of modality m's log-likelihood at the average cell's output."""
+def decoder_start(
+    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
+) -> ReducedRank:
+    """One step of Fisher scoring from the average cell's output: loadings of the latent x (rows, d) for modality m, shrunk to what
+    stands out of the noise."""
     kind = model.modalities[m]
-    products = Products(x, kind.base.shape[0], seed)
+    products = Products(x, len(kind.base), seed)
     for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
         values = table.rows(rows[place], device)[0][m]
         output = kind.base.expand(len(place), -1).clone().requires_grad_(True)
         (slope,) = torch.autograd.grad(kind.log_likelihood(values, output).sum(), output)
-        products.add(place, slope.cpu())
-    return products
+        products.add(place, slope.cpu().numpy())
+    # The slope has the information as its variance: slope / information is the step.
+    information = np.maximum(products.squares / len(rows), 1e-12)
+    found = products.solve(1 / information)
+    return ReducedRank(found.left, found.right / information, found.x_mean, found.singular, found.edge)
+
+
+def response_floor(
+    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
+) -> ReducedRank:
+    """Reduced-rank regression of modality m's response on inputs x (rows, inputs)."""
+    kind = model.modalities[m]
+    products = Products(x, kind.n_features, seed)
+    with torch.no_grad():
+        for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
+            products.add(place, kind.response(table.rows(rows[place], device)[0][m]).cpu().numpy())
+    return products.solve(kind.response_weight.cpu().numpy())
 
 
 def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
