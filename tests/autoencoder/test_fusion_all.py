@@ -118,6 +118,25 @@ def test_evaluation_is_repeatable_and_a_cell_without_anything_gets_the_prior(nam
     assert torch.equal(first[1][-1], torch.zeros(D))
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", EVERY)
+def test_no_cells_are_no_error(name: str, training: bool) -> None:
+    mean, logvar = build(name).train(training)({m: x[:0] for m, x in scores().items()}, PATTERNS[:0])
+    assert mean.shape == logvar.shape == (0, D)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_half_precision_reads_the_same(name: str) -> None:
+    fusion, seen = build(name), scores()
+    with torch.no_grad():
+        exact = fusion(seen, PATTERNS)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = fusion(seen, PATTERNS)
+    for a, b in zip(exact, rough, strict=True):
+        assert b.dtype == torch.float32
+        assert (a - b).abs().max() < 0.05 * max(1.0, float(a.abs().max()))
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_gradients_are_finite_for_any_pattern(name: str) -> None:
     fusion, seen = build(name).train(), scores()

@@ -25,6 +25,8 @@ class Joint(Fusion):
 
     def fuse(self, seen: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         mean, logvar = product_of_experts(*self.speak(seen), mask)
+        if len(mask) == 0:  # attention over no cells at all is an error in torch
+            return mean, logvar
         correction = torch.where(mask.any(1, keepdim=True), self.correct(seen, mask).float(), 0.0)
         more_mean, more_logvar = correction.chunk(2, 1)
         return mean + more_mean, (logvar + more_logvar).clamp(*LOGVAR)
