@@ -100,7 +100,13 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
         )
     )
     fig.add_annotation(
-        x=chosen, y=mean[at], text=f"{chosen} are enough", showarrow=False, yshift=-22, font={"size": 13, "color": look.text}
+        x=chosen,
+        y=mean[at],
+        text=f"{chosen} are enough",
+        showarrow=False,
+        yshift=-24,
+        xanchor="left",
+        font={"size": 13, "color": look.text},
     )
     fig.update_xaxes(title={"text": "numbers that describe a cell"}, tickvals=sizes)
     fig.update_yaxes(title={"text": "nats a cell, unseen cells"})

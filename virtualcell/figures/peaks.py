@@ -80,6 +80,7 @@ def peaks(
                 mode="markers",
                 marker={"color": look.paper, "size": 8, "symbol": "diamond", "line": {"color": colour, "width": 1.8}},
                 name="predicted from RNA",
+                legendrank=2000,
                 legendgroup="predicted",
                 showlegend=i == 0,
                 text=names,

@@ -84,7 +84,15 @@ def translation(
             )
         )
         shown = {k: float(np.log10(v)) for k, v in place.items()} if share else place
-        fig.add_annotation(**shown, text=names[chosen], showarrow=False, yshift=16, font={"size": 12, "color": look.text})
+        fig.add_annotation(
+            **shown,
+            text=names[chosen],
+            showarrow=False,
+            yshift=18,
+            bgcolor=look.paper,
+            opacity=0.9,
+            font={"size": 12, "color": look.text},
+        )
     axis: dict[str, object] = {"range": [float(np.log10(v)) for v in ends] if share else ends}
     if share:
         axis |= {"type": "log", "tickvals": DECADES, "ticktext": [f"{100 * tick:g} %" for tick in DECADES]}
