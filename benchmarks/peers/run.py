@@ -61,7 +61,8 @@ def run_peer(
 
     method: "multivi", "univi", "totalvi" or "throughput" (then settings["method"] says of which, and test cells are not read).
     train, test: raw counts by modality, CSR (cells, features). cache: an npz file that is read where it was computed from the
-    same cells, method, seed and settings, and written otherwise. log: where the checkpoints are written while it trains.
+    same cells, method, seed and settings (the version of the peer is in its notes), and written otherwise. log: where the
+    checkpoints are written while it trains.
     Raises DataError without an environment of peers, RuntimeError with the peer's own words where it fails.
     """
     cells = Cells(train, test, batch_train, batch_test)

@@ -54,21 +54,29 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     model = scvi.model.TOTALVI(data, **sizes)
 
     def expected(rna_counts: sp.csr_matrix, batch: list[str]) -> dict[str, np.ndarray]:
-        """Centred log ratios of expected counts given RNA only: with the background that is measured too, and without."""
+        """Centred log ratios given RNA only: with background counts or without, the mean taken of counts or of log ratios."""
         shown = table(rna_counts, np.zeros((len(batch), proteins.shape[1]), np.float32), [name + suffix for name in batch])
-        found = {way: np.zeros((len(batch), proteins.shape[1])) for way in ("with background", "foreground only")}
+        found: dict[str, np.ndarray] = {}
         for name in dict.fromkeys(batch):
             at = np.flatnonzero(np.array(batch) == name)
-            for way, values in found.items():
-                values[at] = model.get_normalized_expression(
+            for background in ("with background", "foreground only"):
+                draws = model.get_normalized_expression(
                     shown,
                     indices=at,
                     transform_batch=name,
+                    gene_list=[],
                     n_samples=SAMPLES,
-                    include_protein_background=way == "with background",
+                    include_protein_background=background == "with background",
+                    return_mean=False,
                     return_numpy=True,
-                )[1]
-        return {way: centred_log_ratio(values) for way, values in found.items()}
+                )[1].transpose(2, 0, 1)
+                ways = {
+                    f"{background}, expected counts": centred_log_ratio(draws.mean(0)),
+                    f"{background}, expected log ratios": np.mean([centred_log_ratio(draw) for draw in draws], axis=0),
+                }
+                for way, values in ways.items():
+                    found.setdefault(way, np.zeros((len(batch), proteins.shape[1])))[at] = values
+        return found
 
     measured, measured_test = centred_log_ratio(proteins[own]), centred_log_ratio(cells.test["prot"].toarray())
     names_own = [names[i] for i in own]
