@@ -1,4 +1,4 @@
-"""The Bernoulli of open peaks and the Poisson of fragments against scipy, TF-IDF against numpy, and translation to accessibility."""
+"""The Bernoulli of open peaks and the Poisson of fragments against scipy, TF-IDF against numpy, and translation."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_base_predicts_how_often_a_peak_is_open_and_how_many_fragments_fall_in_i
     )
 
 
-# -- translation ---------------------------------------------------------------------------------------------------------------------
+# -- translation -----------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["atac", "atac-poisson"])
 def test_response_is_the_score_over_its_mean_square(name: str) -> None:
     dense = make_values(name)

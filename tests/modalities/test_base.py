@@ -23,7 +23,7 @@ SPARSE = [name for name in KINDS if MODALITIES[name].sparse]
 COUNTED = ["rna", "rna-zinb", "atac", "atac-poisson", "protein"]
 
 
-# -- the registry --------------------------------------------------------------------------------------------------------------------
+# -- the registry ----------------------------------------------------------------------------------------------------------------
 def test_all_kinds_are_found_by_their_names() -> None:
     assert KINDS == ["atac", "atac-poisson", "continuous", "methylation", "protein", "rna", "rna-zinb"]
     assert all(MODALITIES[name].name == name for name in KINDS)
@@ -69,7 +69,7 @@ def test_every_kind_says_its_units(name: str) -> None:
     assert MODALITIES[name].reading_unit
 
 
-# -- reading -------------------------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", COUNTED)
 def test_counts_are_read_from_an_anndata(name: str) -> None:
     counts = np.random.default_rng(0).poisson(1.0, (5, 4)).astype(np.float32)
@@ -167,7 +167,7 @@ def test_cells_of_equal_depth_do_not_blow_up_the_depth_of_others() -> None:
     assert float(kind.scores(as_values(kind, 3 * dense))[:, -1].abs().max()) < 3
 
 
-# -- thinning ------------------------------------------------------------------------------------------------------------------------
+# -- thinning --------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", COUNTED)
 def test_thinning_keeps_molecules_at_random(name: str) -> None:
     dense = make_values(name, 400)
@@ -193,7 +193,7 @@ def test_what_is_not_counted_one_by_one_is_not_thinned(name: str) -> None:
     assert torch.equal(make_fitted(name, dense.numpy()).thin(dense, 0.3, torch.Generator()), dense)
 
 
-# -- translation ---------------------------------------------------------------------------------------------------------------------
+# -- translation -----------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", [name for name in KINDS if not name.startswith("atac")])
 def test_response_is_what_a_reading_differs_from_its_mean(name: str) -> None:
     dense = make_values(name, 80)

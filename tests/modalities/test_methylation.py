@@ -56,7 +56,7 @@ def test_a_region_that_no_read_covers_says_nothing() -> None:
 def test_few_reads_move_a_reading_little() -> None:
     values, mean = sample()
     kind = make_fitted("methylation", values, 2)
-    read = kind.normalise(torch.tensor([[0.0, 1, 10, 100, 0] + [0, 1, 10, 100, 5]])).numpy()[0]
+    read = kind.normalise(torch.tensor([[0.0, 1, 10, 100, 0, 0, 1, 10, 100, 5]])).numpy()[0]
     assert read[0] == pytest.approx(mean[0], abs=0.02)  # nothing was covered: the region's mean
     assert mean[1] < read[1] < 0.5
     assert 0.75 < read[2] < 1

@@ -80,7 +80,7 @@ def test_base_predicts_the_average_cell() -> None:
 
 def test_dispersions_start_from_moments() -> None:
     rng = np.random.default_rng(0)
-    theta = np.repeat([0.3, 1.0, 5.0, 50.0], 5)
+    theta = np.repeat([0.3, 1.0, 5.0, 20.0], 5)
     depth = rng.lognormal(0, 0.4, (4000, 1))
     mean = depth * rng.uniform(4, 10, 20)
     counts = rng.poisson(mean * rng.gamma(theta, 1 / theta, mean.shape)).astype(np.float32)
@@ -92,8 +92,9 @@ def test_dispersions_start_from_moments() -> None:
 
 def test_zeros_beyond_the_negative_binomial_are_found() -> None:
     rng = np.random.default_rng(0)
-    counts = rng.poisson(8.0, (3000, 6)).astype(np.float32)
+    counts = rng.poisson(8.0, (3000, 7)).astype(np.float32)
     counts[:, :3] *= rng.random((3000, 3)) > 0.4
+    counts[:, 6] = rng.poisson(1000.0, 3000)  # most of the depth is found elsewhere, as in a whole transcriptome
     kind = make_fitted("rna-zinb", counts, 2)
     optimiser = torch.optim.Adam([start := kind.base.clone().requires_grad_(), kind.log_theta], lr=0.05)
     values = as_values(kind, counts)
@@ -101,12 +102,10 @@ def test_zeros_beyond_the_negative_binomial_are_found() -> None:
         optimiser.zero_grad()
         (-kind.log_likelihood(values, start.expand(3000, -1)).mean()).backward()
         optimiser.step()
-    lost = torch.sigmoid(start[6:]).detach().numpy()
+    lost = torch.sigmoid(start[7:]).detach().numpy()
     np.testing.assert_allclose(lost[:3], 0.4, atol=0.05)
     assert (lost[3:] < 0.05).all()
-    np.testing.assert_allclose(
-        kind.expectation(start[None]).detach().numpy()[0] / 1e4, counts.mean(0) / counts.sum(1).mean(), rtol=0.15
-    )
+    np.testing.assert_allclose(kind.expectation(start[None]).detach().numpy()[0] / 1e4, counts.sum(0) / counts.sum(), rtol=0.05)
 
 
 def test_likelihood_with_lost_transcripts_is_that_of_scipy() -> None:

@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from virtualcell.modalities import Counts
 
-MATRICES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.sampled_from([0.0, 0, 0, 1, 2, 40]))
+MATRICES = hnp.arrays(
+    np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.sampled_from([0.0, 0, 0, 1, 2, 40])
+)
 
 
 @given(MATRICES)

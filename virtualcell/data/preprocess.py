@@ -55,9 +55,9 @@ def preprocess(
 
     Every modality lists all kept cells in the order of ``mdata.obs``; rows of cells that were not measured are zero and False in
     ``mdata.obsm["measured"]`` and the modality's ``obs["measured"]``. Kinds rna..., atac... and protein: ``layers["counts"]`` CSR
-    float32 whole numbers (kind "atac": 0 or 1, open or not), ``X`` float32, normalised, ``obs["depth"]`` counts (kind "atac": open
-    peaks) over all features of the file. Any other kind: ``X`` and layers as in the file, without features that never change.
-    Cells that no modality measured are dropped and counted in ``uns["virtualcell_preprocess"]``. Raises DataError.
+    float32 whole numbers (kind "atac": 0 or 1, open or not), ``X`` float32, normalised, ``obs["depth"]`` counts (kind "atac":
+    open peaks) over all features of the file. Any other kind: ``X`` and layers as in the file, without features that never
+    change. Cells that no modality measured are dropped and counted in ``uns["virtualcell_preprocess"]``. Raises DataError.
 
     Sources: TF-IDF of Stuart et al. 2021 (Signac); centred log ratio of Stoeckius et al. 2017; variable genes of Satija et al.
     2015.
