@@ -17,7 +17,8 @@ from virtualcell.modalities.values import Counts
 class AtacPoisson(Atac):
     """Fragments in peaks, Poisson: log mean = output + log depth, depth the fragments of the cell.
 
-    As in PoissonVI (Martens et al. 2023). The counts are to be fragments. Where a file counts their two ends instead, most counts are even: halve them and round up.
+    As in PoissonVI (Martens et al. 2023). The counts are to be fragments. Where a file counts their two ends instead, most counts
+    are even: halve them and round up.
     """
 
     name = "atac-poisson"
