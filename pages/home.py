@@ -1,4 +1,4 @@
-"""Home: the cells at once, what they are, and three questions."""
+"""Home: the cells at once, what they are, and the questions that they can answer."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ with side:
             st.switch_page(page, query_params=link)
     if b.demo.treatments and st.button("What does a treatment do?", key="ask-treatment", width="stretch"):
         st.switch_page("pages/perturb.py", query_params=link)
+    if len(b.cells.mod) > 1 and st.button("What do the measurements say of each other?", key="ask-modalities", width="stretch"):
+        st.switch_page("pages/modalities.py", query_params=link)
     provenance(b)
 
 

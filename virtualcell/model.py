@@ -9,6 +9,7 @@ import json
 import logging
 import time as clock
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from mudata import MuData
 
 from virtualcell import __version__
+from virtualcell.autoencoder.conversion import Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.data.check import check, file_of, require
 from virtualcell.data.counts import counts_of
@@ -30,8 +32,20 @@ from virtualcell.landscape.surface import make_landscape
 from virtualcell.modalities import MODALITIES
 from virtualcell.perturbation.effect import Effect, fold_changes
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.schema import LATENT_KEY, MEASURED_KEY, UNKNOWN, UNS_KEY, Columns, DataError, Landscape, Settings, Trajectory
-from virtualcell.training.autoencoder import Progress, effective_rank, encode_table, train_autoencoder
+from virtualcell.schema import (
+    DEFAULT_KINDS,
+    LATENT_KEY,
+    MEASURED_KEY,
+    UNKNOWN,
+    UNS_KEY,
+    Columns,
+    DataError,
+    Landscape,
+    Settings,
+    Trajectory,
+)
+from virtualcell.training.autoencoder import Progress, effective_rank, encode_table, nats_of_average, nats_of_cells, train_autoencoder
+from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.device import choose_device
 from virtualcell.training.predictor import train_predictor
@@ -59,6 +73,8 @@ class VirtualCell:
         self.record: dict[str, Any] = {}
         self.device = torch.device("cpu")
         self._autoencoder: Autoencoder | None = None
+        self._translator: Translator | None = None
+        self._kinds: dict[str, str] = {}
         self._dynamics: Dynamics | None = None
         self._features: dict[str, list[str]] = {}
         self._batches: list[str] = []
@@ -90,24 +106,27 @@ class VirtualCell:
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
         self.settings = dataclasses.replace(self.settings, columns=columns)
         cells = as_mudata(cells)
-        require(check(cells, columns), file=file_of(cells))
-        digest = data_digest(cells)
+        kinds = kinds_of(cells, self.settings.kinds)
+        require(check(cells, columns, kinds), file=file_of(cells))
+        digest = data_digest(cells, kinds)
         # Nothing of an earlier fit may stay beside what is fitted now.
-        self._autoencoder = self._dynamics = self._domain = None
+        self._autoencoder = self._translator = self._dynamics = self._domain = None
         self.record, self._arrays = {}, {}
         self.device = choose_device(device)
         barcodes = _clone_matrix(cells, clones)
-        prepared = preprocess(cells, self.settings.preprocess)
+        prepared = preprocess(cells, self.settings.preprocess, kinds=kinds)
         if barcodes is not None:
             barcodes = barcodes[cells.obs_names.get_indexer(prepared.obs_names)]
         self._features = {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
         self._batches = sorted(prepared.obs[batch].astype(str).unique()) if batch else []
-        table = make_table(prepared, self._features, batch, self._batches)
+        self._kinds = {m: kinds[m] for m in self._features}
+        table = make_table(prepared, self._features, batch, self._batches, kinds=self._kinds)
         s = self.settings
         fitted = train_autoencoder(
-            table, s.autoencoder, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress
+            table, s.autoencoder, self._kinds, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress
         )
         self._autoencoder = fitted.model
+        self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)
         states = self._states(table)
         self._arrays = {"states": states}
         moments = None
@@ -140,6 +159,10 @@ class VirtualCell:
             "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
             "n_cells": int(prepared.n_obs),
             "modalities": {m: len(f) for m, f in self._features.items()},
+            "measured": _patterns(table),
+            "held_out": prepared.obs_names[fitted.validation].tolist(),
+            "residuals": fitted.gates,
+            "conversions": {key: dataclasses.asdict(q) | {"related": q.related} for key, q in conversions.items()},
             "parameters": int(
                 sum(p.numel() for part in (self._autoencoder, self._dynamics) if part is not None for p in part.parameters())
             ),
@@ -178,7 +201,12 @@ class VirtualCell:
     def translate(self, cells: MuData | ad.AnnData, *, source: str, target: str) -> ad.AnnData:
         """What the target modality is expected to read in cells of which only the source modality is looked at.
 
-        Returns AnnData (cells, target features): X in the unit named in ``uns["virtualcell"]["unit"]``.
+        Returns AnnData (cells, target features): X is the expected reading, in the unit named in ``uns["virtualcell"]["unit"]``
+        (RNA: log(1 + counts per 10,000); protein: centred log ratio; ATAC: probability that a peak is seen open in a cell of
+        these experiments; others: the unit of the data). ``layers["low"]`` and ``layers["high"]``: bounds between which a
+        measurement lies in 90 % of new cells, feature by feature (conformal, from cells kept out of the fit); absent for open
+        peaks, whose probability says it all, and where the two were never measured together and a third modality is the bridge
+        (``uns["virtualcell"]["route"]``). Raises DataError where there is no way from source to target.
         """
         core = self._core()
         for role, name in (("source", source), ("target", target)):
@@ -186,12 +214,45 @@ class VirtualCell:
                 raise DataError(
                     f"The model has no {role} modality {name!r}.", next_step=f"choose one of {', '.join(core.names)}.", field=name
                 )
-        states = self._states(self._table(cells, [source], None))
-        values = self.decode(states, modality=target)
-        found = ad.AnnData(values, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
-        found.obsm[LATENT_KEY] = states
-        found.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].unit, "translated_from": source}
-        return found
+        translator = self._translator
+        route = translator.route(source, target) if translator is not None else ()
+        if translator is None or not route:
+            raise DataError(
+                f"{source} and {target} were measured together in too few of the training cells, and no third measurement joins "
+                "them.",
+                next_step="train on cells that have both, or one that has each together with a third.",
+                field=target,
+            )
+        table = self._table(cells, [source], None)
+        parts: list[list[np.ndarray]] = []
+        with torch.no_grad():
+            for start in range(0, table.n_cells, 1024):
+                values, _, batch = table.rows(np.arange(start, min(start + 1024, table.n_cells)), self.device)
+                scores = core.batch_means[source](core.modalities[source].scores(values[source]), batch)
+                found = translator(core, scores, source, target)
+                parts.append([part.float().cpu().numpy() for part in found if part is not None])
+        read, *bounds = (np.concatenate(part) for part in zip(*parts, strict=True))
+        translated = ad.AnnData(read, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
+        for name, values in zip(("low", "high"), bounds, strict=False):
+            translated.layers[name] = values
+        translated.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].reading_unit, "route": list(route)}
+        return translated
+
+    def reading(self, cells: MuData | ad.AnnData, modality: str) -> np.ndarray:
+        """What was measured, (cells, features) float32, in the unit in which ``translate`` predicts."""
+        table, kind = self._table(cells, [modality], None), self._core().modalities[modality]
+        with torch.no_grad():
+            pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
+            return np.concatenate([kind.reading(table.rows(rows, self.device)[0][modality]).cpu().numpy() for rows in pieces])
+
+    def log_likelihood(self, cells: MuData | ad.AnnData) -> pd.DataFrame:
+        """How well the model describes each cell from its own state: log-likelihood in nats, cells x modalities; NaN where not
+        measured."""
+        return self._nats(cells, nats_of_cells)
+
+    def baseline_log_likelihood(self, cells: MuData | ad.AnnData) -> pd.DataFrame:
+        """The same with the average training cell in place of each cell's state: what there is to be gained upon."""
+        return self._nats(cells, nats_of_average)
 
     def decode(self, states: np.ndarray, *, modality: str = RNA, features: list[str] | None = None) -> np.ndarray:
         """Expected measurement of states (..., d): (..., features) float32.
@@ -309,8 +370,8 @@ class VirtualCell:
             if not table.mask[:, list(self._features).index(RNA)].any():
                 raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
             kept = sp.diags((np.arange(len(names)) != names.index(knockout)).astype(np.float32))
-            counts = sp.csr_matrix(table.counts[RNA] @ kept, dtype=np.float32)
-            edited = self._states(dataclasses.replace(table, counts=table.counts | {RNA: counts}))
+            counts = sp.csr_matrix(table.values[RNA] @ kept, dtype=np.float32)
+            edited = self._states(dataclasses.replace(table, values=table.values | {RNA: counts}))
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
             treatment = self._treatment(treatment)
@@ -367,7 +428,12 @@ class VirtualCell:
         weights = {f"autoencoder.{k}": v for k, v in core.state_dict().items()}
         if self._dynamics is not None:
             weights |= {f"dynamics.{k}": v for k, v in self._dynamics.state_dict().items()}
+        if self._translator is not None:
+            weights |= {f"translator.{k}": v for k, v in self._translator.state_dict().items()}
         record = {
+            "kinds": self._kinds,
+            "ranks": self._translator.shapes() if self._translator is not None else {},
+            "bridges": list(self._translator.bridges) if self._translator is not None else [],
             "settings": self.settings.to_dict(),
             "features": self._features,
             "components": {m: core.modalities[m].n_components for m in core.names},
@@ -391,22 +457,26 @@ class VirtualCell:
                 saved["record"],
                 arrays,
             )
+            model._kinds = saved["kinds"]
             core = Autoencoder(
                 {m: len(f) for m, f in saved["features"].items()},
+                saved["kinds"],
                 saved["components"],
                 s.autoencoder.latent_dim,
                 s.autoencoder.hidden,
                 max(1, len(saved["batches"])),
+                s.autoencoder.fusion,
             )
-            core.load_state_dict({k.removeprefix("autoencoder."): v for k, v in weights.items() if k.startswith("autoencoder.")})
+            core.load_state_dict(_part(weights, "autoencoder"))
             model._autoencoder = core.to(model.device).eval()
+            translator = Translator.empty(saved["ranks"], saved["bridges"], core, s.autoencoder.hidden)
+            translator.load_state_dict(_part(weights, "translator"))
+            model._translator = translator.to(model.device).eval()
             if saved["parts"] is not None:
                 dynamics = Dynamics(
                     s.autoencoder.latent_dim, s.predictor.width, 1.0, tuple(saved["parts"]), s.predictor.euler_steps
                 )
-                dynamics.load_state_dict(
-                    {k.removeprefix("dynamics."): v for k, v in weights.items() if k.startswith("dynamics.")}
-                )
+                dynamics.load_state_dict(_part(weights, "dynamics"))
                 model._dynamics = dynamics.to(model.device).eval()
         except (KeyError, TypeError, RuntimeError) as error:
             raise DataError(
@@ -477,7 +547,12 @@ class VirtualCell:
         if batch is None and column is not None and column not in cells.obs:
             warnings.warn(f"There is no column {column!r} in obs: the batch is unknown and the average is taken.", stacklevel=3)
             column = None
-        return make_table(cells, self._features, column, self._batches, modalities)
+        return make_table(cells, self._features, column, self._batches, modalities, self._kinds)
+
+    def _nats(self, cells: MuData | ad.AnnData, describe: Callable[..., np.ndarray]) -> pd.DataFrame:
+        table = self._table(cells, None, None)
+        nats = describe(self._core(), table, np.arange(table.n_cells), self.device)
+        return pd.DataFrame(np.where(table.mask, nats, np.nan), index=cells.obs_names, columns=list(self._features))
 
     def _states(self, table: CellTable) -> np.ndarray:
         core = self._core()
@@ -497,18 +572,50 @@ def as_mudata(cells: MuData | ad.AnnData) -> MuData:
     return wrapped
 
 
-def data_digest(cells: MuData) -> str:
-    """sha256 of names and counts of the cells: the same measurements give the same digest in whatever file they come."""
+def kinds_of(cells: MuData, chosen: dict[str, str]) -> dict[str, str]:
+    """Kind of measurement of every modality that a model can use: the chosen kind, the usual one, or the one of its own name.
+
+    Raises DataError where a chosen kind does not exist or is chosen for a modality that the cells do not have.
+    """
+    for key, kind in chosen.items():
+        if kind not in MODALITIES:
+            raise DataError(f"{kind!r} is no kind of measurement.", next_step=f"choose among {', '.join(MODALITIES)}.", field=key)
+        if key not in cells.mod:
+            raise DataError(
+                f"The cells have {', '.join(cells.mod)}, no {key!r}.", next_step="name a modality of the cells.", field="kinds"
+            )
+    known = {name: name for name in MODALITIES} | DEFAULT_KINDS | chosen
+    return {key: known[key] for key in cells.mod if key in known}
+
+
+def data_digest(cells: MuData, kinds: dict[str, str] | None = None) -> str:
+    """sha256 of names and values of the cells: the same measurements give the same digest in whatever file they come."""
+    kinds = kinds_of(cells, {}) if kinds is None else kinds
     digest = hashlib.sha256()
-    for name in sorted(set(cells.mod) & set(MODALITIES)):
+    for name in sorted(kinds):
         adata = cells.mod[name]
-        counts = counts_of(adata, modality=name)
-        counts.sort_indices()
+        values = MODALITIES[kinds[name]].read(adata, name)
         for part in ("\n".join(adata.obs_names), "\n".join(adata.var_names)):
             digest.update(part.encode())
-        for array in (counts.data.astype("<f4"), counts.indices.astype("<i8"), counts.indptr.astype("<i8")):
+        if not sp.issparse(values):
+            digest.update(np.ascontiguousarray(values.astype("<f4")).tobytes())
+            continue
+        values.sort_indices()
+        for array in (values.data.astype("<f4"), values.indices.astype("<i8"), values.indptr.astype("<i8")):
             digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _part(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    """The weights of one part of a saved model."""
+    return {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
+
+
+def _patterns(table: CellTable) -> dict[str, int]:
+    """How many cells were measured in which modalities: {"rna+atac": 1200, "rna": 300}."""
+    names = np.array(list(table.values))
+    kinds, counts = np.unique(table.mask, axis=0, return_counts=True)
+    return {"+".join(names[kind]): int(n) for kind, n in zip(kinds, counts, strict=True)}
 
 
 def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:

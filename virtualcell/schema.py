@@ -82,18 +82,25 @@ class PreprocessSettings:
 class AutoencoderSettings:
     latent_dim: int = 16
     hidden: int = 64
+    fusion: str = "product"
+    """How modalities become one latent: a key of ``virtualcell.autoencoder.fusion.FUSIONS``."""
+    objectives: dict[str, float] = field(default_factory=lambda: {"reconstruction": 1.0, "kl": 0.1, "latent": 1.0})
+    """Name -> weight; names are keys of ``virtualcell.training.objectives.OBJECTIVES``. The weight of "kl" is below 1 on purpose:
+    a strong pull to one Gaussian would turn every landscape into one bowl."""
+    temperature: float = 0.1
+    """Of the contrastive objective."""
+    masked_share: float = 0.15
+    """Share of a cell's entries that masked modelling hides."""
     epochs: int = 40
     min_steps: int = 400
     """More epochs are run where the cells are so few that the epochs make fewer steps than this."""
-    warmup: float = 0.33
-    """Share of the epochs in which only decoders learn, so that random decoders do not spoil the linear encoder."""
+    patience: int = 12
+    """Training ends when the validation cells have not improved for so many epochs."""
     batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    kl_weight: float = 0.1
-    """Below 1 on purpose: a strong pull to one Gaussian would turn every landscape into one bowl."""
-    jepa_weight: float = 1.0
-    """Weight of predicting the target encoder's latent of the whole cell from a part of it."""
+    decoder_prior: float = 10.0
+    """Precision of the Gaussian prior on decoder weights."""
     thinning: float = 0.5
     """Share of the counts that the partial view keeps (binomial thinning)."""
     target_decay: float = 0.99
@@ -132,6 +139,9 @@ class Settings:
     preprocess: PreprocessSettings = field(default_factory=PreprocessSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     predictor: PredictorSettings = field(default_factory=PredictorSettings)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Key of a modality in the cells -> kind of measurement (a key of ``virtualcell.modalities.MODALITIES``), where it is not the
+    usual one (``DEFAULT_KINDS``): {"atac": "atac-poisson"}."""
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:

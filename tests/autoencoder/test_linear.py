@@ -87,3 +87,88 @@ def test_latent_dimensions_have_unit_variance_and_remember_their_size() -> None:
 def test_too_many_dimensions_are_refused() -> None:
     with pytest.raises(DataError, match="smaller latent_dim"):
         fit(two_views(), d=40)
+
+
+def test_fewer_dimensions_than_modalities() -> None:
+    assert share_dimensions(["atac", "rna", "prot"], {"atac": 9, "rna": 9, "prot": 9}, 2) == {"atac": 1, "rna": 1, "prot": 0}
+
+
+def test_a_kind_of_measurement_without_depth_keeps_its_components() -> None:
+    scores = two_views()
+    scores["atac"][:, -1] = 0.0
+    core = fit(scores)
+    assert set(core.owner) == {"rna", "atac"}
+    assert all(np.isfinite(x).all() for x in (core.weight["atac"], core.r2["atac"], core.latent))
+
+
+def three_views(n: int = 1500, seed: int = 0) -> dict[str, np.ndarray]:
+    """Three modalities, linear and Gaussian, that see three hidden factors with noise, in components of their own."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 3)) * [1.5, 1.0, 0.8]
+    scores = {}
+    for name, noise in (("rna", 0.4), ("prot", 0.3), ("atac", 0.5)):
+        rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        seen = hidden @ rotation + noise * rng.normal(size=(n, 3))
+        scores[name] = np.column_stack([seen, 0.3 * rng.normal(size=(n, 2)), rng.normal(size=n)])
+    return scores
+
+
+def correlation(core: LinearCore, scores: dict[str, np.ndarray], truth: LinearCore, name: str, of: str) -> float:
+    """How well ``name`` alone reads the dimensions owned by ``of``: mean correlation with their true values."""
+    columns = [j for j, owner in enumerate(core.owner) if owner == of]
+    guess = scores[name] @ core.weight[name] + core.bias[name]
+    return float(np.mean([np.corrcoef(guess[:, j], truth.latent[:, j])[0, 1] for j in columns]))
+
+
+def test_modalities_never_measured_together_are_read_through_the_third() -> None:
+    scores = three_views()
+    everywhere = fit_linear_core(scores, everything(scores), 6, seed=0)
+    first = np.arange(1500) < 700  # RNA with protein, then protein with ATAC: no cell has all three, none RNA with ATAC
+    measured = {"rna": first, "prot": np.ones(1500, dtype=bool), "atac": ~first}
+    mosaic = fit_linear_core(scores, measured, 6, seed=0)
+    assert mosaic.owner == everywhere.owner
+    for name, of in (("rna", "atac"), ("atac", "rna")):
+        direct = correlation(everywhere, scores, everywhere, name, of)
+        composed = correlation(mosaic, scores, everywhere, name, of)
+        assert direct > 0.7
+        assert composed >= 0.9 * direct
+        owned = [j for j, owner in enumerate(mosaic.owner) if owner == of]
+        # The middle sees the factors with noise, so a little is lost: less is claimed than is true, never more.
+        guess = scores[name] @ mosaic.weight[name] + mosaic.bias[name]
+        true = np.array([1 - np.var(everywhere.latent[:, j] - guess[:, j]) for j in owned])
+        assert (mosaic.r2[name][owned] <= true + 0.03).all()
+        assert (mosaic.r2[name][owned] >= true - 0.22).all()
+        assert (mosaic.r2[name][owned] <= mosaic.r2["prot"][owned]).all()
+
+
+def test_pairs_that_share_cells_are_read_directly_in_a_mosaic_without_complete_cells() -> None:
+    scores = three_views()
+    block = np.arange(1500) % 3
+    mosaic = fit_linear_core(scores, {"rna": block != 0, "prot": block != 1, "atac": block != 2}, 6, seed=0)
+    everywhere = fit_linear_core(scores, everything(scores), 6, seed=0)
+    for name, of in (("rna", "atac"), ("atac", "rna"), ("prot", "rna"), ("prot", "atac")):
+        direct = correlation(everywhere, scores, everywhere, name, of)
+        assert correlation(mosaic, scores, everywhere, name, of) >= 0.97 * direct
+
+
+def test_an_unrelated_middle_carries_nothing() -> None:
+    scores = three_views()
+    scores["prot"] = np.random.default_rng(9).normal(size=scores["prot"].shape)
+    first = np.arange(1500) < 700
+    core = fit_linear_core(scores, {"rna": first, "prot": np.ones(1500, dtype=bool), "atac": ~first}, 6, seed=0)
+    columns = [j for j, owner in enumerate(core.owner) if owner == "atac"]
+    assert core.r2["rna"][columns].max() < 0.02
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_pattern_gives_finite_numbers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = three_views(300, seed)
+    measured = {name: rng.random(300) < share for name, share in zip(scores, rng.permutation([0.9, 0.4, 0.02]), strict=True)}
+    core = fit_linear_core(scores, measured, 4, seed=0)
+    rare = min(measured, key=lambda name: measured[name].sum())
+    assert rare not in core.owner
+    for name in scores:
+        assert np.isfinite(core.weight[name]).all()
+        assert ((core.r2[name] >= 0) & (core.r2[name] <= 0.95)).all()
+        assert np.isfinite(core.latent[measured[name]][:, [o == name for o in core.owner]]).all()

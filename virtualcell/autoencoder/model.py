@@ -1,89 +1,78 @@
-"""The multi-omic autoencoder: encoders that start as ridge regressions, one fused latent, decoders to the parameters of
-likelihoods."""
+"""The multi-omic autoencoder: scores of each modality, one fused latent, decoders to the parameters of likelihoods."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from virtualcell.autoencoder.fusion import FUSIONS
-from virtualcell.autoencoder.linear import LinearCore
+from virtualcell.autoencoder.residual import Residual
 from virtualcell.modalities import MODALITIES
+from virtualcell.modalities.values import Values
+
+PROJECTION = 64
+"""Width of the space behind the projector in which contrast and anti-collapse terms act, so that they leave the coordinates
+of the landscape alone."""
 
 
-class Residual(nn.Module):
-    """A small network whose last layer starts at zero: at first it changes nothing, and it stays so where nothing is gained."""
+class BatchMean(nn.Module):
+    """Takes from a modality's scores the mean of the cell's batch; code -1, a batch that is not known, loses their average."""
 
-    def __init__(self, n_in: int, hidden: int, n_out: int):
+    def __init__(self, n_batches: int, n_in: int):
         super().__init__()
-        self.inner = nn.Sequential(nn.Linear(n_in, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
-        self.last = nn.Linear(hidden, n_out)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.register_buffer("mean", torch.zeros(n_batches, n_in))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.inner(x))
-
-
-class Encoder(nn.Module):
-    """Scores of one modality (cells, inputs) and batch -> expert mean and log-variance (cells, d).
-
-    With R^2 the share of a dimension that the ridge regression explains, the expert has precision R^2 / (1 - R^2) and mean ridge
-    / R^2, so that alone, multiplied with the standard normal prior, it gives back the ridge prediction exactly.
-    """
-
-    def __init__(self, n_in: int, d: int, hidden: int, n_batches: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(n_in, d))
-        self.bias = nn.Parameter(torch.zeros(d))
-        self.logvar = nn.Parameter(torch.zeros(d))
-        self.residual = Residual(n_in, hidden, 2 * d)
-        self.register_buffer("batch_mean", torch.zeros(n_batches, n_in))
-
-    def start_from(self, core: LinearCore, name: str) -> None:
-        r2 = torch.from_numpy(core.r2[name]).float()
-        with torch.no_grad():
-            shrink = r2.clamp_min(1e-3)
-            self.weight.copy_(torch.from_numpy(core.weight[name]).float() / shrink)
-            self.bias.copy_(torch.from_numpy(core.bias[name]).float() / shrink)
-            self.logvar.copy_(torch.log((1 - r2) / shrink))
-
-    def forward(self, scores: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-        # Code -1 is a batch that the model does not know: the average of the known ones is taken away.
-        known = self.batch_mean[batch.clamp_min(0)]
-        scores = scores - torch.where((batch < 0)[:, None], self.batch_mean.mean(0), known)
-        mean, logvar = self.residual(scores).chunk(2, 1)
-        return scores @ self.weight + self.bias + mean, (self.logvar + logvar).clamp(-6, 12)
+    def forward(self, scores: Tensor, batch: Tensor) -> Tensor:
+        return scores - torch.where((batch < 0)[:, None], self.mean.mean(0), self.mean[batch.clamp_min(0)])
 
 
 class Decoder(nn.Module):
-    """Latent (cells, d) and batch -> a modality's decoder output (cells, features): a linear map plus a residual that starts at
-    zero."""
+    """Latent (cells, d) and batch -> a modality's decoder output (cells, outputs): a linear map plus a gated residual.
 
-    def __init__(self, d: int, hidden: int, n_features: int, n_batches: int):
+    The rows of ``weight`` are the d loadings, then those of the residual network's hidden units, which start at zero: one product
+    gives both. gate: 1 where the residual is used, 0 where inner validation found nothing in it. block: the part of the latent
+    that this decoder may read (late fusion), None for all.
+    """
+
+    def __init__(self, d: int, hidden: int, n_outputs: int, n_batches: int, block: slice | None = None):
         super().__init__()
-        self.loadings = nn.Parameter(torch.zeros(d, n_features))
-        self.bias = nn.Parameter(torch.zeros(n_features))
-        self.residual = Residual(d, hidden, n_features)
-        self.batch_offset = nn.Parameter(torch.zeros(n_batches, n_features))
+        self.block = block
+        d = d if block is None else block.stop - block.start
+        self.d = d
+        self.inner = nn.Sequential(nn.Linear(d, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.weight = nn.Parameter(torch.zeros(d + hidden, n_outputs))
+        self.bias = nn.Parameter(torch.zeros(n_outputs))
+        self.batch_offset = nn.Parameter(torch.zeros(n_batches, n_outputs))
+        self.register_buffer("gate", torch.ones(()))
 
     def forward(self, z: Tensor, batch: Tensor | None = None) -> Tensor:
+        if self.block is not None:
+            z = z[:, self.block]
+        output = torch.addmm(self.bias, torch.cat([z, self.gate * self.inner(z)], 1), self.weight)
+        if len(self.batch_offset) == 1:
+            return output
         # Without a batch the average over batches: what the cell would look like in a typical experiment.
-        offset = self.batch_offset.mean(0) if batch is None else self.batch_offset[batch] if len(self.batch_offset) > 1 else 0.0
-        return self.bias + z @ self.loadings + self.residual(z) + offset
+        average = self.batch_offset.mean(0)
+        if batch is None:
+            return output + average
+        return output + torch.where((batch < 0)[:, None], average, self.batch_offset[batch.clamp_min(0)])
 
 
 class Autoencoder(nn.Module):
-    """Counts of any measured modalities -> latent (cells, d) -> counts of all modalities.
+    """Values of any measured modalities -> latent (cells, d) -> values of all modalities.
 
-    shapes: features[m] names; counts[m]: (cells, features) float32; mask: (cells, modalities) bool in the order of ``names``;
-    batch: (cells,) int64, 0 where no batch is known.
+    features[m], components[m]: sizes by key of the modality; kinds[m]: its kind (a key of ``MODALITIES``). mask: (cells,
+    modalities) bool in the order of ``names``; batch: (cells,) int64, -1 where it is not known. fusion: a key of ``FUSIONS``.
     """
 
     def __init__(
         self,
-        features: dict[str, int],
-        components: dict[str, int],
+        features: Mapping[str, int],
+        kinds: Mapping[str, str],
+        components: Mapping[str, int],
         d: int,
         hidden: int,
         n_batches: int = 1,
@@ -92,28 +81,46 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.names = tuple(features)
         self.d = d
-        self.fuse = FUSIONS[fusion]
-        self.modalities = nn.ModuleDict({m: MODALITIES[m](features[m], components[m]) for m in self.names})
-        self.encoders = nn.ModuleDict({m: Encoder(components[m] + 1, d, hidden, n_batches) for m in self.names})
-        self.decoders = nn.ModuleDict({m: Decoder(d, hidden, features[m], n_batches) for m in self.names})
+        self.modalities = nn.ModuleDict({m: MODALITIES[kinds[m]](features[m], components[m]) for m in self.names})
+        self.inputs = inputs = {m: components[m] + 1 for m in self.names}
+        self.batch_means = nn.ModuleDict({m: BatchMean(n_batches, inputs[m]) for m in self.names})
+        self.fusion = FUSIONS[fusion](inputs, d, hidden)
+        blocks = self.fusion.blocks or {}
+        self.decoders = nn.ModuleDict(
+            {
+                m: Decoder(d, hidden, features[m] * self.modalities[m].heads, n_batches, blocks.get(m))
+                for m in self.names
+            }
+        )
         # The latent predictor of the within-cell JEPA: latent of a part of the cell -> target latent of the whole cell.
         self.completer = Residual(d, hidden, d)
+        self.projectors = nn.ModuleDict({m: nn.Linear(d, PROJECTION) for m in self.names})
         # Natural size of each latent dimension, so that distances between cells mean what they mean in the data.
         self.register_buffer("latent_scale", torch.ones(d))
 
-    def encode(self, counts: dict[str, Tensor], mask: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, values: dict[str, Values], batch: Tensor) -> dict[str, Tensor]:
+        """What the encoders read: component scores and log depth (cells, inputs) by modality, without the batch's mean."""
+        return {m: self.batch_means[m](self.modalities[m].scores(values[m]), batch) for m in self.names}
+
+    def encode(self, values: dict[str, Values], mask: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance (cells, d) of the fused latent, in the unit-variance coordinates of the network."""
-        means, logvars = [], []
-        for m in self.names:
-            mean, logvar = self.encoders[m](self.modalities[m].scores(counts[m]), batch)
-            means.append(mean.float())
-            logvars.append(logvar.float())
-        return self.fuse(torch.stack(means), torch.stack(logvars), mask)
+        return self.fusion(self.scores(values, batch), mask)
+
+    def embed_alone(self, name: str, scores: Tensor) -> Tensor:
+        """Latent mean (cells, d) that one modality gives by itself, from its scores (cells, inputs)."""
+        mask = torch.zeros(len(scores), len(self.names), dtype=torch.bool, device=scores.device)
+        mask[:, self.names.index(name)] = True
+        blank = {m: torch.zeros(len(scores), self.inputs[m], device=scores.device) for m in self.names}
+        return self.fusion(blank | {name: scores}, mask)[0]
 
     def decode(self, z: Tensor, batch: Tensor | None = None) -> dict[str, Tensor]:
-        """Decoder outputs (cells, features) by modality; z in the unit-variance coordinates of the network."""
+        """Decoder outputs (cells, outputs) by modality; z in the unit-variance coordinates of the network."""
         return {m: self.decoders[m](z, batch) for m in self.names}
 
-    def log_likelihood(self, counts: dict[str, Tensor], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def log_likelihood(self, values: dict[str, Values], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Nats a cell, (cells,) by modality."""
-        return {m: self.modalities[m].log_likelihood(counts[m], outputs[m].float()) for m in self.names}
+        return {m: self.modalities[m].log_likelihood(values[m], outputs[m].float()) for m in self.names}
+
+    def project(self, m: str, mean: Tensor) -> Tensor:
+        """A modality's embedding (cells, d) on the unit sphere behind the projector, (cells, 64)."""
+        return F.normalize(self.projectors[m](mean), dim=1)

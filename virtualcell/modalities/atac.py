@@ -32,6 +32,8 @@ class Atac(Modality):
     reading_unit = "open (1) or closed (0)"
     sparse = True
     centred = False
+    bounds = (0.0, 1.0)
+    yes_or_no = True
 
     @classmethod
     def read(cls, adata: AnnData, key: str) -> sp.csr_matrix:

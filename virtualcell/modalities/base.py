@@ -48,6 +48,10 @@ class Modality(nn.Module, ABC):
     """Columns of values for each feature."""
     heads: ClassVar[int] = 1
     """Outputs of the decoder for each feature."""
+    bounds: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
+    """Between which every reading lies."""
+    yes_or_no: ClassVar[bool] = False
+    """Whether a reading is 0 or 1 and its prediction a probability."""
 
     def __init__(self, n_features: int, n_components: int):
         super().__init__()
@@ -64,6 +68,7 @@ class Modality(nn.Module, ABC):
         self.register_buffer("median_depth", torch.ones(()))
         self.register_buffer("base", torch.zeros(self.heads * n_features))
         self.register_buffer("reading_mean", torch.zeros(n_features))
+        self.register_buffer("transform_mean", torch.zeros(n_features))
         self.register_buffer("response_weight", torch.ones(n_features))
 
     # -- reading -----------------------------------------------------------------------------------------------------------------
@@ -107,7 +112,10 @@ class Modality(nn.Module, ABC):
         self.log_depth_mean.copy_(log_depth.mean())
         self.log_depth_scale.copy_(torch.where(spread > 1e-3, spread, 1.0))  # equal depths say nothing; keep new cells in bounds
         self.fit_weights(read)
-        self._fit_components(self.transform(read), seed)
+        transformed = self.transform(read)
+        total = transformed.column_sums(transformed.value) if isinstance(transformed, Counts) else transformed.sum(0)
+        self.transform_mean.copy_(total / len(depth))
+        self._fit_components(transformed, seed)
         self.fit_reading(read)
 
     def _fit_components(self, values: Values, seed: int) -> None:
@@ -136,14 +144,28 @@ class Modality(nn.Module, ABC):
         Sparse values are never made dense: what a zero gives is the same in every cell, a stored entry adds its difference.
         """
         found = self.transform(values)
-        if isinstance(found, Counts):
-            scores = self._sparse_scores(found)
-        else:
-            if self.centred:
-                found = ((found - self.feature_mean) / self.feature_scale).clamp(-CLIP, CLIP)
-            scores = found @ self.projection
-        depth = (torch.log1p(self.depth(values)) - self.log_depth_mean) / self.log_depth_scale
-        return torch.cat([(scores - self.score_mean) / self.score_scale, depth], 1)
+        return self._with_depth(self._sparse_scores(found) if isinstance(found, Counts) else self._dense_scores(found), self.depth(values))
+
+    def scores_where_hidden(self, values: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (cells, components + 1) and depth (cells, 1) of cells in which some entries were never looked at.
+
+        values: dense (cells, width * features); hidden: (cells, features) bool. A hidden entry is taken out before anything is
+        computed and then stands at the training cells' mean; the depth is that of the visible entries, scaled up by the share of
+        features that is hidden.
+        """
+        visible = values.masked_fill(hidden.repeat(1, self.width), 0.0)
+        seen: Values = Counts.of_dense(visible) if self.sparse else visible
+        depth = self.depth(seen) / (1 - hidden.float().mean(1, keepdim=True)).clamp_min(1e-3)
+        return self._with_depth(self._dense_scores(torch.where(hidden, self.transform_mean, self.normalise(seen))), depth), depth
+
+    def _dense_scores(self, found: Tensor) -> Tensor:
+        if self.centred:
+            found = ((found - self.feature_mean) / self.feature_scale).clamp(-CLIP, CLIP)
+        return found @ self.projection
+
+    def _with_depth(self, scores: Tensor, depth: Tensor) -> Tensor:
+        log_depth = (torch.log1p(depth) - self.log_depth_mean) / self.log_depth_scale
+        return torch.cat([(scores - self.score_mean) / self.score_scale, log_depth], 1)
 
     def _sparse_scores(self, found: Counts) -> Tensor:
         if not self.centred:

@@ -29,6 +29,7 @@ class Methylation(Modality):
     unit = "methylated fraction"
     reading_unit = "methylated fraction, drawn to the region's mean where reads are few"
     width = 2
+    bounds = (0.0, 1.0)
 
     def __init__(self, n_features: int, n_components: int):
         super().__init__(n_features, n_components)

@@ -23,6 +23,7 @@ class Rna(Modality):
     unit = "counts per 10,000"
     reading_unit = "log(1 + counts per 10,000)"
     sparse = True
+    bounds = (0.0, float("inf"))
 
     def __init__(self, n_features: int, n_components: int):
         super().__init__(n_features, n_components)

@@ -36,6 +36,14 @@ class Counts:
         value = torch.from_numpy(matrix.data.astype(np.float32))
         return cls(start.to(device), column.to(device), value.to(device), matrix.shape[1])
 
+    @classmethod
+    def of_dense(cls, values: Tensor) -> Counts:
+        """From a dense tensor (cells, features)."""
+        row, column = values.nonzero(as_tuple=True)
+        start = torch.zeros(len(values) + 1, dtype=torch.int64, device=values.device)
+        start[1:] = torch.bincount(row, minlength=len(values)).cumsum(0)
+        return cls(start, column, values[row, column], values.shape[1])
+
     @property
     def n_cells(self) -> int:
         return len(self.start) - 1

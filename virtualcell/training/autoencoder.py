@@ -1,4 +1,4 @@
-"""Trains the multi-omic autoencoder: likelihood of all that was measured, from a random part of it, and the within-cell JEPA."""
+"""Trains the multi-omic autoencoder on the chosen objectives, from a linear start that it is compared with at the end."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from virtualcell.autoencoder.linear import fit_linear_core
 from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.modalities import MODALITIES
 from virtualcell.schema import AutoencoderSettings
 from virtualcell.training.device import autocast
+from virtualcell.training.objectives import OBJECTIVES, Step
+from virtualcell.training.start import start_linear
 from virtualcell.training.table import CellTable
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called as progress(stage, done, total, figures)."""
 
 VALIDATION_SHARE = 0.1
+CHUNK = 1024
 
 
 @dataclass
 class AutoencoderFit:
-    """The target encoder with its decoders, and what was seen on the way."""
+    """The target encoder with its decoders, what was seen on the way, and the rows that no gradient came from."""
 
     model: Autoencoder
     history: list[dict[str, float]] = field(default_factory=list)
-
-
-def thin(counts: Tensor, keep: float, generator: torch.Generator) -> Tensor:
-    """Keeps each counted molecule with probability ``keep``: exactly what sequencing less deeply would have given."""
-    total = counts.cpu()
-    kept = torch.binomial(total, torch.full_like(total, keep), generator=generator)
-    return kept.to(counts.device)
+    gates: dict[str, float] = field(default_factory=dict)
+    """By learned residual: nats a validation cell that it is worth; it is kept where that is above 0 and switched off elsewhere."""
+    training: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    validation: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def random_subset(mask: Tensor, generator: torch.Generator) -> Tensor:
@@ -51,50 +51,84 @@ def random_subset(mask: Tensor, generator: torch.Generator) -> Tensor:
 def effective_rank(z: np.ndarray) -> float:
     """exp of the entropy of the covariance spectrum (Roy & Vetterli 2007), between 1 (collapsed) and d (all directions used
     alike)."""
-    spectrum = np.linalg.eigvalsh(np.cov(z.T))
+    spectrum = np.linalg.eigvalsh(np.atleast_2d(np.cov(z.T)))
     share = np.clip(spectrum, 1e-12, None) / np.clip(spectrum, 1e-12, None).sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
 @torch.no_grad()
-def encode_table(
-    model: Autoencoder, table: CellTable, device: torch.device, part: np.ndarray | None = None, size: int = 1024
-) -> np.ndarray:
+def score_table(model: Autoencoder, table: CellTable, device: torch.device) -> dict[str, Tensor]:
+    """What the encoders read of every cell, (cells, inputs) by modality; computed once, since components do not change."""
+    found: dict[str, list[Tensor]] = {m: [] for m in model.names}
+    for start in range(0, table.n_cells, CHUNK):
+        values, _, batch = table.rows(np.arange(start, min(start + CHUNK, table.n_cells)), device)
+        for m, scores in model.scores(values, batch).items():
+            found[m].append(scores)
+    return {m: torch.cat(parts) for m, parts in found.items()}
+
+
+@torch.no_grad()
+def encode_table(model: Autoencoder, table: CellTable, device: torch.device, part: np.ndarray | None = None) -> np.ndarray:
     """Latent means (cells, d) in the network's coordinates; part: (cells, modalities) bool, the modalities that may be read."""
     model.eval()
     found = []
-    for start in range(0, table.n_cells, size):
-        rows = np.arange(start, min(start + size, table.n_cells))
-        counts, mask, batch = table.batch_of(rows, device)
+    for start in range(0, table.n_cells, CHUNK):
+        rows = np.arange(start, min(start + CHUNK, table.n_cells))
+        values, mask, batch = table.rows(rows, device)
         if part is not None:
             mask = mask & torch.from_numpy(part[rows]).to(device)
-        found.append(model.encode(counts, mask, batch)[0].cpu().numpy())
+        found.append(model.encode(values, mask, batch)[0].cpu().numpy())
     return np.concatenate(found)
 
 
 @torch.no_grad()
-def nats_per_cell(model: Autoencoder, table: CellTable, rows: np.ndarray, device: torch.device) -> float:
-    """Mean log-likelihood of all that was measured, from all that was measured."""
+def nats_of_cells(model: Autoencoder, table: CellTable, rows: np.ndarray, device: torch.device) -> np.ndarray:
+    """Log-likelihood of all that was measured, from all that was measured, (rows, modalities); 0 where not measured."""
     model.eval()
-    total = 0.0
-    for piece in np.array_split(rows, max(1, len(rows) // 1024)):
-        counts, mask, batch = table.batch_of(piece, device)
-        z, _ = model.encode(counts, mask, batch)
-        found = model.log_likelihood(counts, model.decode(z, batch))
-        total += sum(float((found[m] * mask[:, i]).sum()) for i, m in enumerate(model.names))
-    return total / len(rows)
+    found = []
+    for piece in np.array_split(rows, max(1, len(rows) // CHUNK)):
+        values, mask, batch = table.rows(piece, device)
+        z, _ = model.encode(values, mask, batch)
+        nats = model.log_likelihood(values, model.decode(z, batch))
+        found.append((torch.stack(list(nats.values()), 1) * mask).cpu().numpy())
+    return np.concatenate(found)
+
+
+@torch.no_grad()
+def nats_of_average(model: Autoencoder, table: CellTable, rows: np.ndarray, device: torch.device) -> np.ndarray:
+    """The same, (rows, modalities), where the average training cell describes every cell."""
+    found = []
+    for piece in np.array_split(rows, max(1, len(rows) // CHUNK)):
+        values, mask, _ = table.rows(piece, device)
+        average = {m: kind.base.expand(len(piece), -1) for m, kind in model.modalities.items()}
+        nats = model.log_likelihood(values, average)
+        found.append((torch.stack(list(nats.values()), 1) * mask).cpu().numpy())
+    return np.concatenate(found)
+
+
+def nats_per_cell(model: Autoencoder, table: CellTable, rows: np.ndarray, device: torch.device) -> float:
+    """Mean over cells of ``nats_of_cells``, all modalities together."""
+    return float(nats_of_cells(model, table, rows, device).sum(1).mean())
 
 
 def train_autoencoder(
     table: CellTable,
     settings: AutoencoderSettings,
+    kinds: dict[str, str],
     n_components: int,
     n_batches: int,
     seed: int,
     device: torch.device,
     progress: Progress | None = None,
 ) -> AutoencoderFit:
-    """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients and chooses the epoch."""
+    """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients, chooses the epoch and decides
+    which residuals stay.
+
+    Raises ValueError for an objective without a name in ``OBJECTIVES`` and FloatingPointError where the likelihood is no number.
+    """
+    unknown = set(settings.objectives) - set(OBJECTIVES)
+    if unknown:
+        raise ValueError(f"objectives {sorted(unknown)} are not known; choose among {sorted(OBJECTIVES)}.")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -102,101 +136,95 @@ def train_autoencoder(
     n_validation = max(1, int(VALIDATION_SHARE * table.n_cells))
     validation, training = np.sort(order[:n_validation]), np.sort(order[n_validation:])
 
-    names = list(table.counts)
-    features = {m: table.counts[m].shape[1] for m in names}
+    names = list(table.values)
     measured = {m: table.mask[:, i] for i, m in enumerate(names)}
+    features = {m: table.values[m].shape[1] // MODALITIES[kinds[m]].width for m in names}
     components = {m: min(n_components, features[m] - 1, int(measured[m][training].sum()) - 1) for m in names}
-    d = settings.latent_dim
-    model = Autoencoder(features, components, d, settings.hidden, n_batches)
-    for m in names:
-        model.modalities[m].fit(table.counts[m][training][measured[m][training]], seed)
-    _start_linear(model, table, training, measured, seed)
-    model.to(device)
+    model = Autoencoder(features, kinds, components, settings.latent_dim, settings.hidden, n_batches, settings.fusion)
+    start_linear(model, table, training, seed, device)
+    scores = score_table(model, table, device)
 
-    encoder_side = [*model.encoders.parameters(), *model.completer.parameters()]
-    decoder_side = [*model.decoders.parameters(), *model.modalities.parameters()]
-    optimiser = torch.optim.AdamW(
-        [{"params": encoder_side, "lr": settings.learning_rate}, {"params": decoder_side, "lr": 2 * settings.learning_rate}],
-        weight_decay=settings.weight_decay,
-    )
+    decoder_weights = [decoder.weight for decoder in model.decoders.values()]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(training) // settings.batch_size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
-    warm_epochs = round(settings.warmup * epochs)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [settings.learning_rate, 2 * settings.learning_rate], total_steps=per_epoch * epochs, pct_start=0.2
+        optimiser, settings.learning_rate, total_steps=per_epoch * epochs, pct_start=0.2
     )
     target = copy.deepcopy(model).requires_grad_(False)
-    best, best_nats, history = None, -np.inf, []
+    best, best_nats = copy.deepcopy(target.state_dict()), nats_per_cell(target, table, validation, device)
+    history = [{"validation_nats": best_nats}]
+    waited = 0
     for epoch in range(epochs):
         model.train()
-        for p in encoder_side:
-            p.requires_grad_(epoch >= warm_epochs)
-        sums = {"nats": 0.0, "jepa": 0.0, "kl": 0.0}
+        sums: dict[str, float] = dict.fromkeys(settings.objectives, 0.0)
         for rows in np.array_split(rng.permutation(training), per_epoch):
-            counts, mask, batch = table.batch_of(rows, device)
-            part = random_subset(mask, generator)
-            seen = counts
-            if rng.random() < 0.5:
-                seen = {m: thin(x, settings.thinning, generator) for m, x in counts.items()}
+            values, mask, batch = table.rows(rows, device)
+            place = torch.from_numpy(rows).to(device)
+            whole = {m: scores[m][place] for m in names}
+            seen = whole
+            if settings.thinning < 1 and rng.random() < 0.5:
+                thinned = {m: model.modalities[m].thin(values[m], settings.thinning, generator) for m in names}
+                seen = model.scores(thinned, batch)
+            step = Step(
+                model,
+                target,
+                values,
+                mask,
+                batch,
+                whole,
+                seen,
+                random_subset(mask, generator),
+                generator,
+                settings.temperature,
+                settings.masked_share,
+            )
             with autocast(device):
-                mean, logvar = model.encode(seen, part, batch)
-                noise = torch.randn(mean.shape, generator=generator).to(device)
-                outputs = model.decode(mean + noise * torch.exp(0.5 * logvar), batch)
-                guess = mean + model.completer(mean)
-                with torch.no_grad():
-                    whole, _ = target.encode(counts, mask, batch)
-            nats = sum(value * mask[:, i] for i, value in enumerate(model.log_likelihood(counts, outputs).values())).mean()
-            kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum(1).mean()
-            jepa = ((guess.float() - whole) ** 2 / whole.var(0).clamp_min(1e-2)).sum(1).mean()
-            loss = -nats + settings.kl_weight * kl + settings.jepa_weight * jepa
+                parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}
+            loss = sum(settings.objectives[name] * value for name, value in parts.items())
+            loss = loss + 0.5 * settings.decoder_prior / len(training) * sum((w**2).sum() for w in decoder_weights)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 50.0)
+            torch.nn.utils.clip_grad_norm_(trained, 50.0)
             optimiser.step()
             schedule.step()
             with torch.no_grad():
                 for slow, fast in zip(target.parameters(), model.parameters(), strict=True):
                     slow.lerp_(fast, 1 - settings.target_decay)
-            for key, value in (("nats", nats), ("jepa", jepa), ("kl", kl)):
-                sums[key] += float(value.detach()) / per_epoch
+            for name, value in parts.items():
+                sums[name] += float(value.detach()) / per_epoch
         figures = {**sums, "validation_nats": nats_per_cell(target, table, validation, device)}
         history.append(figures)
-        if figures["validation_nats"] > best_nats:
-            best, best_nats = copy.deepcopy(target.state_dict()), figures["validation_nats"]
         if progress is not None:
             progress("autoencoder", epoch + 1, epochs, figures)
-    if best is None:
+        waited += 1
+        if figures["validation_nats"] > best_nats:
+            best, best_nats, waited = copy.deepcopy(target.state_dict()), figures["validation_nats"], 0
+        if waited >= settings.patience:
+            break
+    if not np.isfinite(best_nats):
         raise FloatingPointError(
             "The autoencoder's likelihood was never a number; lower the learning rate (AutoencoderSettings.learning_rate)."
         )
     target.load_state_dict(best)
-    return AutoencoderFit(target.eval(), history)
+    target.eval()
+    gates = keep_what_helps(target, table, validation, device)
+    return AutoencoderFit(target, history, gates, training, validation)
 
 
-def _start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, measured: dict[str, np.ndarray], seed: int) -> None:
-    scores: dict[str, np.ndarray] = {}
-    codes = table.batch[training]
-    with torch.no_grad():
-        for m in model.names:
-            kind = model.modalities[m]
-            pieces = np.array_split(training, max(1, len(training) // 2048))
-            found = (
-                torch.cat([kind.scores(torch.from_numpy(table.counts[m][rows].toarray())) for rows in pieces])
-                .numpy()
-                .astype(np.float64)
-            )
-            mean = model.encoders[m].batch_mean
-            if len(mean) > 1:
-                for code in np.unique(codes):
-                    here = (codes == code) & measured[m][training]
-                    if here.any():  # a batch without this measurement is not shifted
-                        mean[code] = torch.from_numpy(found[here].mean(0))
-            scores[m] = found - mean.numpy()[codes]
-            model.decoders[m].bias.copy_(kind.base)
-    core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)
-    for m in model.names:
-        model.encoders[m].start_from(core, m)
-    # Half way between equal spread in all dimensions (noise would count as much as signal) and the spread of the components
-    # themselves
-    # (a few dimensions would be all that counts).
-    model.latent_scale.copy_(torch.from_numpy(np.sqrt(core.scale / core.scale.max())))
+@torch.no_grad()
+def keep_what_helps(model: Autoencoder, table: CellTable, validation: np.ndarray, device: torch.device) -> dict[str, float]:
+    """Switches off every decoder residual without which validation cells are described at least as well; nats a cell that each is
+    worth."""
+    worth = {}
+    best = nats_per_cell(model, table, validation, device)
+    for m, decoder in model.decoders.items():
+        decoder.gate.fill_(0.0)
+        without = nats_per_cell(model, table, validation, device)
+        worth[m] = best - without
+        if without >= best:
+            best = without
+        else:
+            decoder.gate.fill_(1.0)
+    return worth

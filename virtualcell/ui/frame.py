@@ -7,6 +7,7 @@ import streamlit as st
 PAGES = (
     ("pages/home.py", "Home"),
     ("pages/explore.py", "Explore"),
+    ("pages/modalities.py", "Modalities"),
     ("pages/trajectories.py", "Trajectories"),
     ("pages/perturb.py", "Perturb"),
     ("pages/landscape.py", "Landscape"),

@@ -72,6 +72,11 @@ def _stamp(folder: Path) -> int:
     return max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0)
 
 
+def stamp(b: Bundle) -> int:
+    """Changes when the demo's model is trained anew: what was computed with the old one is then computed again."""
+    return _stamp(models_folder() / b.demo.key)
+
+
 def unit(b: Bundle) -> str:
     """Unit in which predictions are timed; data without times count in treatment lengths."""
     return b.demo.columns.time_unit if b.demo.columns.time else "treatment lengths"

@@ -1,0 +1,110 @@
+"""Encoding as compression: joint against separate codes on true and shuffled pairs, and the rate-distortion curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.multiomics.splits import Split
+from virtualcell.evaluation.coding import code, separate_codes, shuffle_pairs, smallest_within_one_error
+from virtualcell.evaluation.intervals import seed_interval
+from virtualcell.evaluation.report import Row
+from virtualcell.schema import AutoencoderSettings
+
+TOTAL = 8
+SIZES = (1, 2, 4, 8, 12, 16, 24)
+
+
+def one_seed(split: Split, settings: AutoencoderSettings, labels: tuple[np.ndarray, np.ndarray] | None, d: int = TOTAL) -> dict[str, Any]:
+    """Held-out nats a cell with d latent dimensions in all; labels: times of training and test cells for the shuffle within."""
+    train, test = split.tables
+    names = list(train.values)
+    alone = separate_codes(train, test, split.kinds, settings, d, split.seed)
+    first, second = names
+    share = max(range(1, d), key=lambda k: alone[first][k][1] + alone[second][d - k][1])
+    separate = alone[first][share][0], alone[second][d - share][0]
+    found: dict[str, Any] = {"sizes": {first: share, second: d - share}, "pairs": {}}
+    kinds_of_pairs = ["true", "shuffled", *(["shuffled within"] if labels is not None else [])]
+    for kind in kinds_of_pairs:
+        rng = np.random.default_rng(split.seed)
+        tables = train, test
+        if kind != "true":
+            within = labels if kind == "shuffled within" and labels is not None else (None, None)
+            tables = tuple(shuffle_pairs(t, first, rng, w) for t, w in zip((train, test), within, strict=True))
+        joint, _ = code(*tables, split.kinds, settings, d, split.seed)
+        # Shuffling deals the cells of one modality out anew; what a separate code says of them all stays the same.
+        found["pairs"][kind] = {"joint": float(joint.mean()), "separate": float(separate[0].mean() + separate[1].mean())}
+    return found
+
+
+def rate(split: Split, settings: AutoencoderSettings, sizes: tuple[int, ...] = SIZES) -> np.ndarray:
+    """Held-out nats a cell by latent size, (sizes,)."""
+    train, test = split.tables
+    return np.array([code(train, test, split.kinds, settings, d, split.seed)[0].mean() for d in sizes])
+
+
+def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
+    """Means over seeds with intervals, and the answer in one sentence."""
+
+    def over(values: list[float]) -> list[float]:
+        if len(values) == 1:
+            return [values[0]] * 3
+        interval = seed_interval(values)
+        return [interval.value, interval.low, interval.high]
+
+    pairs = {}
+    for kind in found[0]["pairs"]:
+        joint, separate = ([f["pairs"][kind][way] for f in found] for way in ("joint", "separate"))
+        name = f"shuffled within {group}" if kind == "shuffled within" else kind
+        pairs[name] = {
+            "joint": over(joint),
+            "separate": over(separate),
+            "difference": over([j - s for j, s in zip(joint, separate, strict=True)]),
+        }
+    true, null = ([f["pairs"][kind]["joint"] for f in found] for kind in ("true", "shuffled"))
+    worth = over([t - n for t, n in zip(true, null, strict=True)])
+    advantage = pairs["true"]["difference"]
+    related = worth[1] > 0
+    answer = (
+        f"Measured in the same cell, the two say something of each other: the true pairing is worth {worth[0]:.1f} nats a cell "
+        f"(95 % interval {worth[1]:.1f} to {worth[2]:.1f}) to a joint code of {d} numbers. "
+        if related
+        else f"Not related, as far as a code of {d} numbers can tell: the true pairing is worth {worth[0]:.1f} nats a cell "
+        f"(95 % interval {worth[1]:.1f} to {worth[2]:.1f}), no more than shuffled pairs. "
+    )
+    answer += (
+        f"One joint code describes new cells better than two separate ones, by {advantage[0]:.1f} nats a cell."
+        if advantage[1] > 0
+        else f"Two separate codes of the same total size do as well or better (joint minus separate {advantage[0]:+.1f} nats a cell)."
+    )
+    return {"d": d, "pairs": pairs, "pairing": worth, "related": bool(related), "answer": answer}
+
+
+def curve(nats: np.ndarray, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
+    """nats: (seeds, sizes)."""
+    rows = []
+    for column in nats.T:
+        interval = seed_interval(list(column)) if len(column) > 1 else None
+        rows.append([interval.value, interval.low, interval.high] if interval else [float(column[0])] * 3)
+    return {"sizes": list(sizes), "nats": rows, "chosen": smallest_within_one_error(list(sizes), nats)}
+
+
+def rows(key: str, answer: dict[str, Any], rate_curve: dict[str, Any], seeds: Sequence[int]) -> list[Row]:
+    """The table's lines."""
+
+    def line(method: str, where: str, numbers: list[float]) -> Row:
+        value, low, high = numbers
+        bounds = {} if len(seeds) == 1 else {"low": low, "high": high, "interval": "95%, Student's t over seeds"}
+        return Row(method, "described: nats a cell", value, where=where, seeds=tuple(seeds), **bounds)
+
+    found = [
+        line(f"{way} code" if way != "difference" else "joint minus separate", f"{key}, {pairs} pairs, {answer['d']} numbers", numbers)
+        for pairs, ways in answer["pairs"].items()
+        for way, numbers in ways.items()
+    ]
+    return found + [
+        line(f"latent size {size}", f"{key}, rate-distortion", numbers)
+        for size, numbers in zip(rate_curve["sizes"], rate_curve["nats"], strict=True)
+    ]

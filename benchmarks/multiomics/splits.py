@@ -1,0 +1,86 @@
+"""Training and test cells, the same for every method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from mudata import MuData
+
+from virtualcell.data.preprocess import preprocess
+from virtualcell.modalities import MODALITIES
+from virtualcell.model import kinds_of
+from virtualcell.schema import PreprocessSettings
+from virtualcell.training.table import CellTable, make_table
+
+TEST_SHARE = 0.2
+MANY = 200
+"""Components that the baselines may choose from."""
+
+
+def halves(n: int, seed: int, share: float = TEST_SHARE) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of training and test cells, sorted."""
+    order = np.random.default_rng(1000 + seed).permutation(n)
+    k = int(share * n)
+    return np.sort(order[k:]), np.sort(order[:k])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Cells of one seed: features are chosen on the training cells alone.
+
+    components, baselines' scores: up to 200 components and log depth, fitted to training cells.
+    """
+
+    train: MuData
+    test: MuData
+    seed: int
+
+    @classmethod
+    def of(cls, cells: MuData, seed: int, share: float = TEST_SHARE) -> Split:
+        training, test = halves(cells.n_obs, seed, share)
+        return cls(cells[training].copy(), cells[test].copy(), seed)
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        return kinds_of(self.train, {})
+
+    @cached_property
+    def features(self) -> dict[str, list[str]]:
+        prepared = preprocess(self.train, PreprocessSettings(), kinds=self.kinds)
+        return {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
+
+    @cached_property
+    def tables(self) -> tuple[CellTable, CellTable]:
+        """Training and test cells in the same features."""
+        train, test = (make_table(cells, self.features, kinds=self.kinds) for cells in (self.train, self.test))
+        return train, test
+
+    def scores(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
+        """Component scores with log depth as the last column, (cells, k + 1), of training and test cells."""
+        train, test = self.tables
+        n_features = len(self.features[modality])
+        kind = MODALITIES[self.kinds[modality]](n_features, min(MANY, n_features - 1, train.n_cells - 1))
+        kind.fit(train.values[modality], self.seed)
+        found = []
+        with torch.no_grad():
+            for table in (train, test):
+                pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
+                cpu = torch.device("cpu")
+                found.append(np.concatenate([kind.scores(table.rows(rows, cpu)[0][modality]).numpy() for rows in pieces]))
+        return found[0].astype(np.float64), found[1].astype(np.float64)
+
+    def readings(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
+        """Measured values (cells, features) in the unit in which translation predicts: log-normalised RNA, open or not, CLR."""
+        train, test = self.tables
+        kind = MODALITIES[self.kinds[modality]](len(self.features[modality]), 2)
+        kind.fit(train.values[modality], self.seed)
+        found = []
+        with torch.no_grad():
+            for table in (train, test):
+                pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
+                cpu = torch.device("cpu")
+                found.append(np.concatenate([kind.reading(table.rows(rows, cpu)[0][modality]).numpy() for rows in pieces]))
+        return found[0], found[1]

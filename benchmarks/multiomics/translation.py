@@ -1,0 +1,158 @@
+"""Translation between modalities and what the latent says, method by method, on test cells."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from mudata import MuData
+
+from benchmarks.multiomics.glm import fit_glm, predict_glm
+from benchmarks.multiomics.splits import Split
+from virtualcell.autoencoder.fusion import FUSIONS
+from virtualcell.evaluation.multiomics import (
+    TunedRidge,
+    auroc_per_feature,
+    knn_translate,
+    log_likelihood_gain,
+    pearson_per_feature,
+    permuted,
+    time_read,
+)
+from virtualcell.model import VirtualCell
+from virtualcell.schema import Settings
+from virtualcell.training.autoencoder import effective_rank
+
+AUROC, GAIN, PEARSON = "RNA to ATAC: AUROC per peak", "RNA to ATAC: gain, nats a cell", "ATAC to RNA: Pearson per gene"
+PROTEIN, RMSE = "RNA to protein: Pearson per protein", "RNA to protein: RMSE"
+NATS, TIME, RANK = "described: nats a cell", "time read from the latent", "effective rank"
+SECONDS = "CPU seconds"
+NULL = " (pairs permuted)"
+TOP_GENES = 200
+NEIGHBOURS = (20, 50, 150)
+
+Found = dict[str, dict[str, float]]
+
+
+class Judge:
+    """Scores the predictions of every method against the same test cells, with the permuted-pair null beside each."""
+
+    def __init__(self, split: Split):
+        self.split = split
+        self.found: Found = {}
+        self.shuffled = permuted(np.arange(split.tables[1].n_cells), split.seed)
+        self.readings = {m: split.readings(m) for m in split.features}
+        rna = self.readings["rna"][0]
+        self.top = np.argsort(-rna.var(0))[:TOP_GENES]
+
+    def judge(self, method: str, modality: str, predicted: np.ndarray) -> None:
+        found = self.found.setdefault(method, {})
+        train, test = self.readings[modality]
+        for note, rows in (("", slice(None)), (NULL, self.shuffled)):
+            given = np.asarray(predicted, dtype=np.float64)[rows]
+            if modality == "atac":
+                base = train.mean(0)
+                found[AUROC + note] = float(np.nanmean(auroc_per_feature(test, given)))
+                found[GAIN + note] = float(log_likelihood_gain(test, given, base).mean())
+            elif modality == "rna":
+                found[PEARSON + note] = float(np.nanmean(pearson_per_feature(test[:, self.top], given[:, self.top])))
+            else:
+                found[PROTEIN + note] = float(np.nanmean(pearson_per_feature(test, given)))
+                found[RMSE + note] = float(np.sqrt(((test - given) ** 2).mean()))
+
+    def note(self, method: str, **figures: float) -> None:
+        self.found.setdefault(method, {}).update(figures)
+
+
+def directions(split: Split) -> list[tuple[str, str]]:
+    return [("rna", "atac"), ("atac", "rna")] if "atac" in split.features else [("rna", "prot")]
+
+
+def baselines(judge: Judge) -> None:
+    """Per-feature mean, kNN and ridge, tuned on inner cells, and the reduced-rank Bernoulli regression."""
+    split = judge.split
+    for source, target in directions(split):
+        (x, x_test), (y, y_test) = split.scores(source), judge.readings[target]
+        judge.judge("per-feature mean", target, np.broadcast_to(y.mean(0), y_test.shape))
+        began = time.process_time()
+        kind = "bernoulli" if target == "atac" else "squared"
+        ridge = TunedRidge(kind, seed=split.seed).fit(x, y)
+        judge.judge("ridge, tuned", target, ridge.predict(x_test))
+        judge.note("ridge, tuned", **{SECONDS: time.process_time() - began + judge.found["ridge, tuned"].get(SECONDS, 0.0)})
+        began = time.process_time()
+        columns = [*range(min(50, x.shape[1] - 1)), x.shape[1] - 1]
+        k = _best_k(x[:, columns], y, target, split.seed)
+        guess = knn_translate(x[:, columns], y, x_test[:, columns], k)
+        if target == "atac":  # as the ridge: a share of nought among the neighbours is not the impossible
+            guess = (guess * k + y.mean(0)) / (k + 1)
+        judge.judge("kNN, tuned", target, guess)
+        judge.note("kNN, tuned", **{SECONDS: time.process_time() - began + judge.found["kNN, tuned"].get(SECONDS, 0.0)})
+        if target == "atac":
+            began = time.process_time()
+            found, rank, _ = fit_glm(x[:, columns], y, split.seed)
+            judge.judge("reduced-rank Bernoulli GLM", target, predict_glm(found, x_test[:, columns]))
+            judge.note("reduced-rank Bernoulli GLM", **{SECONDS: time.process_time() - began, RANK: rank})
+
+
+def _best_k(x: np.ndarray, y: np.ndarray, target: str, seed: int) -> int:
+    order = np.random.default_rng(seed).permutation(len(x))
+    check, rest = order[: len(x) // 5], order[len(x) // 5 :]
+    choices = [k for k in NEIGHBOURS if k < len(rest) // 2]
+
+    def score(k: int) -> float:
+        guess = knn_translate(x[rest], y[rest], x[check], k)
+        if target == "atac":
+            base = y[rest].mean(0)
+            return float(log_likelihood_gain(y[check], (guess * k + base) / (k + 1), base).mean())
+        return -float(((guess - y[check]) ** 2).mean())
+
+    return max(choices, key=score)
+
+
+def ours(judge: Judge, cells: MuData, settings: Settings, fusion: str, labels: np.ndarray | None, progress: Any = None) -> VirtualCell:
+    """Fits the autoencoder with a fusion and judges what it says: through its latent, and by its conversions.
+
+    labels: (cells,) times of all cells in the order of ``cells``, read from the latent; None where there are none.
+    """
+    split = judge.split
+    began = time.process_time()
+    chosen = dataclasses.replace(
+        settings, seed=split.seed, autoencoder=dataclasses.replace(settings.autoencoder, fusion=fusion)
+    )
+    model = VirtualCell(chosen).fit(split.train, device="cpu", progress=progress)
+    name = f"VirtualCell, {fusion} fusion"
+    judge.note(name, **{SECONDS: time.process_time() - began})
+    for source, target in directions(split):
+        state = model.embed(split.test.copy(), modalities=[source])
+        value = model.decode(state, modality=target)
+        if target == "rna":
+            value = np.log1p(value)
+        elif target == "prot":
+            value = np.log1p(value) - np.log1p(value).mean(1, keepdims=True)
+        judge.judge(f"{name}, through the latent", target, value)
+        judge.judge(name, target, model.translate(split.test, source=source, target=target).X)
+    judge.note(name, **{NATS: float(model.log_likelihood(split.test).sum(axis=1).mean()), RANK: model.record["effective_rank"]})
+    if labels is not None:
+        judge.note(name, **{TIME: time_read(model.embed(cells.copy()), labels, seed=split.seed)})
+    return model
+
+
+def every_fusion() -> tuple[str, ...]:
+    return tuple(FUSIONS)
+
+
+def time_from_components(judge: Judge, cells: MuData, labels: np.ndarray, modality: str, k: int = 20) -> float:
+    """Time read from the leading components of one modality, fitted to training cells."""
+    from benchmarks.multiomics.splits import halves
+
+    split = judge.split
+    scores = split.scores(modality)
+    training, test = halves(cells.n_obs, split.seed)
+    order = np.argsort(np.r_[training, test])
+    return time_read(np.concatenate(scores)[order][:, :k], labels, seed=split.seed)
+
+
+Measure = Callable[[Judge], None]

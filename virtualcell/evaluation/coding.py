@@ -1,0 +1,93 @@
+"""Encoding as compression: does one code for all modalities describe cells better than a code for each, at equal total size?"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from virtualcell.schema import AutoencoderSettings
+from virtualcell.training.autoencoder import nats_of_cells, train_autoencoder
+from virtualcell.training.table import CellTable
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Held-out nats (log-likelihood, higher is better) of each test cell, (cells,), by one joint code and by separate ones.
+
+    sizes: how the separate codes share the total number of latent dimensions; chosen on inner validation cells.
+    """
+
+    joint: np.ndarray
+    separate: np.ndarray
+    sizes: dict[str, int]
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Nats a cell that the joint code saves, (cells,)."""
+        return self.joint - self.separate
+
+
+def shuffle_pairs(table: CellTable, keep: str, rng: np.random.Generator, within: np.ndarray | None = None) -> CellTable:
+    """The same cells with every modality but ``keep`` dealt out anew: pairs are broken, each modality stays what it was.
+
+    within: (cells,) labels such as times; partners are exchanged only among cells of one label. All cells must have all
+    modalities measured.
+    """
+    if not table.mask.all():
+        raise ValueError("Pairs can be shuffled only among cells in which everything was measured.")
+    order = np.arange(table.n_cells)
+    for label in [None] if within is None else np.unique(within):
+        rows = order if label is None else np.flatnonzero(within == label)
+        order[rows] = rng.permutation(rows)
+    values = {m: x if m == keep else x[order] for m, x in table.values.items()}
+    return dataclasses.replace(table, values=values)
+
+
+def code(
+    train: CellTable, test: CellTable, kinds: dict[str, str], settings: AutoencoderSettings, d: int, seed: int, n_components: int = 50
+) -> tuple[np.ndarray, float]:
+    """Held-out nats of each test cell (cells,) from d latent dimensions, and the mean over inner validation cells.
+
+    The code of a cell is the posterior mean: d numbers. All modalities of both tables are coded together.
+    """
+    device = torch.device("cpu")
+    chosen = dataclasses.replace(settings, latent_dim=d)
+    fit = train_autoencoder(train, chosen, kinds, n_components, 1, seed, device)
+    best = max(figures["validation_nats"] for figures in fit.history)
+    return nats_of_cells(fit.model, test, np.arange(test.n_cells), device).sum(1), best
+
+
+def joint_against_separate(
+    train: CellTable, test: CellTable, kinds: dict[str, str], settings: AutoencoderSettings, d: int, seed: int
+) -> Coding:
+    """Codes the cells of two modalities once together and once apart, with d latent dimensions in all."""
+    first, second = train.values
+    joint, _ = code(train, test, kinds, settings, d, seed)
+    alone = separate_codes(train, test, kinds, settings, d, seed)
+    split = max(range(1, d), key=lambda k: alone[first][k][1] + alone[second][d - k][1])
+    return Coding(joint, alone[first][split][0] + alone[second][d - split][0], {first: split, second: d - split})
+
+
+def separate_codes(
+    train: CellTable, test: CellTable, kinds: dict[str, str], settings: AutoencoderSettings, d: int, seed: int
+) -> dict[str, dict[int, tuple[np.ndarray, float]]]:
+    """By modality and number of dimensions from 1 to d - 1: held-out nats of each test cell and inner validation nats."""
+    return {
+        m: {k: code(train.only([m]), test.only([m]), {m: kinds[m]}, settings, k, seed) for k in range(1, d)} for m in train.values
+    }
+
+
+def smallest_within_one_error(sizes: list[int], nats: np.ndarray) -> int:
+    """The smallest latent size whose mean is within one standard error of the best (Breiman et al. 1984, one-standard-error
+    rule); nats: (seeds or cells, sizes), the error is that of the paired difference to the best."""
+    mean = nats.mean(0)
+    best = int(mean.argmax())
+    for i in range(len(sizes)):
+        difference = nats[:, best] - nats[:, i]
+        error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
+        if difference.mean() <= error:
+            return sizes[i]
+    return sizes[best]

@@ -1,0 +1,63 @@
+"""Do two kinds of measurement recognise the same cell? Likeness of every cell seen one way to every cell seen the other way."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure, scale
+
+
+def alignment(
+    likeness: np.ndarray,
+    groups: list[str],
+    *,
+    names: tuple[str, str],
+    look: Look = LIGHT,
+    height: int = 460,
+) -> go.Figure:
+    """A matrix of the same cells twice: rows by the first measurement, columns by the second; on the diagonal stands one cell.
+
+    likeness: (n, n), -1 to 1. groups: (n,) names, each a run of neighbouring cells; lines part them.
+    """
+    likeness = np.asarray(likeness, dtype=np.float32)
+    n = len(groups)
+    if likeness.shape != (n, n):
+        raise ValueError(f"likeness {likeness.shape} must compare the {n} cells with each other")
+    starts = [i for i in range(n) if i == 0 or groups[i] != groups[i - 1]]
+    # The quiet middle of the scale suits the page, so that only likeness has a colour.
+    colours = (*DIVERGING[:3], look.faint if look.name.endswith("dark") else DIVERGING[3], *DIVERGING[4:])
+    top = float(np.percentile(np.abs(likeness), 99)) or 1.0
+    fig = figure(look, height)
+    fig.add_trace(
+        go.Heatmap(
+            z=likeness,
+            colorscale=scale(colours),
+            zmid=0,
+            zmin=-top,
+            zmax=top,
+            customdata=np.broadcast_to(np.array(groups), (n, n)),
+            text=np.broadcast_to(np.array(groups)[:, None], (n, n)),
+            hovertemplate=f"{names[0]} of a cell: %{{text}}<br>{names[1]} of a cell: %{{customdata}}<br>"
+            "likeness %{z:.2f}<extra></extra>",
+            colorbar={
+                "title": {"text": "likeness", "side": "right"},
+                "thickness": 10,
+                "len": 0.5,
+                "outlinewidth": 0,
+                "tickfont": {"size": 12},
+            },
+        )
+    )
+    for start in starts[1:]:
+        line = {"color": look.text, "width": 1}
+        fig.add_hline(y=start - 0.5, line=line)
+        fig.add_vline(x=start - 0.5, line=line)
+    ends = [*starts[1:], n]
+    middle = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
+    ticks = {"tickvals": middle, "ticktext": [groups[start] for start in starts], "ticks": "", "showline": False}
+    fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain")
+    fig.update_yaxes(
+        **ticks, title={"text": f"the same cells seen by {names[0]}"}, autorange="reversed", scaleanchor="x", constrain="domain"
+    )
+    return fig

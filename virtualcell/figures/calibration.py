@@ -1,0 +1,59 @@
+"""Are predicted probabilities borne out? Cells in bins of predicted probability and the share of each bin in which it was so."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from virtualcell.figures.look import LIGHT, Look, figure
+
+
+def calibration(
+    predicted: np.ndarray,
+    share: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    n_cells: np.ndarray,
+    *,
+    name: str,
+    average: float | None = None,
+    look: Look = LIGHT,
+    height: int = 440,
+) -> go.Figure:
+    """One dot a bin: mean predicted probability (x) and the share of its cells in which it was seen (y), with an interval.
+
+    predicted, share, low, high, n_cells: (bins,), shares from 0 to 1. average: share of the training cells, a flat line.
+    """
+    predicted, share, low, high = (100 * np.asarray(values, float) for values in (predicted, share, low, high))
+    fig = figure(look, height)
+    top = 1.08 * max(float(high.max()), float(predicted.max()))
+    line = {"color": look.quiet, "width": 1, "dash": "dot"}
+    fig.add_trace(go.Scatter(x=[0, top], y=[0, top], mode="lines", line=line, showlegend=False, hoverinfo="skip"))
+    if average is not None:
+        fig.add_hline(y=100 * average, line={"color": look.faint, "width": 2})
+        fig.add_annotation(
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=100 * average,
+            yshift=9,
+            text="average of the training cells",
+            showarrow=False,
+            font={"size": 12, "color": look.quiet},
+        )
+    fig.add_trace(
+        go.Scatter(
+            x=predicted,
+            y=share,
+            mode="markers+lines",
+            line={"color": look.accent, "width": 1},
+            marker={"color": look.accent, "size": 10},
+            error_y={"type": "data", "array": high - share, "arrayminus": share - low, "color": look.accent, "thickness": 1.6},
+            customdata=np.asarray(n_cells),
+            hovertemplate="predicted %{x:.1f} %<br>open in %{y:.1f} % of %{customdata} cells<extra></extra>",
+            showlegend=False,
+        )
+    )
+    fig.update_xaxes(title={"text": f"{name}: predicted chance to be seen open"}, range=[0, top], ticksuffix=" %")
+    fig.update_yaxes(title={"text": "cells in which it was seen open"}, range=[min(0.0, float(low.min())), top], ticksuffix=" %")
+    return fig

@@ -1,0 +1,113 @@
+"""Is it worth describing two kinds of measurement together? Joint against separate descriptions of the same total size."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import plotly.graph_objects as go
+
+from virtualcell.figures.look import LIGHT, Look, figure
+
+
+def coding(pairs: dict[str, tuple[float, float, float]], *, unit: str, look: Look = LIGHT) -> go.Figure:
+    """One dot a kind of pairing: how much better unseen cells are described together than apart, with an interval around it.
+
+    pairs: name -> (mean, low, high) of joint minus separate; right of 0 together is better. An interval that holds 0 is grey.
+    """
+    fig = figure(look, 84 + 40 * len(pairs))
+    fig.add_vline(x=0, line={"color": look.quiet, "width": 1, "dash": "dot"})
+    for name, (mean, low, high) in pairs.items():
+        if not low <= mean <= high:
+            raise ValueError(f"{name}: {low} to {high} is no interval around {mean}")
+        colour = look.quiet if low <= 0 <= high else look.accent
+        fig.add_trace(
+            go.Scatter(
+                x=[mean],
+                y=[name],
+                mode="markers",
+                marker={"color": colour, "size": 11},
+                error_x={
+                    "type": "data",
+                    "array": [high - mean],
+                    "arrayminus": [mean - low],
+                    "color": colour,
+                    "thickness": 1.8,
+                    "width": 5,
+                },
+                name=name,
+                showlegend=False,
+                hovertemplate=f"{name}<br>{mean:+.3g} {unit} ({low:+.3g} to {high:+.3g})<extra></extra>",
+            )
+        )
+    reach = 1.1 * max([abs(bound) for found in pairs.values() for bound in found], default=1.0) or 1.0
+    names = list(pairs)
+    fig.update_xaxes(title={"text": f"worse together  ←  {unit}  →  better together"}, range=[-reach, reach])
+    fig.update_yaxes(
+        tickvals=names,
+        ticktext=["<br>".join(textwrap.wrap(name, 26)) for name in names],
+        ticks="",
+        showline=False,
+        range=[len(names) - 0.5, -0.5],
+        tickfont={"color": look.text, "size": 13},
+    )
+    return fig
+
+
+def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT, height: int = 300) -> go.Figure:
+    """How well unseen cells are described by how many numbers; the smallest size within one standard error of the best is marked.
+
+    sizes: (k,). nats: (k, 3) mean, low and high of the log-likelihood a cell. chosen: one of sizes.
+    """
+    sizes, nats = np.asarray(sizes), np.asarray(nats, float)
+    if nats.shape != (len(sizes), 3) or chosen not in sizes:
+        raise ValueError(f"nats {nats.shape} must give mean, low and high of the sizes {sizes}, and {chosen} must be one of them")
+    mean, low, high = nats.T
+    fig = figure(look, height)
+    fig.add_trace(
+        go.Scatter(
+            x=np.concatenate([sizes, sizes[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            fill="toself",
+            mode="lines",
+            line={"width": 0},
+            fillcolor=look.accent,
+            opacity=0.18,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    )
+    fig.add_trace(
+        go.Scatter(
+            x=sizes,
+            y=mean,
+            mode="lines+markers",
+            line={"color": look.accent, "width": 2},
+            marker={"size": 7, "color": look.accent},
+            showlegend=False,
+            hovertemplate="%{x} numbers a cell<br>%{y:.2f} nats a cell<extra></extra>",
+        )
+    )
+    at = list(sizes).index(chosen)
+    fig.add_trace(
+        go.Scatter(
+            x=[chosen],
+            y=[mean[at]],
+            mode="markers",
+            showlegend=False,
+            hoverinfo="skip",
+            marker={"size": 15, "color": "rgba(0,0,0,0)", "line": {"color": look.text, "width": 2}},
+        )
+    )
+    fig.add_annotation(
+        x=chosen,
+        y=mean[at],
+        text=f"{chosen} are enough",
+        showarrow=False,
+        yshift=-24,
+        xanchor="left",
+        font={"size": 13, "color": look.text},
+    )
+    fig.update_xaxes(title={"text": "numbers that describe a cell"}, tickvals=sizes)
+    fig.update_yaxes(title={"text": "nats a cell, unseen cells"})
+    return fig

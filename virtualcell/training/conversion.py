@@ -1,0 +1,283 @@
+"""Fits the conversions between modalities after the autoencoder, whose encoders stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from torch import Tensor, nn
+
+from virtualcell.autoencoder.conversion import Conversion, Translator
+from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.autoencoder.reduced_rank import ReducedRank
+from virtualcell.modalities.base import Modality
+from virtualcell.training.autoencoder import AutoencoderFit, score_table
+from virtualcell.training.start import response_floor
+from virtualcell.training.table import CellTable
+
+MIN_SHARED = 50
+"""Cells in which both modalities must have been measured for one to be predicted from the other directly."""
+COMPONENTS = (5, 10, 20, 50)
+"""How many of the source's components the floor may read; inner validation chooses."""
+GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+COVERAGE = 0.9
+STEPS, BATCH, LEARNING_RATE, PATIENCE = 600, 256, 3e-3, 6
+ALPHAS = np.logspace(-1, 4, 16)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How a conversion did on the inner validation cells: mean reading score a cell over predicting the mean, of the floor and of
+    what is used, with the standard error of the second."""
+
+    n_cells: int
+    rank: int
+    components: int
+    gate: float
+    floor: float
+    used: float
+    standard_error: float
+
+    @property
+    def related(self) -> bool:
+        """Whether the source says anything of the target: by more than two standard errors."""
+        return self.used > 2 * self.standard_error
+
+
+def fit_conversions(
+    fit: AutoencoderFit,
+    table: CellTable,
+    hidden: int,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[str, int, int, dict[str, float]], None] | None = None,
+) -> tuple[Translator, dict[str, Quality]]:
+    """A conversion for every ordered pair of modalities that were measured together in at least 50 cells; keys "rna->atac"."""
+    model = fit.model
+    scores = score_table(model, table, device)
+    pairs = [(s, t) for s in model.names for t in model.names if s != t]
+    found: dict[str, Conversion] = {}
+    quality: dict[str, Quality] = {}
+    for done, (source, target) in enumerate(pairs):
+        both = table.mask[:, model.names.index(source)] & table.mask[:, model.names.index(target)]
+        training, validation = fit.training[both[fit.training]], fit.validation[both[fit.validation]]
+        if len(training) >= MIN_SHARED and len(validation) >= 5:
+            key = f"{source}->{target}"
+            found[key], quality[key] = _fit_one(model, table, scores, source, target, training, validation, hidden, seed, device)
+        if progress is not None:
+            progress("conversion", done + 1, len(pairs), {})
+    return Translator(found, _bridges(model, table, scores, fit.training, found)), quality
+
+
+def _bridges(
+    model: Autoencoder, table: CellTable, scores: dict[str, Tensor], training: np.ndarray, found: dict[str, Conversion]
+) -> dict[str, nn.Linear]:
+    """Ridge regressions of one modality's scores on another's, over which pairs that were never measured together are joined."""
+    bridges: dict[str, nn.Linear] = {}
+    for source in model.names:
+        for target in model.names:
+            if source == target or f"{source}->{target}" in found:
+                continue
+            shared = {
+                m: table.mask[training, model.names.index(source)] & table.mask[training, model.names.index(m)]
+                for m in model.names
+                if f"{source}->{m}" in found and f"{m}->{target}" in found
+            }
+            if not shared:
+                continue
+            middle = max(shared, key=lambda m: int(shared[m].sum()))
+            rows = torch.from_numpy(training[shared[middle]])
+            x, y = (scores[m].cpu()[rows].double().numpy() for m in (source, middle))
+            ridge = RidgeCV(ALPHAS, alpha_per_target=True).fit(x, y)
+            bridge = nn.Linear(x.shape[1], y.shape[1])
+            with torch.no_grad():
+                bridge.weight.copy_(torch.from_numpy(np.atleast_2d(ridge.coef_)))
+                bridge.bias.copy_(torch.from_numpy(np.atleast_1d(ridge.intercept_)))
+            bridges[f"{source}->{middle}"] = bridge.to(scores[source].device)
+    return bridges
+
+
+def _fit_one(
+    model: Autoencoder,
+    table: CellTable,
+    scores: dict[str, Tensor],
+    source: str,
+    target: str,
+    training: np.ndarray,
+    validation: np.ndarray,
+    hidden: int,
+    seed: int,
+    device: torch.device,
+) -> tuple[Conversion, Quality]:
+    kind = model.modalities[target]
+    x = {part: scores[source][torch.from_numpy(rows).to(device)] for part, rows in (("fit", training), ("check", validation))}
+    depth = _log_depth(kind, table, target, training, device)
+    candidates = []
+    for k in COMPONENTS:
+        columns = _leading(x["fit"].shape[1], k)
+        floor = response_floor(model, target, x["fit"][:, columns].cpu().numpy(), table, training, seed, device)
+        conversion = _with_floor(floor, columns, x["fit"], depth, kind.n_features, model.d, hidden).to(device)
+        candidates.append((float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean()), k, conversion))
+        if k + 1 >= x["fit"].shape[1]:
+            break
+    floor_gain, k, conversion = max(candidates, key=lambda item: item[0])
+    if floor_gain <= 0:
+        # The floor of nothing: on the validation cells the mean did better than every regression.
+        conversion.left, conversion.right = conversion.left[:, :0].clone(), conversion.right[:0].clone()
+        floor_gain = float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean())
+    with torch.no_grad():  # the encoders stay as they are
+        embedding = {part: model.embed_alone(source, x[part]) for part in x}
+    _fit_residual(conversion, model, table, target, x, embedding, training, validation, seed, device)
+    gains = {}
+    for gate in GATES:
+        conversion.gate.fill_(gate)
+        gains[gate] = _gain(conversion, model, x["check"], embedding["check"], table, target, validation, device)
+    best = max(GATES, key=lambda g: float(gains[g].mean()))
+    step = gains[best] - gains[0.0]
+    # One standard error: a difference that the next validation cells would undo is not kept.
+    if best > 0 and step.mean() < step.std(ddof=1) / np.sqrt(len(step)):
+        best = 0.0
+    conversion.gate.fill_(best)
+    _set_interval(conversion, model, x["check"], embedding["check"], table, target, validation, device)
+    used = gains[best]
+    spread = float(used.std(ddof=1) / np.sqrt(len(used)))
+    return conversion.eval(), Quality(len(used), conversion.left.shape[1], k, best, floor_gain, float(used.mean()), spread)
+
+
+def _leading(inputs: int, k: int) -> list[int]:
+    """The k leading components and the depth, which is the last column."""
+    return [*range(min(k, inputs - 1)), inputs - 1]
+
+
+@torch.no_grad()
+def _log_depth(kind: Modality, table: CellTable, target: str, rows: np.ndarray, device: torch.device) -> np.ndarray | None:
+    """Log depth of each cell in the target (rows,), None for what is not counted."""
+    if not kind.counted:
+        return None
+    pieces = np.array_split(rows, max(1, len(rows) // 1024))
+    depth = torch.cat([kind.depth(table.rows(piece, device)[0][target]) for piece in pieces])
+    return torch.log(depth.clamp_min(1.0))[:, 0].cpu().double().numpy()
+
+
+def _with_floor(
+    floor: ReducedRank, columns: list[int], x: Tensor, depth: np.ndarray | None, features: int, d: int, hidden: int
+) -> Conversion:
+    conversion = Conversion(x.shape[1], d, features, floor.left.shape[1], hidden)
+    with torch.no_grad():
+        conversion.centre[columns] = torch.from_numpy(floor.x_mean).float()
+        conversion.left[columns] = torch.from_numpy(floor.left).float()
+        conversion.right.copy_(torch.from_numpy(floor.right))
+        if depth is not None:
+            inputs = x[:, columns].cpu().double().numpy()
+            ridge = RidgeCV(ALPHAS).fit(inputs, depth)
+            folds = KFold(5, shuffle=True, random_state=0)
+            guess = cross_val_predict(RidgeCV(ALPHAS), inputs, depth, cv=folds)
+            # A regression that new cells do not bear out is left away: the mean depth with its whole spread.
+            if ((depth - guess) ** 2).mean() < depth.var():
+                conversion.depth_weight[columns] = torch.from_numpy(ridge.coef_).float()
+                conversion.depth_bias.fill_(float(ridge.intercept_))
+                conversion.depth_spread.fill_(float((depth - guess).std()))
+            else:
+                conversion.depth_bias.fill_(float(depth.mean()))
+                conversion.depth_spread.fill_(float(depth.std()))
+    return conversion
+
+
+@torch.no_grad()
+def _gain(
+    conversion: Conversion,
+    model: Autoencoder,
+    x: Tensor,
+    embedding: Tensor | None,
+    table: CellTable,
+    target: str,
+    rows: np.ndarray,
+    device: torch.device,
+) -> np.ndarray:
+    """Reading score of each cell, (rows,), over that of predicting the mean of the training cells."""
+    kind = model.modalities[target]
+    found = []
+    for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // 1024)):
+        reading = kind.reading(table.rows(rows[place], device)[0][target])
+        here = x[place]
+        nothing = torch.zeros(len(place), model.d, device=device) if embedding is None else embedding[place]
+        predicted = conversion.predict(kind, here, nothing)
+        found.append((kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.reading_mean.expand_as(reading))).cpu())
+    return torch.cat(found).double().numpy()
+
+
+def _fit_residual(
+    conversion: Conversion,
+    model: Autoencoder,
+    table: CellTable,
+    target: str,
+    x: dict[str, Tensor],
+    embedding: dict[str, Tensor],
+    training: np.ndarray,
+    validation: np.ndarray,
+    seed: int,
+    device: torch.device,
+) -> None:
+    """Least squares of the target's response around the floor, weighted by its information; stops when the validation cells do
+    not gain."""
+    kind = model.modalities[target]
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    weight = kind.response_weight.sqrt()
+    learned = [*conversion.residual.parameters(), conversion.basis]
+    optimiser = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
+
+    def error(part: str, rows: np.ndarray, place: np.ndarray) -> Tensor:
+        response = kind.response(table.rows(rows[place], device)[0][target])
+        with torch.no_grad():
+            floor = conversion.floor(x[part][place])
+        left = response - floor - conversion.learned(x[part][place], embedding[part][place])
+        return 0.5 * ((left * weight) ** 2).sum(1).mean()
+
+    def check() -> float:
+        with torch.no_grad():
+            pieces = np.array_split(np.arange(len(validation)), max(1, len(validation) // 1024))
+            return sum(float(error("check", validation, p)) * len(p) for p in pieces) / len(validation)
+
+    best, state, waited = check(), {k: v.clone() for k, v in conversion.state_dict().items()}, 0
+    for step in range(STEPS):
+        place = rng.choice(len(training), min(BATCH, len(training)), replace=False)
+        loss = error("fit", training, place)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if (step + 1) % 25 == 0:
+            now = check()
+            waited += 1
+            if now < best:
+                best, state, waited = now, {k: v.clone() for k, v in conversion.state_dict().items()}, 0
+            if waited >= PATIENCE:
+                break
+    conversion.load_state_dict(state)
+
+
+@torch.no_grad()
+def _set_interval(
+    conversion: Conversion,
+    model: Autoencoder,
+    x: Tensor,
+    embedding: Tensor,
+    table: CellTable,
+    target: str,
+    rows: np.ndarray,
+    device: torch.device,
+) -> None:
+    kind = model.modalities[target]
+    error = kind.reading(table.rows(rows, device)[0][target]) - conversion.predict(kind, x, embedding)
+    ordered = error.sort(0).values
+    n = len(rows)
+    # Rank of the conformal quantile among n + 1; with too few cells the most extreme error seen stands in.
+    tail = int(np.floor((n + 1) * (1 - COVERAGE) / 2))
+    conversion.low.copy_(ordered[max(0, tail - 1)])
+    conversion.high.copy_(ordered[min(n - 1, n - max(tail, 1))])

@@ -1,0 +1,92 @@
+"""The linear start of an autoencoder: components, linear experts and decoder loadings in closed form, before any gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from virtualcell.autoencoder.linear import fit_linear_core
+from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.autoencoder.reduced_rank import Products, ReducedRank
+from virtualcell.training.table import CellTable
+
+CHUNK = 1024
+
+
+def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, seed: int, device: torch.device) -> None:
+    """Fits input transforms, the linear core of the fusion and the loadings of the decoders to the training rows; moves the model
+    to the device."""
+    measured = {m: table.mask[:, i] for i, m in enumerate(model.names)}
+    for m in model.names:
+        model.modalities[m].fit(table.values[m][training[measured[m][training]]], seed)
+    model.to(device)
+    codes = table.batch[training]
+    scores: dict[str, np.ndarray] = {}
+    with torch.no_grad():
+        for m in model.names:
+            kind, mean = model.modalities[m], model.batch_means[m].mean
+            found = torch.cat([kind.scores(table.rows(rows, device)[0][m]) for rows in chunks(training)]).cpu().double().numpy()
+            if len(mean) > 1:
+                for code in np.unique(codes):
+                    here = (codes == code) & measured[m][training]
+                    if here.any():  # a batch without this measurement is not shifted
+                        mean[code] = torch.from_numpy(found[here].mean(0)).to(mean)
+            scores[m] = found - mean.cpu().numpy()[codes]
+            model.decoders[m].bias.copy_(kind.base)
+    core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)
+    model.fusion.start_from(core)
+    # Half way between equal spread in all dimensions (noise would count as much as signal) and the spread of the components
+    # themselves (a few dimensions would be all that counts).
+    model.latent_scale.copy_(torch.from_numpy(np.sqrt(core.scale / core.scale.max())))
+    if hasattr(model.fusion, "fit_extractors"):
+        given = {m: torch.from_numpy(x).float().to(device) for m, x in scores.items()}
+        model.fusion.fit_extractors(given, {m: torch.from_numpy(measured[m][training]).to(device) for m in model.names}, seed)
+    model.fusion.eval()
+    with torch.no_grad():
+        mask = torch.from_numpy(table.mask[training]).to(device)
+        z = model.fusion({m: torch.from_numpy(x).float().to(device) for m, x in scores.items()}, mask)[0].cpu().double()
+    for i, m in enumerate(model.names):
+        decoder = model.decoders[m]
+        here = table.mask[training, i]
+        inputs = z[here] if decoder.block is None else z[here][:, decoder.block]
+        found = decoder_start(model, m, inputs.numpy(), table, training[here], seed, device)
+        with torch.no_grad():
+            loadings = torch.from_numpy(found.left @ found.right)
+            decoder.weight[: decoder.d] = loadings.to(decoder.weight)
+            decoder.bias -= (torch.from_numpy(found.x_mean) @ loadings).to(decoder.bias)
+
+
+def decoder_start(
+    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
+) -> ReducedRank:
+    """One step of Fisher scoring from the average cell's output: loadings of the latent x (rows, d) for modality m, shrunk to what
+    stands out of the noise."""
+    kind = model.modalities[m]
+    products = Products(x, len(kind.base), seed)
+    for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
+        values = table.rows(rows[place], device)[0][m]
+        output = kind.base.expand(len(place), -1).clone().requires_grad_(True)
+        (slope,) = torch.autograd.grad(kind.log_likelihood(values, output).sum(), output)
+        products.add(place, slope.cpu().numpy())
+    # The slope has the information as its variance: slope / information is the step.
+    information = np.maximum(products.squares / len(rows), 1e-12)
+    found = products.solve(1 / information)
+    return ReducedRank(found.left, found.right / information, found.x_mean, found.singular, found.edge)
+
+
+def response_floor(
+    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
+) -> ReducedRank:
+    """Reduced-rank regression of modality m's response on inputs x (rows, inputs)."""
+    kind = model.modalities[m]
+    products = Products(x, kind.n_features, seed)
+    with torch.no_grad():
+        for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
+            products.add(place, kind.response(table.rows(rows[place], device)[0][m]).cpu().numpy())
+    return products.solve(kind.response_weight.cpu().numpy())
+
+
+def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    yield from np.array_split(rows, max(1, len(rows) // CHUNK))

@@ -1,0 +1,203 @@
+"""What was measured in a demo's cells, and what each kind of measurement alone says of them; computed once, shared unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from scipy import stats
+from sklearn.decomposition import PCA
+
+from virtualcell.demo import Bundle
+from virtualcell.evaluation.multiomics import time_read
+from virtualcell.schema import MEASURED_KEY
+from virtualcell.ui import state
+
+CALLED = {"rna": "RNA", "atac": "chromatin", "prot": "proteins", "cytof": "proteins", "methylation": "methylation"}
+"""A kind of measurement in a few letters; others go by the name in the file."""
+
+YES_OR_NO = ("atac",)
+"""Readings that are 0 or 1 in a single cell."""
+
+NAT = "A nat measures information: 1 nat more makes what was measured in a cell 2.7 times as probable."
+
+LIKELY = 0.95
+"""Level of every interval here."""
+
+
+def called(modality: str) -> str:
+    """A kind of measurement as the page calls it."""
+    return CALLED.get(modality, modality)
+
+
+def modalities(b: Bundle) -> list[str]:
+    """Kinds of measurement that the model reads."""
+    return [name for name in b.model.record["modalities"] if name in b.cells.mod]
+
+
+def with_measured(b: Bundle, *names: str) -> np.ndarray:
+    """Boolean (cells,): those in which all the named were measured."""
+    measured = np.asarray(b.cells.obsm[MEASURED_KEY], dtype=bool)
+    return np.all(measured[:, [list(b.cells.mod).index(name) for name in names]], axis=1)
+
+
+def kept_out(b: Bundle) -> np.ndarray:
+    """Rows of the cells from which no part of the training learned; empty where the model does not say."""
+    rows = b.cells.obs_names.get_indexer(b.model.record.get("held_out", []))
+    return np.sort(rows[rows >= 0])
+
+
+def written(value: Any, unit: str = "") -> str:
+    """A value of an annotation as it is written: "3 h", "Monocyte"."""
+    return f"{value:g} {unit}".strip() if isinstance(value, int | float) else str(value)
+
+
+def share_interval(count: np.ndarray, total: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Share and its 95 % interval (Wilson 1927) of counts among totals, any shape."""
+    count, total = np.asarray(count, float), np.asarray(total, float)
+    z = stats.norm.ppf((1 + LIKELY) / 2)
+    share = count / total
+    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    reach = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    # At 0 and at all, rounding must not leave the share outside of its interval.
+    return share, np.minimum(middle - reach, share), np.maximum(middle + reach, share)
+
+
+def measured(b: Bundle) -> dict[str, int]:
+    """Cells by the modalities measured in them: {"rna+atac": 1200, "rna": 300}."""
+    names = modalities(b)
+    table = np.column_stack([with_measured(b, name) for name in names])
+    found, count = np.unique(table, axis=0, return_counts=True)
+    return {"+".join(np.array(names)[row]): int(n) for row, n in zip(found, count, strict=True)}
+
+
+@dataclass(frozen=True)
+class Told:
+    """How much of the target is told by the source on cells from which nothing was learned.
+
+    value, error: nats a cell over the average where the target is read as 0 or 1; otherwise the share of the variance explained,
+    averaged over features, and its standard error.
+    """
+
+    source: str
+    target: str
+    value: float
+    error: float
+    share: bool
+    related: bool
+    n_cells: int
+
+
+def conversions(b: Bundle) -> list[Told]:
+    """Every direction that the model can translate directly, as it was checked when the model was fitted."""
+    found = []
+    for way, quality in b.model.record.get("conversions", {}).items():
+        source, target = way.split("->")
+        share = target not in YES_OR_NO
+        # Half the squared error in units of each feature's variance, summed: the average cell alone leaves features / 2.
+        scale = 2 / b.model.record["modalities"][target] if share else 1.0
+        found.append(
+            Told(
+                source,
+                target,
+                scale * quality["used"],
+                scale * quality["standard_error"],
+                share,
+                bool(quality["related"]),
+                int(quality["n_cells"]),
+            )
+        )
+    return found
+
+
+def relations(b: Bundle) -> list[str]:
+    """One sentence a pair of measurements: are they related?"""
+    told = {(entry.source, entry.target): entry.related for entry in conversions(b)}
+    said = []
+    names = modalities(b)
+    for i, x in enumerate(names):
+        for y in names[i + 1 :]:
+            first, second = called(x), called(y)
+            ways = [pair for pair in ((x, y), (y, x)) if pair in told]
+            works = [pair for pair in ways if told[pair]]
+            if not ways:
+                said.append(f"{first} and {second} were measured together in too few cells to say whether they are related.")
+            elif len(works) == 2:
+                said.append(f"{first} and {second} of these cells are related: each tells something of the other.")
+            elif works:
+                source, target = map(called, works[0])
+                said.append(f"{first} and {second} of these cells are related: {source} tells something of {target}.")
+            else:
+                said.append(f"{first} and {second} of these cells are not related, as far as unseen cells show.")
+    return said
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading each measurement alone …")
+def _alone(key: str, stamp: int, modality: str) -> np.ndarray:
+    b = state.bundle(key)
+    rows = np.flatnonzero(with_measured(b, modality))
+    found = np.full(b.state.shape, np.nan, dtype=np.float32)
+    # embed writes into what it is given: it gets cells of its own.
+    found[rows] = b.model.embed(b.cells[rows].copy(), modalities=[modality])
+    return found
+
+
+def alone(b: Bundle, modality: str) -> np.ndarray:
+    """States read from one kind of measurement alone, (cells, d); NaN where it was not measured."""
+    return _alone(b.demo.key, state.stamp(b), modality)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _places(key: str, stamp: int) -> dict[str, np.ndarray]:
+    b = state.bundle(key)
+    # One plane for all: the two directions in which the states by all measurements differ most.
+    plane = PCA(2, random_state=0).fit(b.state)
+
+    def put(states: np.ndarray) -> np.ndarray:
+        return ((states - plane.mean_) @ plane.components_.T).astype(np.float32)
+
+    names = modalities(b)
+    return {"all measurements": put(b.state)} | {f"{called(name)} alone": put(alone(b, name)) for name in names}
+
+
+def places(b: Bundle) -> dict[str, np.ndarray]:
+    """Title -> (cells, 2) on the first two principal axes of the joint states; NaN where not measured."""
+    return _places(b.demo.key, state.stamp(b))
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """How often an annotation of unseen cells is named rightly: a row a source with name, value, low, high; and by guessing."""
+
+    table: pd.DataFrame
+    chance: float
+    n_cells: int
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading cells back …")
+def _read_out(key: str, stamp: int, column: str) -> ReadOut | None:
+    b = state.bundle(key)
+    names = modalities(b)
+    labels = state.values(b, column).astype(str)
+    rows = with_measured(b, *names) & ~np.isin(labels, ["nan", "unknown", "None"])
+    kinds, count = np.unique(labels[rows], return_counts=True)
+    # Five folds need five cells of a kind; rarer kinds are left out.
+    rows &= np.isin(labels, kinds[count >= 5])
+    if len(set(labels[rows])) < 2:
+        return None
+    n = int(rows.sum())
+    found = []
+    for name, states in [("all measurements", b.state), *((f"{called(m)} alone", alone(b, m)) for m in names)]:
+        share = time_read(states[rows], labels[rows])
+        _, low, high = share_interval(np.array(share * n), n)
+        found.append({"source": name, "value": share, "low": float(low), "high": float(high)})
+    chance = float(np.unique(labels[rows], return_counts=True)[1].max() / n)
+    return ReadOut(pd.DataFrame(found), chance, n)
+
+
+def read_out(b: Bundle, column: str) -> ReadOut | None:
+    """How well an annotation is read from all measurements and from each alone (5-fold); None where it has one value only."""
+    return _read_out(b.demo.key, state.stamp(b), column)

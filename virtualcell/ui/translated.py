@@ -1,0 +1,119 @@
+"""One kind of measurement of some cells told from another, beside what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.evaluation.multiomics import auroc_per_feature, pearson_per_feature
+from virtualcell.schema import UNS_KEY
+from virtualcell.ui import state
+from virtualcell.ui.modalities import YES_OR_NO, kept_out, share_interval, with_measured
+
+
+@dataclass(frozen=True)
+class Translated:
+    """Some cells in one kind of measurement, told from another: all (cells, features) in ``unit``; average: (features,)."""
+
+    names: list[str]
+    measured: np.ndarray
+    predicted: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+    average: np.ndarray
+    """Mean reading of the training cells: the prediction of one who knows nothing of these cells."""
+    unit: str
+    yes_or_no: bool
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _average(key: str, stamp: int, modality: str) -> np.ndarray:
+    b = state.bundle(key)
+    rows = np.setdiff1d(np.flatnonzero(with_measured(b, modality)), kept_out(b))
+    total = sum(b.model.reading(b.cells[part].copy(), modality).sum(axis=0, dtype=float) for part in np.array_split(rows, 4))
+    return np.asarray(total / len(rows), dtype=np.float32)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Translating …")
+def _translated(key: str, stamp: int, packed: bytes, source: str, target: str) -> Translated:
+    b = state.bundle(key)
+    cells = b.cells[np.frombuffer(packed, dtype=np.int64)].copy()
+    found = b.model.translate(cells, source=source, target=target)
+    unit = str(found.uns[UNS_KEY]["unit"])
+    return Translated(
+        [str(name) for name in found.var_names],
+        b.model.reading(cells, target),
+        np.asarray(found.X, dtype=np.float32),
+        found.layers.get("low"),
+        found.layers.get("high"),
+        _average(key, stamp, target),
+        unit,
+        target in YES_OR_NO,
+    )
+
+
+def translated(b: Bundle, rows: np.ndarray, source: str, target: str) -> Translated:
+    """The target of some cells told from their source; the same request is computed once. Both must have been measured."""
+    return _translated(b.demo.key, state.stamp(b), np.asarray(rows, dtype=np.int64).tobytes(), source, target)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _feature_table(key: str, stamp: int, packed: bytes, source: str, target: str) -> pd.DataFrame:
+    found = _translated(key, stamp, packed, source, target)
+    if found.yes_or_no:
+        told, name = auroc_per_feature(found.measured, found.predicted), "auroc"
+    else:
+        told, name = pearson_per_feature(found.measured, found.predicted), "pearson"
+    return pd.DataFrame(
+        {
+            "feature": found.names,
+            "measured": found.measured.mean(axis=0, dtype=float),
+            "predicted": found.predicted.mean(axis=0, dtype=float),
+            "average": found.average,
+            name: told,
+        }
+    )
+
+
+def feature_table(b: Bundle, rows: np.ndarray, source: str, target: str) -> pd.DataFrame:
+    """A row a feature: means over the cells, measured and predicted; mean of the training cells; and how well single cells are
+    told apart: "auroc" (readings of 0 and 1) or "pearson"."""
+    return _feature_table(b.demo.key, state.stamp(b), np.asarray(rows, dtype=np.int64).tobytes(), source, target)
+
+
+def bins(measured: np.ndarray, predicted: np.ndarray, smallest: int = 25) -> pd.DataFrame:
+    """Cells in at most six equal bins of predicted probability: predicted, share, low, high, n; measured: (cells,) of 0 and 1."""
+    order = np.argsort(predicted, kind="stable")
+    parts = np.array_split(order, int(np.clip(len(order) // smallest, 1, 6)))
+    count = np.array([measured[part].sum() for part in parts])
+    total = np.array([len(part) for part in parts])
+    share, low, high = share_interval(count, total)
+    middle = [float(predicted[part].mean()) for part in parts]
+    return pd.DataFrame({"predicted": middle, "share": share, "low": low, "high": high, "n": total})
+
+
+def usual_feature(b: Bundle, modality: str, names: list[str]) -> str:
+    """The feature that is shown first: a marker gene, the peak nearest to one that is open most often, or simply the first."""
+    marker = next((gene for gene in b.demo.marker_genes if gene in names), None)
+    if marker is not None:
+        return marker
+    var = b.cells.mod[modality].var
+    if "nearest_gene" in var:
+        for gene in b.demo.marker_genes:
+            near = [name for name in var.index[var["nearest_gene"].astype(str) == gene] if name in names]
+            if near:
+                return max(near, key=lambda name: var.loc[name, "training_cells"])
+    return names[0]
+
+
+def described(b: Bundle, modality: str, names: list[str]) -> list[str]:
+    """Features with the gene nearest to each, where the file says so."""
+    var = b.cells.mod[modality].var
+    if "nearest_gene" not in var:
+        return names
+    nearest = var["nearest_gene"].astype(str).reindex(names)
+    return [f"{name} ({gene})" for name, gene in zip(names, nearest, strict=True)]
