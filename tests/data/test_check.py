@@ -164,6 +164,18 @@ def test_other_kinds_of_measurement_are_noted(adata_of, mudata_of) -> None:
     assert one(check(mdata, TIME), "note", "not used").field == "image"
 
 
+def test_values_that_are_no_counts_are_to_be_complete(adata_of, mudata_of) -> None:
+    image = adata_of(150, 6, prefix="shape")
+    image.X = np.random.default_rng(0).normal(size=(150, 6)).astype(np.float32)
+    mdata = mudata_of(image=image)
+    kinds = {"image": "continuous"}
+    assert check(mdata, TIME, kinds) == []
+    image.X[4, :2] = np.nan
+    finding = one(check(mudata_of(image=image), TIME, kinds), "error", "2 of its values are missing")
+    assert finding.field == "image: X"
+    assert one(check(mdata, TIME), "note", "not used").next_step == "Name it rna, atac, prot if it is one of them."
+
+
 def test_errors_come_first_and_are_all_told(sound) -> None:
     set_counts(sound, -1)
     sound.obs["time"] = "late"

@@ -9,7 +9,6 @@ import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 from mudata import MuData
-from scipy.stats import spearmanr
 
 from virtualcell.data.preprocess import RECORD_KEY, preprocess
 from virtualcell.data.read import read
@@ -67,21 +66,6 @@ def test_protein_is_log_ratio_to_the_geometric_mean(three_kinds) -> None:
         np.testing.assert_allclose(np.asarray(prot[cell].X).ravel(), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_components_are_those_of_numpy(three_kinds) -> None:
-    fit = np.arange(60) % 3 > 0
-    prepared = preprocess(three_kinds, SETTINGS, fit_on=fit)
-    for name, key, centred in (("rna", "X_pca", True), ("atac", "X_lsi", False)):
-        adata, row = prepared[name], prepared[name].obs["measured"].to_numpy()
-        values = adata.X.toarray().astype(np.float64)
-        middle = values[row & fit].mean(axis=0) * centred
-        axes = np.linalg.svd(values[row & fit] - middle, full_matrices=False)[2][:4]
-        expected = (values - middle) @ axes.T
-        for i in range(4):
-            sign = np.sign(expected[row, i] @ adata.obsm[key][row, i])
-            np.testing.assert_allclose(sign * adata.obsm[key][row, i], expected[row, i], atol=2e-3)
-        assert not adata.obsm[key][~row].any()
-
-
 def test_rows_follow_the_mask(three_kinds) -> None:
     prepared = preprocess(three_kinds, SETTINGS)
     number = np.array([int(name.removeprefix("cell")) for name in prepared.obs_names])
@@ -136,7 +120,7 @@ def test_the_input_is_left_alone(three_kinds) -> None:
 
 
 def test_held_out_cells_change_nothing_that_is_learned(adata_of, mudata_of) -> None:
-    """Other counts in the held-out cells: same features, components and training cells; they do change without fit_on."""
+    """Other counts in the held-out cells: same features, weights and values of training cells; they do change without fit_on."""
     fit = np.arange(90) < 60
 
     def prepared(seed: int, *, hold_out: bool) -> MuData:
@@ -150,26 +134,25 @@ def test_held_out_cells_change_nothing_that_is_learned(adata_of, mudata_of) -> N
         return preprocess(mdata, dataclasses.replace(SETTINGS, min_cells=20), fit_on=fit if hold_out else None)
 
     one, two = prepared(10, hold_out=True), prepared(11, hold_out=True)
-    for name, key in (("rna", "X_pca"), ("atac", "X_lsi"), ("prot", "X_pca")):
+    for name in ("rna", "atac", "prot"):
         assert list(one[name].var_names) == list(two[name].var_names)
         for column in one[name].var.columns:
             assert one[name].var[column].equals(two[name].var[column])
-        np.testing.assert_array_equal(one[name].varm["loadings"], two[name].varm["loadings"])
-        np.testing.assert_array_equal(one[name].obsm[key][fit], two[name].obsm[key][fit])
-        np.testing.assert_array_equal(one[name][fit].X.toarray() if name != "prot" else one[name][fit].X,
-                                      two[name][fit].X.toarray() if name != "prot" else two[name][fit].X)  # fmt: skip
+        a, b = (np.asarray(x[name].X.todense() if sp.issparse(x[name].X) else x[name].X) for x in (one, two))
+        np.testing.assert_array_equal(a[fit], b[fit])
+        assert not np.array_equal(a[~fit], b[~fit])
         assert one[name].uns[RECORD_KEY] == two[name].uns[RECORD_KEY]
-        assert not np.array_equal(one[name].obsm[key][~fit], two[name].obsm[key][~fit])
     three, four = prepared(10, hold_out=False), prepared(11, hold_out=False)
     assert list(three["rna"].var_names) != list(four["rna"].var_names)
-    assert not np.array_equal(three["prot"].varm["loadings"], four["prot"].varm["loadings"])
+    assert not three["atac"].var["idf"].equals(four["atac"].var["idf"])
 
 
 def test_row_numbers_and_mask_mean_the_same(three_kinds) -> None:
     rows = np.array([0, 3, 11, 12, 20, 30, 31, 32, 40, 50])
     mask = np.isin(np.arange(60), rows)
     one, two = (preprocess(three_kinds, SETTINGS, fit_on=chosen) for chosen in (rows, mask))
-    np.testing.assert_array_equal(one["rna"].obsm["X_pca"], two["rna"].obsm["X_pca"])
+    assert one["atac"].var.equals(two["atac"].var)
+    assert not one["atac"].var["idf"].equals(preprocess(three_kinds, SETTINGS)["atac"].var["idf"])
     with pytest.raises(ValueError, match="fit_on has shape"):
         preprocess(three_kinds, SETTINGS, fit_on=mask[:-1])
 
@@ -199,15 +182,6 @@ def test_most_open_peaks_are_kept(three_kinds, monkeypatch) -> None:
     kept = preprocess(three_kinds, SETTINGS)["atac"]
     assert kept.n_vars == 10
     assert kept.var["training_cells"].min() >= np.sort(opened)[-10]
-
-
-def test_the_component_of_depth_is_named(three_kinds) -> None:
-    atac = preprocess(three_kinds, SETTINGS)["atac"]
-    record, rows = atac.uns[RECORD_KEY], atac.obs["measured"].to_numpy()
-    components = atac.obsm["X_lsi"][rows]
-    correlation = [spearmanr(component, atac.obs["depth"][rows]).statistic for component in components.T]
-    assert record["depth_component"] == int(np.argmax(np.abs(correlation)))
-    assert record["depth_correlation"] == pytest.approx(correlation[record["depth_component"]], abs=1e-6)
 
 
 def test_names_that_repeat_are_numbered(adata_of, mudata_of) -> None:
@@ -253,3 +227,99 @@ def test_other_kinds_are_left_out_by_name(adata_of, mudata_of) -> None:
 def test_too_little_to_learn_from(adata_of, mudata_of, settings, fit_on, words: str) -> None:
     with pytest.raises(DataError, match=words):
         preprocess(mudata_of(rna=adata_of()), settings, fit_on=fit_on)
+
+
+def test_fragments_are_kept_where_they_are_to_be_counted(three_kinds) -> None:
+    kinds = {"rna": "rna-zinb", "atac": "atac-poisson", "prot": "protein"}
+    fit = np.arange(60) < 45
+    counted, opened = preprocess(three_kinds, SETTINGS, fit_on=fit, kinds=kinds), preprocess(three_kinds, SETTINGS, fit_on=fit)
+    atac = counted["atac"]
+    assert atac.layers["counts"].max() > 1
+    np.testing.assert_array_equal(atac.layers["counts"].toarray() > 0, opened["atac"].layers["counts"].toarray() > 0)
+    for cell in atac.obs_names[12::9]:
+        counts = counts_by_name(three_kinds["atac"], cell)
+        assert atac.obs.loc[cell, "depth"] == sum(counts.values())
+        expected = [np.log(1 + 1e4 * counts[p] / sum(counts.values()) * atac.var.loc[p, "idf"]) for p in atac.var_names]
+        np.testing.assert_allclose(atac[cell].X.toarray().ravel(), expected, rtol=1e-5)
+    for name in ("rna", "prot"):  # the kind of likelihood changes nothing else
+        a, b = (np.asarray(x[name].layers["counts"].todense()) for x in (counted, opened))
+        np.testing.assert_array_equal(a, b)
+    assert atac.uns[RECORD_KEY]["kind"] == "atac-poisson"
+
+
+MARKERS = {"rna": "rna", "cytof": "continuous"}
+
+
+@pytest.fixture(params=[np.asarray, sp.csr_matrix])
+def with_markers(request, adata_of, mudata_of) -> MuData:
+    """RNA of cells 0 to 59, mass cytometry of cells 20 to 69; the third marker is the same everywhere."""
+    markers = adata_of(50, 5, prefix="CD", first_cell=20)
+    values = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    values[:, 2] = 1.5
+    markers.X = request.param(values)
+    markers.layers["arcsinh"] = request.param(np.arcsinh(values))
+    return mudata_of(rna=adata_of(60, 40), cytof=markers)
+
+
+def dense(matrix) -> np.ndarray:
+    return matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
+
+
+def test_other_kinds_are_passed_on_as_measured(with_markers) -> None:
+    with_markers.obsm[MEASURED_KEY][30, 1] = False
+    prepared = preprocess(with_markers, SETTINGS, kinds=MARKERS)
+    assert list(prepared.mod) == ["rna", "cytof"]
+    cytof = prepared["cytof"]
+    assert list(cytof.var_names) == ["CD0", "CD1", "CD3", "CD4"]  # CD2 never changes
+    assert list(cytof.obs_names) == list(prepared.obs_names)
+    mask = prepared.obsm[MEASURED_KEY][:, 1]
+    assert mask.sum() == 49
+    np.testing.assert_array_equal(cytof.obs["measured"], mask)
+    given = with_markers["cytof"][cytof.obs_names[mask], cytof.var_names]
+    np.testing.assert_array_equal(dense(cytof.X)[mask], dense(given.X))
+    np.testing.assert_array_equal(dense(cytof.layers["arcsinh"])[mask], dense(given.layers["arcsinh"]))
+    assert not dense(cytof.X)[~mask].any()
+    assert cytof.X.dtype == np.float32
+    assert "cell65" in prepared.obs_names  # measured by mass cytometry alone
+    assert list(preprocess(with_markers, SETTINGS).mod) == ["rna"]
+
+
+def test_the_features_that_change_are_chosen_by_training_cells(with_markers) -> None:
+    values = dense(with_markers["cytof"].X).copy()
+    values[:30, 4] = 0.25  # cells 20 to 49
+    with_markers["cytof"].X = values
+    kept = preprocess(with_markers, SETTINGS, fit_on=np.arange(50), kinds=MARKERS)["cytof"].var_names
+    assert list(kept) == ["CD0", "CD1", "CD3"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_missing_values_are_counted_and_named(with_markers, bad: float) -> None:
+    values = dense(with_markers["cytof"].X).copy()
+    values[[3, 9, 9], [0, 1, 4]] = bad
+    with_markers["cytof"].X = values
+    with pytest.raises(DataError, match="cytof: 3 of its values are missing") as caught:
+        preprocess(with_markers, SETTINGS, kinds=MARKERS)
+    assert caught.value.field == "cytof: X"
+
+
+def test_a_fraction_may_be_missing_where_nothing_was_covered(adata_of, mudata_of) -> None:
+    rng = np.random.default_rng(0)
+    adata = adata_of(40, 6, prefix="region")
+    coverage = rng.poisson(1.0, (40, 6))
+    with np.errstate(invalid="ignore"):
+        adata.X = (rng.binomial(coverage, 0.4) / coverage).astype(np.float32)
+    adata.layers["coverage"] = coverage
+    mdata = mudata_of(methylation=adata)
+    kinds = {"methylation": "methylation"}
+    prepared = preprocess(mdata, SETTINGS, kinds=kinds)["methylation"]
+    np.testing.assert_array_equal(prepared.X, np.nan_to_num(adata.X))
+    np.testing.assert_array_equal(prepared.layers["coverage"], coverage)
+    adata.layers["coverage"] = coverage + 1
+    with pytest.raises(DataError, match=f"methylation: {(coverage == 0).sum()} of its values are missing"):
+        preprocess(mudata_of(methylation=adata), SETTINGS, kinds=kinds)
+
+
+def test_values_that_never_change_teach_nothing(with_markers) -> None:
+    with_markers["cytof"].X = np.ones((50, 5), np.float32)
+    with pytest.raises(DataError, match="Only 0 cytof feature"):
+        preprocess(with_markers, SETTINGS, kinds=MARKERS)

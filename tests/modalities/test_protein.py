@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 import torch
 from scipy.special import expit, logsumexp
 from scipy.stats import nbinom
@@ -20,7 +19,7 @@ def sample(n: int = 60, features: int = 8, seed: int = 0) -> np.ndarray:
 
 def fitted(counts: np.ndarray) -> Protein:
     protein = Protein(counts.shape[1], 3)
-    protein.fit(sp.csr_matrix(counts), seed=0)
+    protein.fit(counts, seed=0)
     rng = np.random.default_rng(5)
     with torch.no_grad():
         for parameter in (protein.log_theta, protein.slope, protein.offset):
@@ -75,3 +74,19 @@ def test_normalisation_is_the_centred_log_ratio() -> None:
     found = Protein(8, 3).normalise(torch.from_numpy(counts)).numpy()
     np.testing.assert_allclose(found, logs - logs.mean(1, keepdims=True), atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 0, atol=1e-4)
+
+
+def test_two_groups_of_cells_are_found_at_the_start() -> None:
+    """Background, brightness and share of a mixture with a known answer, without a step of training."""
+    rng = np.random.default_rng(0)
+    share = np.array([0.2, 0.5, 0.8])
+    high = rng.random((4000, 3)) < share
+    counts = rng.poisson(np.where(high, 90.0, 5.0) * rng.gamma(8.0, 1 / 8.0, (4000, 3))).astype(np.float32)
+    protein = Protein(3, 1)
+    protein.fit(counts, seed=0)
+    low, bright, logit = protein.parts(protein.base[None])
+    np.testing.assert_allclose(low.detach(), 5.0, rtol=0.1)
+    np.testing.assert_allclose(bright.detach()[0], 90.0, rtol=0.1)
+    np.testing.assert_allclose(torch.sigmoid(logit).detach()[0], share, atol=0.04)
+    np.testing.assert_allclose(protein.expectation(protein.base[None]).detach()[0], counts.mean(0), rtol=0.1)
+    np.testing.assert_allclose(protein.log_theta.detach().exp()[1], 8.0, rtol=0.5)

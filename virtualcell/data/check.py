@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ from mudata import MuData
 
 from virtualcell.data.counts import counts_of
 from virtualcell.data.guess import control_names, guess_columns, time_candidates
-from virtualcell.data.preprocess import NORMALISATION
+from virtualcell.data.preprocess import KINDS, is_counted, why_not_values
 from virtualcell.data.read import SOURCE_KEY
 from virtualcell.schema import Columns, DataError
 
@@ -33,11 +33,15 @@ class Finding:
     next_step: str
 
 
-def check(mdata: MuData, columns: Columns) -> list[Finding]:
-    """All findings, errors first; empty where nothing is wrong. Never raises for what it finds, never changes ``mdata``."""
+def check(mdata: MuData, columns: Columns, kinds: Mapping[str, str] | None = None) -> list[Finding]:
+    """All findings, errors first; empty where nothing is wrong. Never raises for what it finds, never changes ``mdata``.
+
+    kinds[key]: kind of measurement of a modality, as in ``preprocess``.
+    """
+    kinds = KINDS if kinds is None else kinds
     findings = [
         *_names(mdata),
-        *(finding for name, adata in mdata.mod.items() for finding in _modality(name, adata)),
+        *(finding for name, adata in mdata.mod.items() for finding in _modality(name, adata, kinds)),
         *_time(mdata.obs, columns),
         *_perturbation(mdata.obs, columns),
         *_batch_and_state(mdata, columns),
@@ -75,9 +79,10 @@ def _names(mdata: MuData) -> Iterator[Finding]:
         )
 
 
-def _modality(name: str, adata: AnnData) -> Iterator[Finding]:
-    if name not in NORMALISATION:
-        yield Finding("note", name, "This kind of measurement is not used.", "Name it rna, atac or prot if it is one of them.")
+def _modality(name: str, adata: AnnData, kinds: Mapping[str, str]) -> Iterator[Finding]:
+    if name not in kinds:
+        advice = f"Name it {_some(list(kinds), 12)} if it is one of them."
+        yield Finding("note", name, "This kind of measurement is not used.", advice)
         return
     if not adata.var_names.is_unique:
         twice = list(pd.unique(adata.var_names[adata.var_names.duplicated()]))
@@ -87,6 +92,12 @@ def _modality(name: str, adata: AnnData) -> Iterator[Finding]:
             f"{len(twice)} feature name(s) occur more than once ({_some(twice)}).",
             "They will be numbered. Use gene identifiers as names if the copies are to be told apart.",
         )
+    if not is_counted(kinds[name]):
+        problem = why_not_values(adata)
+        if problem:
+            advice = "Leave out the features or cells that lack values, or fill them in and say how."
+            yield Finding("error", f"{name}: X", problem, advice)
+        return
     try:
         counts = counts_of(adata, modality=name)
     except DataError as error:

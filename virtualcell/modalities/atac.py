@@ -109,4 +109,3 @@ class Atac(Modality):
         """Log-likelihood of open and closed peaks, (cells,)."""
         p = predicted.clamp(1e-5, 1 - 1e-5)
         return (torch.log1p(-p) + reading * torch.logit(p)).sum(1)
-

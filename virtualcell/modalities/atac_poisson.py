@@ -15,9 +15,10 @@ from virtualcell.modalities.values import Counts
 
 
 class AtacPoisson(Atac):
-    """Fragments in peaks, Poisson: log mean = output + log depth, depth the fragments of the cell (Martens et al. 2023, Poisson VI).
+    """Fragments in peaks, Poisson: log mean = output + log depth, depth the fragments of the cell.
 
-    The counts are to be fragments; where a file counts their two ends, nearly all are even (ibid., fig. 1): halve and round up.
+    As in PoissonVI (Martens et al. 2023). The counts are to be fragments. Where a file counts their two ends instead, most counts
+    are even: halve them and round up.
     """
 
     name = "atac-poisson"

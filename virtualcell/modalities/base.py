@@ -100,7 +100,7 @@ class Modality(nn.Module, ABC):
 
     @torch.no_grad()
     def fit(self, values: sp.csr_matrix | np.ndarray, seed: int) -> None:
-        """Fits the input transform to the values of training cells."""
+        """Fits the input transform to the values of training cells, on the CPU."""
         rng = np.random.default_rng(seed)
         if values.shape[0] > FIT_CELLS:
             values = values[np.sort(rng.choice(values.shape[0], FIT_CELLS, replace=False))]

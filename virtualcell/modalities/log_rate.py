@@ -46,9 +46,7 @@ class _LogRate(torch.autograd.Function):
         return slope.mul_(-(weight[:, None] * ctx.again[1])), None, None, None
 
 
-def _terms(
-    output: Tensor, counts: Counts, depth: Tensor, seen: Seen, *, capped: bool = False
-) -> tuple[Tensor, Tensor]:
+def _terms(output: Tensor, counts: Counts, depth: Tensor, seen: Seen, *, capped: bool = False) -> tuple[Tensor, Tensor]:
     """Log-likelihood (cells,) and minus its derivative by the output, divided by depth (cells, features)."""
     flat = counts.flat
     slope = torch.exp(output).contiguous()

@@ -20,9 +20,9 @@ METHYLATED, COVERAGE = "methylated", "coverage"
 class Methylation(Modality):
     """Methylated and covering reads of regions; fractions drawn to the region's mean for reading, beta-binomial for likelihood.
 
-    mean fraction = sigmoid(output), one concentration a region; a region that no read covers says nothing. The fraction that is
-    read is the posterior mean under the beta distribution that training cells show (Kapourani & Sanguinetti 2019, Melissa, use the
-    same prior idea), so few reads move it little. values: (cells, 2 * features) = [methylated | coverage].
+    mean fraction = sigmoid(output), one concentration a region (the likelihood of Kapourani et al. 2021, scMET); a region that no
+    read covers says nothing. The fraction that is read is the posterior mean under the beta distribution that training cells
+    show, so few reads move it little. values: (cells, 2 * features) = [methylated | coverage].
     """
 
     name = "methylation"

@@ -35,10 +35,21 @@ class Protein(Modality):
 
     def fit_weights(self, values: Tensor) -> None:
         wide = values.double()
-        low = torch.quantile(wide, 0.25, dim=0) + 1.0
-        self.log_background.copy_(torch.log(low))
-        # ``base`` is the log of how much brighter foreground is than background for the average cell.
-        self.base.copy_(torch.log(wide.mean(0) + 1.0) - torch.log(low) + 0.5)
+        logs = torch.log1p(wide)
+        # Two groups of cells for each protein, by two means of the logarithm of counts, and the moments of each.
+        low, high = logs.amin(0), logs.amax(0)
+        for _ in range(20):
+            bright = logs > (low + high) / 2
+            low, high = _mean(logs, ~bright), _mean(logs, bright)
+        dim, lit = _mean(wide, ~bright).clamp_min(0.1), _mean(wide, bright)
+        self.log_background.copy_(torch.log(dim))
+        # ``base`` is the log of how much brighter foreground is than background.
+        self.base.copy_(torch.log((lit / dim - 1.0).clamp_min(0.1)))
+        self.offset.copy_(torch.logit(bright.double().mean(0).clamp(0.05, 0.95)))
+        self.slope.fill_(1.0)
+        for which, (mean, here) in enumerate(((dim, ~bright), (lit, bright))):
+            over = _mean((wide - mean).square(), here) - mean
+            self.log_theta[which] = torch.log((mean.square() / over.clamp_min(1e-12)).clamp(0.3, 20.0))
 
     def parts(self, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Background mean (features,), foreground mean and logit of being foreground (cells, features)."""
@@ -63,3 +74,9 @@ class Protein(Modality):
         share = torch.sigmoid(logit)
         return (1 - share) * background + share * foreground
 
+
+def _mean(values: Tensor, here: Tensor) -> Tensor:
+    # Of the cells marked for each protein; of all cells where none is marked.
+    none = ~here.any(0)
+    weight = (here | none).to(values.dtype)
+    return (values * weight).sum(0) / weight.sum(0)

@@ -18,7 +18,7 @@ class RnaZinb(Rna):
     """Zero-inflated negative binomial: a transcript is lost altogether with a chance that the decoder gives.
 
     output: (cells, 2 * features), first the logits of the mean as in ``Rna``, then the logits of being lost
-    (Lopez et al. 2018, scVI, eq. 4-5).
+    (Lopez et al. 2018, scVI).
     """
 
     name = "rna-zinb"

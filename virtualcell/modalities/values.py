@@ -16,8 +16,8 @@ from torch.nn import functional as F
 class Counts:
     """Sparse counts (cells, features) in compressed rows; no gradient runs through them.
 
-    start: int64 (cells + 1,); column: int64 (nnz,); value: float32 (nnz,). Every entry that is stored counts as seen: there are no
-    stored zeros and no entry twice.
+    start: int64 (cells + 1,); column: int64 (nnz,); value: float32 (nnz,). Every entry that is stored counts as seen: there
+    are no stored zeros and no entry twice.
     """
 
     start: Tensor

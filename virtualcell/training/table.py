@@ -131,8 +131,8 @@ def _places(adata: ad.AnnData, names: list[str], m: str, kind: type[Modality]) -
     if not found.all() and not kind.counted:
         lacking = ", ".join(np.asarray(names, dtype=object)[~found][:5])
         raise DataError(
-            f"{(~found).sum()} of the {len(found)} {m} features that the model reads are missing ({lacking}), and a missing value is "
-            "no zero.",
+            f"{(~found).sum()} of the {len(found)} {m} features that the model reads are missing ({lacking}), and a missing "
+            "value is no zero.",
             next_step="add these features, or train a model on those that were measured.",
             field=f"{m}.var_names",
         )
