@@ -33,7 +33,10 @@ def answer(b: Bundle) -> None:
     """One sentence for each pair of measurements, and how much each tells of the other."""
     found = benchmark(b)
     if found is not None and found.get("coding"):
-        st.markdown(f"#### {found['coding']['answer']}")
+        first, _, rest = found["coding"]["answer"].partition(". ")
+        st.markdown(f"#### {first.rstrip('.')}.")
+        if rest:
+            st.markdown(rest, help=m.NAT)
     else:
         for sentence in m.relations(b):
             st.markdown(f"#### {sentence}")
@@ -45,7 +48,7 @@ def gains(b: Bundle) -> None:
             (f"{100 * told.value:.1f} %", 100 * told.error) if told.share else (f"{told.value:+.1f} nats", told.error)
         )
         st.metric(
-            f"{m.called(told.source)} → {m.called(told.target)}",
+            f"{m.called(told.source)} → {m.called(told.target)}, {'explained' if told.share else 'gain a cell'}",
             amount,
             help=(
                 f"Share of the differences between cells in {m.called(told.target)} that {m.called(told.source)} explains."
@@ -138,6 +141,7 @@ def translate(b: Bundle) -> None:
         return
     found, table = translated(b, rows, source, target), feature_table(b, rows, source, target)
     learned = len(np.setdiff1d(rows, unseen))
+    unit = f"Unit: {found.unit}."
     key = state.own(b, f"feature-{target}")
     with side:
         feature = st.selectbox(
@@ -185,7 +189,6 @@ def translate(b: Bundle) -> None:
             table["measured"].to_numpy(),
             table["predicted"].to_numpy(),
             table["average"].to_numpy(),
-            unit="share of cells, open" if found.yes_or_no else f"mean {found.unit}",
             predicted_by=m.called(source),
             share=found.yes_or_no,
             smallest=0.5 / len(rows),
@@ -209,23 +212,29 @@ def translate(b: Bundle) -> None:
             said = "Each dot: cells of like prediction, and in how many of them the peak was really seen open (95 % interval)."
         else:
             low, high = (None, None) if found.low is None or found.high is None else (found.low[:, place], found.high[:, place])
-            fig = interval_check(measured, predicted, low, high, unit=found.unit, name=feature, look=look())
+            fig = interval_check(measured, predicted, low, high, name=feature, look=look())
             if low is None:
                 said = "No interval: the two were never measured in the same cells, so nothing shows how wide it should be."
             else:
                 inside = 100 * float(((measured >= low) & (measured <= high)).mean())
-                said = f"{inside:.0f} % of these cells lie inside the band, which is made to hold 90 % of new cells."
+                said = f"{inside:.0f} % of these cells lie inside the band, which is made to hold 90 % of new cells" + (
+                    ", by the errors of these very cells."
+                    if group == KEPT_OUT
+                    else ", by the errors in cells kept out of training."
+                )
         chart(fig, f"feature-{b.demo.key}", alt=f"{feature}, predicted and measured", file=f"{b.demo.key}-{feature}")
         st.caption(said)
     with all_features:
         if learned:
             st.caption(
                 f":orange[{learned:,} of these {len(rows):,} cells trained the model], so the prediction looks better here than "
-                "it would for new cells."
+                "it would for new cells.",
+                help=unit,
             )
         else:
             st.caption(
-                f"{len(rows):,} cells; the model learned from none of them. On the dotted line, prediction and truth agree."
+                f"{len(rows):,} cells; the model learned from none of them. On the dotted line, prediction and truth agree.",
+                help=unit,
             )
 
 
@@ -267,7 +276,7 @@ def gene_and_peaks(b: Bundle, column: tuple[str, str, str] | None) -> None:
 def agree(b: Bundle, column: tuple[str, str, str] | None) -> None:
     names = m.modalities(b)
     st.markdown("##### Does each measurement recognise the same cell?")
-    main, side = st.columns([1.7, 1], gap="large")
+    main, side = st.columns([1.25, 1], gap="large")
     with side:
         pairs = {f"{m.called(x)} and {m.called(y)}": (x, y) for i, x in enumerate(names) for y in names[i + 1 :]}
         pairs = {title: pair for title, pair in pairs.items() if m.with_measured(b, *pair).sum() >= 20}
@@ -297,7 +306,8 @@ def agree(b: Bundle, column: tuple[str, str, str] | None) -> None:
             )
             st.markdown(agreement_words(found, first, second, column[0] if column is not None else None))
             st.caption(
-                f"{found.n_cells:,} cells {'kept out of training' if found.unseen else 'that trained the model'}; some drawn. "
+                f"{found.n_cells:,} cells {'kept out of training' if found.unseen else 'that trained the model'}"
+                f"{'' if len(found.groups) == found.n_cells else f', {len(found.groups)} of them drawn'}. "
                 "On the diagonal the two are one cell: if it stood out, each measurement alone would find the cell again."
             )
     with side:

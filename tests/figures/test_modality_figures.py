@@ -45,9 +45,7 @@ def test_viewpoints_of_an_amount_share_one_scale():
 
 def test_translation_has_a_dot_a_feature_beside_the_average():
     measured, predicted, average = np.array([0.1, 0.4, 0.0]), np.array([0.2, 0.3, 0.01]), np.array([0.25, 0.25, 0.02])
-    fig = translation(
-        ["p", "q", "r"], measured, predicted, average, unit="share", predicted_by="RNA", share=True, smallest=0.002, chosen=1
-    )
+    fig = translation(["p", "q", "r"], measured, predicted, average, predicted_by="RNA", share=True, smallest=0.002, chosen=1)
     line, plain, ours, ring = fig.data
     assert list(line.x) == list(line.y)
     np.testing.assert_allclose(ours.x, [0.1, 0.4, 0.002], rtol=1e-6)
@@ -63,22 +61,22 @@ def test_translation_has_a_dot_a_feature_beside_the_average():
 
 
 def test_translation_of_amounts_is_linear_and_wants_one_number_a_feature():
-    fig = translation(["a", "b"], np.array([-1.0, 2]), np.array([0.0, 1]), np.zeros(2), unit="u", predicted_by="RNA")
+    fig = translation(["a", "b"], np.array([-1.0, 2]), np.array([0.0, 1]), np.zeros(2), predicted_by="RNA")
     assert fig.layout.xaxis.type != "log"
     assert fig.layout.xaxis.range == fig.layout.yaxis.range
     assert fig.layout.xaxis.range[0] < -1 < 2 < fig.layout.xaxis.range[1]
     with pytest.raises(ValueError, match="2 names"):
-        translation(["a", "b"], np.zeros(3), np.zeros(2), np.zeros(2), unit="u", predicted_by="RNA")
+        translation(["a", "b"], np.zeros(3), np.zeros(2), np.zeros(2), predicted_by="RNA")
 
 
 def test_interval_check_parts_cells_inside_from_those_outside():
     measured, predicted = np.array([0.0, 1.0, 5.0, 2.0]), np.array([0.5, 1.5, 1.0, 2.0])
-    fig = interval_check(measured, predicted, predicted - 1, predicted + 1, unit="u", name="g")
+    fig = interval_check(measured, predicted, predicted - 1, predicted + 1, name="g")
     band, _, inside, outside = fig.data
     assert (list(inside.y), list(outside.y)) == ([0, 1, 2], [5])
     assert (min(band.y), max(band.y)) == (-0.5, 3.0)
     assert (inside.name, outside.name) == ("inside (3 cells)", "outside (1 cells)")
-    bare = interval_check(measured, predicted, unit="u", name="g")
+    bare = interval_check(measured, predicted, name="g")
     assert len(bare.data) == 3
     assert bare.data[1].name == "4 cells"
 
@@ -171,3 +169,11 @@ def test_peaks_stand_at_their_distance_with_the_gene_beside():
     assert (gene.y[0], gene.error_y.array[0]) == pytest.approx((2.0, 0.2))
     with pytest.raises(ValueError, match="do not fit"):
         peaks("G", np.zeros(2), ["p", "q"], ["0 h"], opened, predicted, amount)
+
+
+def test_leaderboard_draws_measures_over_decades_on_a_logarithmic_axis():
+    rows = [[[3.0, -1.0, 7.0], [0.5, 0.4, 0.6]], [[900.0, 700.0, 1100.0], [0.6, 0.5, 0.7]]]
+    fig = leaderboard(["CPU seconds", "AUROC"], [False, True], ["ours", "MULTIVI"], ["ours", "peer"], rows)
+    assert (fig.layout.xaxis.type, fig.layout.xaxis2.type) == ("log", None)
+    assert fig.data[0].error_x.arrayminus[0] == pytest.approx(2.0)  # cut at a third of the smallest, above 0
+    assert list(fig.layout.yaxis.categoryarray) == ["MULTIVI", "ours"]

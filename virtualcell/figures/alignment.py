@@ -14,7 +14,7 @@ def alignment(
     *,
     names: tuple[str, str],
     look: Look = LIGHT,
-    height: int = 460,
+    height: int = 480,
 ) -> go.Figure:
     """A matrix of the same cells twice: rows by the first measurement, columns by the second; on the diagonal stands one cell.
 
@@ -56,7 +56,7 @@ def alignment(
     ends = [*starts[1:], n]
     middle = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
     ticks = {"tickvals": middle, "ticktext": [groups[start] for start in starts], "ticks": "", "showline": False}
-    fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain")
+    fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain", constraintoward="right")
     fig.update_yaxes(
         **ticks, title={"text": f"the same cells seen by {names[0]}"}, autorange="reversed", scaleanchor="x", constrain="domain"
     )

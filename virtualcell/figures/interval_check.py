@@ -14,7 +14,6 @@ def interval_check(
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,
     *,
-    unit: str,
     name: str,
     look: Look = LIGHT,
     height: int = 440,
@@ -62,7 +61,7 @@ def interval_check(
                 hovertemplate="predicted %{x:.2f}<br>measured %{y:.2f}<extra></extra>",
             )
         )
-    fig.update_xaxes(title={"text": f"{name}, predicted"})
-    fig.update_yaxes(title={"text": f"{name}, measured: {unit}"})
+    fig.update_xaxes(title={"text": f"{name}, predicted in each cell"})
+    fig.update_yaxes(title={"text": "measured"})
     fig.update_layout(legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, margin={"t": 34})
     return fig

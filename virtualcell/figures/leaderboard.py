@@ -28,7 +28,7 @@ def leaderboard(
     """Dots with intervals, methods from best to worst by the first measure that they have; ours in the accent colour.
 
     values: methods x columns of (mean, low, high), None where a method cannot do it. groups: "ours", "peer" or "baseline" of
-    each method. A faint line stands at the best mean of each measure.
+    each method. A faint line stands at the best mean of each measure. Measures over more than a decade have a logarithmic axis.
     """
     table = np.full((len(methods), len(columns), 3), np.nan)
     for i, row in enumerate(values):
@@ -47,8 +47,11 @@ def leaderboard(
     shown: set[str] = set()
     for j, column in enumerate(columns, start=1):
         mean = table[:, j - 1, 0]
+        wide = bool(np.nanmin(mean) > 0 and np.nanmax(mean) > 10 * np.nanmin(mean)) if np.isfinite(mean).any() else False
         for i in order:
             value, low, high = table[i, j - 1]
+            if wide:  # a logarithmic axis has no place for bounds below 0
+                low = max(low, float(np.nanmin(mean)) / 3)
             if not np.isfinite(value):
                 continue
             group = groups[i]
@@ -76,6 +79,8 @@ def leaderboard(
             )
             shown.add(group)
         if np.isfinite(mean).any():
+            if wide:
+                fig.update_xaxes(type="log", dtick=1, col=j)
             best = float(np.nanmax(sign[j - 1] * mean) * sign[j - 1])
             fig.add_vline(x=best, line={"color": look.faint, "width": 1}, row=1, col=j)
     lines = max(title.count("<br>") for title in titles) + 1
@@ -92,7 +97,7 @@ def leaderboard(
         gridcolor=look.faint,
         gridwidth=0.5,
     )
-    fig.update_xaxes(nticks=4)
+    fig.update_xaxes(nticks=4, selector=lambda axis: axis.type != "log")
     fig.update_annotations(font={"size": 12, "color": look.text})
     fig.update_layout(
         template=look.name,

@@ -16,7 +16,6 @@ def translation(
     predicted: np.ndarray,
     average: np.ndarray,
     *,
-    unit: str,
     predicted_by: str,
     share: bool = False,
     smallest: float = 1e-3,
@@ -96,7 +95,7 @@ def translation(
     axis: dict[str, object] = {"range": [float(np.log10(v)) for v in ends] if share else ends}
     if share:
         axis |= {"type": "log", "tickvals": DECADES, "ticktext": [f"{100 * tick:g} %" for tick in DECADES]}
-    fig.update_xaxes(title={"text": f"measured: {unit}"}, **axis)
+    fig.update_xaxes(title={"text": "cells in which it is open, measured" if share else "mean over the cells, measured"}, **axis)
     fig.update_yaxes(title={"text": "predicted"}, **axis)
     fig.update_layout(
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, margin={"t": 34}, clickmode="event+select"

@@ -59,7 +59,7 @@ def viewpoints(
     fig.update_layout(
         template=look.name,
         height=height,
-        margin={"t": 30, "b": 56},
+        margin={"t": 30, "b": 30 if kind == "amount" else 56},
         dragmode="pan",
         uirevision="viewpoints",
         legend={"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top", "title": {"text": f"{name} "}},

@@ -84,13 +84,13 @@ def agreement_words(found: Agreement, first: str, second: str, group: str | None
     """One or two sentences: is it better than chance, and is it more than what the group alone gives?"""
     if found.exchanged[0] <= found.closer <= found.exchanged[1]:
         return (
-            f"**No better than chance:** dealing out the {second} anew among cells gives {_range(found.exchanged)}. Alone, "
-            f"{first} and {second} do not find the same cell."
+            f"**No better than chance:** partners dealt out at random give {_range(found.exchanged)}. Alone, {first} and "
+            f"{second} do not find the same cell."
         )
     if found.closer > found.exchanged[1]:
         return f"**Worse than chance** ({_range(found.exchanged)}): alone, {first} and {second} place these cells differently."
     near = "A little better than chance" if found.closer > 0.4 else "Better than chance"
-    said = f"**{near}** ({_range(found.exchanged)} when the {second} is dealt out anew among cells)."
+    said = f"**{near}** ({_range(found.exchanged)} when partners are dealt out at random)."
     if found.within is None or group is None:
         return said
     low = found.within[0]

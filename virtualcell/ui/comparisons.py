@@ -60,6 +60,10 @@ def comparisons(b: Bundle) -> None:
         names, groups, values = ([row[key] for row in rows] for key in ("method", "group", "values"))
         fig = leaderboard(board["columns"], board["higher_is_better"], names, groups, values, look=look())
         chart(fig, "leaderboard", alt="Every method by every measure", file=f"{b.demo.key}-leaderboard")
+        st.caption(
+            "Unseen cells; intervals are over reruns with other seeds. Method on top: best by the first measure.",
+            help=glossary(board["columns"]),
+        )
         with st.expander("As a table"):
             table = board_table(board)
             st.dataframe(table, hide_index=True)
@@ -90,6 +94,23 @@ def comparisons(b: Bundle) -> None:
             rows["seeds"] = rows["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
             st.dataframe(rows, hide_index=True)
             table_download(b, rows, "multiomics")
+
+
+WORDS = {
+    "AUROC": "AUROC: chance that a cell in which a peak is open was given a higher probability than one in which it is closed; "
+    "0.5 is guessing.",
+    "nats": NAT,
+    "Pearson": "Pearson: correlation over cells of what was predicted with what was measured; 0 says nothing, 1 all.",
+    "RMSE": "RMSE: how far a prediction is off, typically.",
+    "described": "Described: log-likelihood of all that was measured in unseen cells, given their states.",
+    "time read": "Time read: how often the time of unseen cells is named rightly from their states.",
+    "CPU seconds": "CPU seconds: what the training took.",
+}
+
+
+def glossary(columns: list[str]) -> str:
+    """What the words in the names of measures mean."""
+    return " ".join(meaning for word, meaning in WORDS.items() if any(word in column for column in columns))
 
 
 def _claims(found: dict[str, Any]) -> None:

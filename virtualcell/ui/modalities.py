@@ -13,14 +13,12 @@ from sklearn.decomposition import PCA
 
 from virtualcell.demo import Bundle
 from virtualcell.evaluation.multiomics import time_read
-from virtualcell.schema import MEASURED_KEY
+from virtualcell.modalities import MODALITIES
+from virtualcell.schema import DEFAULT_KINDS, MEASURED_KEY
 from virtualcell.ui import state
 
 CALLED = {"rna": "RNA", "atac": "chromatin", "prot": "proteins", "cytof": "proteins", "methylation": "methylation"}
 """A kind of measurement in a few letters; others go by the name in the file."""
-
-YES_OR_NO = ("atac",)
-"""Readings that are 0 or 1 in a single cell."""
 
 NAT = "A nat measures information: 1 nat more makes what was measured in a cell 2.7 times as probable."
 
@@ -34,8 +32,16 @@ def called(modality: str) -> str:
 
 
 def modalities(b: Bundle) -> list[str]:
-    """Kinds of measurement that the model reads."""
-    return [name for name in b.model.record["modalities"] if name in b.cells.mod]
+    """Kinds of measurement that the model reads, those with a name of their own first."""
+    known = list(CALLED)
+    read = [name for name in b.model.record["modalities"] if name in b.cells.mod]
+    return sorted(read, key=lambda name: known.index(name) if name in known else len(known))
+
+
+def yes_or_no(b: Bundle, modality: str) -> bool:
+    """Whether a reading of a single cell is 0 or 1."""
+    kind = b.model.settings.kinds.get(modality, DEFAULT_KINDS.get(modality, modality))
+    return MODALITIES[kind].yes_or_no
 
 
 def with_measured(b: Bundle, *names: str) -> np.ndarray:
@@ -96,7 +102,7 @@ def conversions(b: Bundle) -> list[Told]:
     found = []
     for way, quality in b.model.record.get("conversions", {}).items():
         source, target = way.split("->")
-        share = target not in YES_OR_NO
+        share = not yes_or_no(b, target)
         # Half the squared error in units of each feature's variance, summed: the average cell alone leaves features / 2.
         scale = 2 / b.model.record["modalities"][target] if share else 1.0
         found.append(
@@ -110,7 +116,8 @@ def conversions(b: Bundle) -> list[Told]:
                 int(quality["n_cells"]),
             )
         )
-    return found
+    order = modalities(b)
+    return sorted(found, key=lambda told: (order.index(told.source), order.index(told.target)))
 
 
 def relations(b: Bundle) -> list[str]:
@@ -132,7 +139,7 @@ def relations(b: Bundle) -> list[str]:
                 said.append(f"{first} and {second} of these cells are related: {source} tells something of {target}.")
             else:
                 said.append(f"{first} and {second} of these cells are not related, as far as unseen cells show.")
-    return said
+    return [sentence[0].upper() + sentence[1:] for sentence in said]
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading each measurement alone …")

@@ -12,7 +12,7 @@ from virtualcell.demo import Bundle
 from virtualcell.evaluation.multiomics import auroc_per_feature, pearson_per_feature
 from virtualcell.schema import UNS_KEY
 from virtualcell.ui import state
-from virtualcell.ui.modalities import YES_OR_NO, kept_out, share_interval, with_measured
+from virtualcell.ui.modalities import kept_out, share_interval, with_measured, yes_or_no
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _translated(key: str, stamp: int, packed: bytes, source: str, target: str) -
         found.layers.get("high"),
         _average(key, stamp, target),
         unit,
-        target in YES_OR_NO,
+        yes_or_no(b, target),
     )
 
 
