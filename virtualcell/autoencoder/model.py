@@ -33,15 +33,14 @@ class Decoder(nn.Module):
     """Latent (cells, d) and batch -> a modality's decoder output (cells, outputs): a linear map plus a gated residual.
 
     The rows of ``weight`` are the d loadings, then those of the residual network's hidden units, which start at zero: one product
-    gives both. gate: 1 where the residual is used, 0 where inner validation found nothing in it. block: the part of the latent
-    that this decoder may read (late fusion), None for all.
+    gives both. gate: 1 where the residual is used, 0 where inner validation found nothing in it. block: (d,) 1 for the dimensions
+    that this decoder may read, 0 for the others (late fusion).
     """
 
-    def __init__(self, d: int, hidden: int, n_outputs: int, n_batches: int, block: slice | None = None):
+    def __init__(self, d: int, hidden: int, n_outputs: int, n_batches: int):
         super().__init__()
-        self.block = block
-        d = d if block is None else block.stop - block.start
         self.d = d
+        self.register_buffer("block", torch.ones(d))
         self.inner = nn.Sequential(nn.Linear(d, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.weight = nn.Parameter(torch.zeros(d + hidden, n_outputs))
         self.bias = nn.Parameter(torch.zeros(n_outputs))
@@ -49,8 +48,7 @@ class Decoder(nn.Module):
         self.register_buffer("gate", torch.ones(()))
 
     def forward(self, z: Tensor, batch: Tensor | None = None) -> Tensor:
-        if self.block is not None:
-            z = z[:, self.block]
+        z = z * self.block
         output = torch.addmm(self.bias, torch.cat([z, self.gate * self.inner(z)], 1), self.weight)
         if len(self.batch_offset) == 1:
             return output
@@ -85,12 +83,8 @@ class Autoencoder(nn.Module):
         self.inputs = inputs = {m: components[m] + 1 for m in self.names}
         self.batch_means = nn.ModuleDict({m: BatchMean(n_batches, inputs[m]) for m in self.names})
         self.fusion = FUSIONS[fusion](inputs, d, hidden)
-        blocks = self.fusion.blocks or {}
         self.decoders = nn.ModuleDict(
-            {
-                m: Decoder(d, hidden, features[m] * self.modalities[m].heads, n_batches, blocks.get(m))
-                for m in self.names
-            }
+            {m: Decoder(d, hidden, features[m] * self.modalities[m].heads, n_batches) for m in self.names}
         )
         # The latent predictor of the within-cell JEPA: latent of a part of the cell -> target latent of the whole cell.
         self.completer = Residual(d, hidden, d)

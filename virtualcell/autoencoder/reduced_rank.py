@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +44,8 @@ class ReducedRank:
 class Products:
     """Products of the inputs x (cells, inputs) with a response that is handed over some cells at a time.
 
-    Inputs are centred and whitened. Beside them stand ``n_permutations`` copies with permuted rows, which show what noise alone
-    gives. ValueError where cells are not more than inputs, or where a number is not finite.
+    Beside them stand those of ``n_permutations`` copies of x with permuted rows, which show what noise alone gives. ValueError
+    where a number is not finite.
     """
 
     def __init__(self, x: np.ndarray, n_features: int, seed: int, n_permutations: int = 3):
@@ -53,53 +54,59 @@ class Products:
         centred = x.astype(np.float64) - self.x_mean
         if not np.isfinite(centred).all():
             raise ValueError("inputs must be finite")
-        variance, directions = np.linalg.eigh(centred.T @ centred)
-        large = variance > SMALLEST_DIRECTION * variance[-1]
-        self.whiten = directions[:, large] / np.sqrt(variance[large])
-        self.n_cells, self.k, self.n_permutations = n, self.whiten.shape[1], n_permutations
-        if n - 1 <= self.k:
-            raise ValueError(f"{n} cells are too few to measure the noise of a regression on {self.k} inputs")
         rng = np.random.default_rng(seed)
-        white = centred @ self.whiten
-        permuted = np.concatenate([white[rng.permutation(n)] for _ in range(n_permutations)], 1)
-        self.taken_by_fit = permuted.T @ white
-        self._found = np.concatenate([white, permuted], 1).T
-        self._product = np.zeros((len(self._found), n_features))
+        copies = [centred, *(centred[rng.permutation(n)] for _ in range(n_permutations))]
+        self.n_cells = n
+        self.gram = np.stack([copy.T @ centred for copy in copies])
+        """(1 + permutations, inputs, inputs): products of each copy with the inputs themselves."""
+        self._rows = np.concatenate(copies, 1).T
+        self.product = np.zeros((len(copies), x.shape[1], n_features))
+        """(1 + permutations, inputs, features)."""
         self.squares = np.zeros(n_features)
         """Sum over cells of the squared response."""
 
     def add(self, cells: np.ndarray, response: np.ndarray) -> None:
         """cells: row numbers of x; response: (those cells, features)."""
+        flat = self.product.reshape(-1, self.product.shape[2])
         for at in range(0, response.shape[1], BLOCK):
             columns = slice(at, at + BLOCK)
             block = response[:, columns].astype(np.float64)
-            self._product[:, columns] += self._found[:, cells] @ block
+            flat[:, columns] += self._rows[:, cells] @ block
             self.squares[columns] += (block**2).sum(0)
 
-    def solve(self, weight: np.ndarray) -> ReducedRank:
-        """Regression of the response that was added; weight: (features,), zero or more, such that the noise of response *
-        sqrt(weight) has unit variance (a common factor does not matter: the noise is measured).
+    def solve(self, weight: np.ndarray, inputs: Sequence[int] | None = None) -> ReducedRank:
+        """Regression of the response that was added, on some of the inputs (default: all).
 
-        In the whitened inputs the weighted coefficients are a low-rank matrix plus white noise; their singular values are shrunk
-        as is best in Frobenius norm (Gavish & Donoho 2017, IEEE Trans. Inf. Theory 63, eq. 7), with the bulk's edge measured
-        instead of assumed: the largest singular value when the rows of x are permuted against the residuals of least squares,
-        plus a margin. Residuals and not the response are permuted, as a strong relation would otherwise hide a weak one.
+        weight: (features,), zero or more, such that the noise of response * sqrt(weight) has unit variance (a common factor does
+        not matter: the noise is measured). In whitened inputs the weighted coefficients are a low-rank matrix plus white noise;
+        their singular values are shrunk as is best in Frobenius norm (Gavish & Donoho 2017, IEEE Trans. Inf. Theory 63, eq. 7),
+        with the bulk's edge measured instead of assumed: the largest singular value when the rows of x are permuted against the
+        residuals of least squares, plus a margin. Residuals and not the response are permuted, as a strong relation would
+        otherwise hide a weak one. ValueError where cells are not more than inputs, or a number is not finite.
         """
+        chosen = np.arange(len(self.x_mean)) if inputs is None else np.asarray(inputs)
+        variance, directions = np.linalg.eigh(self.gram[0][np.ix_(chosen, chosen)])
+        large = variance > SMALLEST_DIRECTION * variance[-1]
+        whiten = directions[:, large] / np.sqrt(variance[large])
+        k, features = whiten.shape[1], self.product.shape[2]
+        if self.n_cells - 1 <= k:
+            raise ValueError(f"{self.n_cells} cells are too few to measure the noise of a regression on {k} inputs")
         root = np.sqrt(weight.astype(np.float64))
-        product = self._product * root
-        if not np.isfinite(product).all():
+        found = (whiten.T @ self.product[:, chosen]) * root
+        if not np.isfinite(found).all():
             raise ValueError("the response and its weights must be finite, weights not negative")
-        k, features = self.k, product.shape[1]
-        coefficients, noise = product[:k], product[k:] - self.taken_by_fit @ product[:k]
+        coefficients = found[0]
+        explained = whiten.T @ self.gram[1:][:, chosen[:, None], chosen] @ whiten
+        noise = found[1:] - explained @ coefficients
         u, singular, vt = np.linalg.svd(coefficients, full_matrices=False)
         # Least squares took k of the n - 1 degrees of freedom out of the residuals.
         left_over = np.sqrt((self.n_cells - 1) / (self.n_cells - 1 - k))
-        tops = left_over * np.array([np.linalg.norm(block, 2) for block in np.split(noise, self.n_permutations)])
+        tops = left_over * np.array([_largest(block) for block in noise])
         edge = _upper_edge(tops, k, features)
         shrunk = _shrink(singular, edge, min(k, features) / max(k, features))
         kept = shrunk > 0
         back = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-        return ReducedRank(self.whiten @ u[:, kept] * shrunk[kept], vt[kept] * back, self.x_mean, singular, edge)
+        return ReducedRank(whiten @ u[:, kept] * shrunk[kept], vt[kept] * back, self.x_mean[chosen], singular, edge)
 
 
 def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3) -> ReducedRank:
@@ -108,6 +115,12 @@ def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: 
     products = Products(x, response.shape[1], seed, n_permutations)
     products.add(np.arange(len(x)), response)
     return products.solve(weight)
+
+
+def _largest(matrix: Array) -> float:
+    """Largest singular value."""
+    small = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    return float(np.sqrt(max(np.linalg.eigvalsh(small)[-1], 0.0)))
 
 
 def _upper_edge(tops: Array, rows: int, columns: int) -> float:

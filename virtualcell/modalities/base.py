@@ -41,7 +41,9 @@ class Modality(nn.Module, ABC):
     """Unit of ``normalise``, in a biologist's words."""
     sparse: ClassVar[bool] = False
     centred: ClassVar[bool] = True
-    """Whether features are centred and scaled before components are taken."""
+    """Whether features are centred before components are taken."""
+    scaled: ClassVar[bool] = True
+    """Whether centred features are also divided by their standard deviation."""
     counted: ClassVar[bool] = True
     """Whether zero is what was found: a feature that a file lacks is then read as zeros, and a cell of zeros as not measured."""
     width: ClassVar[int] = 1
@@ -123,7 +125,7 @@ class Modality(nn.Module, ABC):
         if self.centred:
             found = (values.dense() if isinstance(values, Counts) else values).double().numpy()
             mean, scale = found.mean(0), found.std(0)
-            scale = np.where(scale > 1e-8, scale, 1.0)
+            scale = np.where(scale > 1e-8, scale, 1.0) if self.scaled else np.ones_like(scale)
             self.feature_mean.copy_(torch.from_numpy(mean))
             self.feature_scale.copy_(torch.from_numpy(scale))
             found = np.clip((found - mean) / scale, -CLIP, CLIP)

@@ -13,16 +13,18 @@ from torch import Tensor, nn
 
 from virtualcell.autoencoder.conversion import Conversion, Translator
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.autoencoder.reduced_rank import ReducedRank
+from virtualcell.autoencoder.reduced_rank import Products
 from virtualcell.modalities.base import Modality
 from virtualcell.training.autoencoder import AutoencoderFit, score_table
-from virtualcell.training.start import response_floor
+from virtualcell.training.start import response_products
 from virtualcell.training.table import CellTable
 
 MIN_SHARED = 50
 """Cells in which both modalities must have been measured for one to be predicted from the other directly."""
 COMPONENTS = (5, 10, 20, 50)
 """How many of the source's components the floor may read; inner validation chooses."""
+CHOICE_CELLS = 3_000
+PERMUTATIONS = 10
 GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 COVERAGE = 0.9
 STEPS, BATCH, LEARNING_RATE, PATIENCE = 600, 256, 3e-3, 6
@@ -116,19 +118,14 @@ def _fit_one(
     kind = model.modalities[target]
     x = {part: scores[source][torch.from_numpy(rows).to(device)] for part, rows in (("fit", training), ("check", validation))}
     depth = _log_depth(kind, table, target, training, device)
-    candidates = []
-    for k in COMPONENTS:
-        columns = _leading(x["fit"].shape[1], k)
-        floor = response_floor(model, target, x["fit"][:, columns].cpu().numpy(), table, training, seed, device)
-        conversion = _with_floor(floor, columns, x["fit"], depth, kind.n_features, model.d, hidden).to(device)
-        candidates.append((float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean()), k, conversion))
-        if k + 1 >= x["fit"].shape[1]:
-            break
-    floor_gain, k, conversion = max(candidates, key=lambda item: item[0])
-    if floor_gain <= 0:
-        # The floor of nothing: on the validation cells the mean did better than every regression.
-        conversion.left, conversion.right = conversion.left[:, :0].clone(), conversion.right[:0].clone()
-        floor_gain = float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean())
+    k = _choose_components(model, table, x["fit"], depth, target, training, hidden, seed, device)
+
+    def floor_gain(conversion: Conversion) -> float:
+        return float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean())
+
+    products = response_products(model, target, x["fit"].cpu().numpy(), table, training, seed, device, PERMUTATIONS)
+    conversion = _floor(model, products, x["fit"], depth, target, k, hidden, device)
+    before = floor_gain(conversion)
     with torch.no_grad():  # the encoders stay as they are
         embedding = {part: model.embed_alone(source, x[part]) for part in x}
     _fit_residual(conversion, model, table, target, x, embedding, training, validation, seed, device)
@@ -145,7 +142,7 @@ def _fit_one(
     _set_interval(conversion, model, x["check"], embedding["check"], table, target, validation, device)
     used = gains[best]
     spread = float(used.std(ddof=1) / np.sqrt(len(used)))
-    return conversion.eval(), Quality(len(used), conversion.left.shape[1], k, best, floor_gain, float(used.mean()), spread)
+    return conversion.eval(), Quality(len(used), conversion.left.shape[1], k, best, before, float(used.mean()), spread)
 
 
 def _leading(inputs: int, k: int) -> list[int]:
@@ -163,14 +160,54 @@ def _log_depth(kind: Modality, table: CellTable, target: str, rows: np.ndarray, 
     return torch.log(depth.clamp_min(1.0))[:, 0].cpu().double().numpy()
 
 
-def _with_floor(
-    floor: ReducedRank, columns: list[int], x: Tensor, depth: np.ndarray | None, features: int, d: int, hidden: int
+def _choose_components(
+    model: Autoencoder,
+    table: CellTable,
+    x: Tensor,
+    depth: np.ndarray | None,
+    target: str,
+    rows: np.ndarray,
+    hidden: int,
+    seed: int,
+    device: torch.device,
+) -> int:
+    """How many leading components of the source the floor should read: best reading score over five folds of the rows."""
+    choices = [k for k in COMPONENTS if k < x.shape[1]] or [x.shape[1] - 1]
+    if len(choices) == 1:
+        return choices[0]
+    # A few thousand cells tell which is best; all of them would take minutes.
+    some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CELLS])
+    total = dict.fromkeys(choices, 0.0)
+    for inside, outside in KFold(3, shuffle=True, random_state=seed).split(some):
+        here, there = some[inside], some[outside]
+        inputs, new = (x[torch.from_numpy(part).to(device)] for part in (here, there))
+        products = response_products(model, target, inputs.cpu().numpy(), table, rows[here], seed, device, 3)
+        known = None if depth is None else depth[here]
+        for k in choices:
+            conversion = _floor(model, products, inputs, known, target, k, hidden, device)
+            total[k] += float(_gain(conversion, model, new, None, table, target, rows[there], device).sum())
+    return max(choices, key=lambda k: total[k])
+
+
+def _floor(
+    model: Autoencoder,
+    products: Products,
+    x: Tensor,
+    depth: np.ndarray | None,
+    target: str,
+    k: int,
+    hidden: int,
+    device: torch.device,
 ) -> Conversion:
-    conversion = Conversion(x.shape[1], d, features, floor.left.shape[1], hidden)
+    """The linear floor on k components: reduced-rank regression of the response, ridge regression of the log depth (cells,)."""
+    kind = model.modalities[target]
+    columns = _leading(x.shape[1], k)
+    found = products.solve(kind.response_weight.cpu().numpy(), columns)
+    conversion = Conversion(x.shape[1], model.d, kind.n_features, found.rank, hidden)
     with torch.no_grad():
-        conversion.centre[columns] = torch.from_numpy(floor.x_mean).float()
-        conversion.left[columns] = torch.from_numpy(floor.left).float()
-        conversion.right.copy_(torch.from_numpy(floor.right))
+        conversion.centre[columns] = torch.from_numpy(found.x_mean).float()
+        conversion.left[columns] = torch.from_numpy(found.left).float()
+        conversion.right.copy_(torch.from_numpy(found.right))
         if depth is not None:
             inputs = x[:, columns].cpu().double().numpy()
             ridge = RidgeCV(ALPHAS).fit(inputs, depth)
@@ -184,7 +221,7 @@ def _with_floor(
             else:
                 conversion.depth_bias.fill_(float(depth.mean()))
                 conversion.depth_spread.fill_(float(depth.std()))
-    return conversion
+    return conversion.to(device)
 
 
 @torch.no_grad()

@@ -41,8 +41,7 @@ def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, see
     # themselves (a few dimensions would be all that counts).
     model.latent_scale.copy_(torch.from_numpy(np.sqrt(core.scale / core.scale.max())))
     if hasattr(model.fusion, "fit_extractors"):
-        given = {m: torch.from_numpy(x).float().to(device) for m, x in scores.items()}
-        model.fusion.fit_extractors(given, {m: torch.from_numpy(measured[m][training]).to(device) for m in model.names}, seed)
+        model.fusion.fit_extractors(scores, {m: measured[m][training] for m in model.names}, seed)
     model.fusion.eval()
     with torch.no_grad():
         mask = torch.from_numpy(table.mask[training]).to(device)
@@ -50,8 +49,14 @@ def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, see
     for i, m in enumerate(model.names):
         decoder = model.decoders[m]
         here = table.mask[training, i]
-        inputs = z[here] if decoder.block is None else z[here][:, decoder.block]
-        found = decoder_start(model, m, inputs.numpy(), table, training[here], seed, device)
+        if model.fusion.blocks is not None:
+            with torch.no_grad():
+                decoder.block.zero_()
+                decoder.block[model.fusion.blocks[m]] = 1.0
+        inputs = z[here].numpy() * decoder.block.cpu().numpy()
+        if not inputs.any():
+            continue  # a modality without a dimension of its own: every cell is described as the average
+        found = decoder_start(model, m, inputs, table, training[here], seed, device)
         with torch.no_grad():
             loadings = torch.from_numpy(found.left @ found.right)
             decoder.weight[: decoder.d] = loadings.to(decoder.weight)
@@ -76,16 +81,16 @@ def decoder_start(
     return ReducedRank(found.left, found.right / information, found.x_mean, found.singular, found.edge)
 
 
-def response_floor(
-    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
-) -> ReducedRank:
-    """Reduced-rank regression of modality m's response on inputs x (rows, inputs)."""
+def response_products(
+    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device, permutations: int
+) -> Products:
+    """Products of inputs x (rows, inputs) with modality m's response, for a reduced-rank regression of it."""
     kind = model.modalities[m]
-    products = Products(x, kind.n_features, seed)
+    products = Products(x, kind.n_features, seed, permutations)
     with torch.no_grad():
         for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
             products.add(place, kind.response(table.rows(rows[place], device)[0][m]).cpu().numpy())
-    return products.solve(kind.response_weight.cpu().numpy())
+    return products
 
 
 def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
