@@ -22,6 +22,7 @@ def test_all_that_is_asked_of_them(dense: np.ndarray) -> None:
     counts = Counts.of(sp.csr_matrix(dense))
     assert counts.shape == dense.shape
     assert counts.n_cells == len(dense)
+    np.testing.assert_array_equal(Counts.of_dense(torch.from_numpy(dense)).dense(), dense)
     np.testing.assert_array_equal(counts.dense(), dense)
     np.testing.assert_array_equal(counts.depth()[:, 0], dense.sum(1))
     row, column = dense.nonzero()

@@ -146,7 +146,9 @@ class Modality(nn.Module, ABC):
         Sparse values are never made dense: what a zero gives is the same in every cell, a stored entry adds its difference.
         """
         found = self.transform(values)
-        return self._with_depth(self._sparse_scores(found) if isinstance(found, Counts) else self._dense_scores(found), self.depth(values))
+        return self._with_depth(
+            self._sparse_scores(found) if isinstance(found, Counts) else self._dense_scores(found), self.depth(values)
+        )
 
     def scores_where_hidden(self, values: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (cells, components + 1) and depth (cells, 1) of cells in which some entries were never looked at.
