@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-ARRAYS = ("p_atac", "rna", "protein", "latent_train", "latent_test")
+ARRAYS = ("p_atac", "p_atac_train", "rna", "protein", "latent_train", "latent_test")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class PeerResult:
     """Training cells per CPU-second, all epochs together; for throughput the median epoch after the first."""
     p_atac: np.ndarray | None = None
     """P(open | RNA only), (test cells, peaks), float16."""
+    p_atac_train: np.ndarray | None = None
+    """Mean of the same over the training cells, (peaks,), float32: shows how far a peak's own rate is missed (``calibrated``)."""
     rna: np.ndarray | None = None
     """log1p of the expected counts per 10,000, given ATAC only, (test cells, genes), float16."""
     protein: np.ndarray | None = None
@@ -42,6 +44,15 @@ class PeerResult:
     """Versions, widths, and what was chosen on the method's own validation cells."""
     digest: str = ""
     """sha256 of the cells, method, seed and settings that it was computed from."""
+
+    def calibrated(self, base: np.ndarray) -> np.ndarray:
+        """P(open | RNA only) after each peak's mean over training cells is brought to the measured one, ``base`` (peaks,).
+
+        No step of the method itself: it parts what a method says of cells from how well it fits the rates of peaks.
+        """
+        if self.p_atac is None or self.p_atac_train is None:
+            raise ValueError(f"{self.method} says nothing of open peaks.")
+        return np.clip(self.p_atac.astype(np.float64) * (base / np.maximum(self.p_atac_train, 1e-7)), 0.0, 1.0)
 
     def save(self, path: Path) -> None:
         """One npz file: the arrays, and all else as JSON in "record"."""

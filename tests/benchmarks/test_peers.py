@@ -160,6 +160,16 @@ def test_a_result_survives_its_file(tmp_path: Path) -> None:
     assert (back.cpu_seconds, back.epochs) == (1.5, 7)
 
 
+def test_calibration_gives_each_peak_its_measured_rate() -> None:
+    rng = np.random.default_rng(0)
+    p, base = rng.random((6, 4)) / 2, rng.random(4) / 4
+    found = PeerResult("multivi", 0, {}, p_atac=p, p_atac_train=p.mean(0)).calibrated(base)
+    np.testing.assert_allclose(found.mean(0), base)
+    np.testing.assert_allclose(np.argsort(found, axis=0), np.argsort(p, axis=0))
+    with pytest.raises(ValueError, match="totalvi"):
+        PeerResult("totalvi", 0, {}).calibrated(base)
+
+
 def test_split_keeps_training_and_test_cells_apart() -> None:
     found = split("cite", 1)
     assert len(found.test) == 80
@@ -266,6 +276,9 @@ def test_a_peer_learns_to_translate_rna_and_atac(method: str, tmp_path: Path) ->
     assert max(found.curve["validation_gain"]) == found.curve["validation_gain"][kept]
     # What is handed back is what the kept checkpoint scored (16-bit numbers apart).
     assert scores["rna_to_atac_auroc"] == pytest.approx(found.curve["test_auroc"][kept], abs=0.01)
+    own = found.calibrated(np.asarray(cells.train["atac"].mean(0)).ravel())
+    assert gain(cells.test["atac"].toarray(), own, np.full(60, 0.5)).mean() > 0
+    assert pearsonr(found.p_atac.mean(0), found.p_atac_train).statistic > 0.95
     # ATAC of the test cells plays no part in what is predicted of it.
     blind = {**cells.test, "atac": cells.test["atac"][::-1]}
     again = run_peer(method, cells.train, blind, cells.batch_train, cells.batch_test, 0, settings)

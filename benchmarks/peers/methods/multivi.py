@@ -176,6 +176,7 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     form = max(forms, key=lambda name: pearson_per_feature(measured, forms[name][:, top]).mean())
     p_atac = accessibility(reader.read(*outer, ("rna",)), depth)[way]
     rna_test = expression(reader.read(*outer, ("atac",)))[form]
+    p_train = accessibility(reader.read(rna, atac, batch, ("rna",)), depth)[way].mean(0)
     joint = reader.read(*outer, pair)
     return PeerResult(
         method="multivi",
@@ -185,6 +186,7 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
         epochs=len(epochs.cpu),
         cells_per_second=len(fit) * len(epochs.cpu) / seconds,
         p_atac=p_atac.astype(np.float16),
+        p_atac_train=p_train,
         rna=rna_test.astype(np.float16),
         latent_train=reader.read(rna, atac, batch, pair)["latent"],
         latent_test=joint["latent"],

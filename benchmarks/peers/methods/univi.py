@@ -152,6 +152,7 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
         epochs=epochs,
         cells_per_second=len(fit) * epochs / seconds,
         p_atac=opened(latent(rna=rna_test)).astype(np.float16),
+        p_atac_train=opened(latent(rna=rna)).mean(0),
         rna=np.maximum(scaled.unscale(rna_made), 0.0).astype(np.float16),
         latent_train=latent(rna=rna, atac=atac).numpy(),
         latent_test=joint.numpy(),
