@@ -25,7 +25,6 @@ from virtualcell.ui.parts import caveats, chart, lead, provenance, table_downloa
 from virtualcell.ui.theme import look
 from virtualcell.ui.translated import bins, described, feature_table, translated, usual_feature
 
-JOINT = "all measurements"
 KEPT_OUT = "cells kept out of training"
 
 
@@ -43,24 +42,28 @@ def answer(b: Bundle) -> None:
 
 
 def gains(b: Bundle) -> None:
+    """How much each measurement tells of each other one."""
     for told in m.conversions(b):
         amount, spread = (
             (f"{100 * told.value:.1f} %", 100 * told.error) if told.share else (f"{told.value:+.1f} nats", told.error)
         )
         st.metric(
-            f"{m.called(told.source)} → {m.called(told.target)}, {'explained' if told.share else 'gain a cell'}",
+            f"{m.called(told.source)} → {m.called(told.target)}",
             amount,
+            f"± {spread:.1f}",
+            delta_color="off",
+            delta_arrow="off",
             help=(
                 f"Share of the differences between cells in {m.called(told.target)} that {m.called(told.source)} explains."
                 if told.share
                 else f"How much better the {m.called(told.target)} of a cell is predicted from its {m.called(told.source)} than "
                 f"by the average of all cells. {m.NAT} 0: no better."
             )
-            + f" Here ± {spread:.1f} (standard error), on {told.n_cells:,} cells from which nothing was learned, though they "
-            "chose how long to train.",
+            + f" ± standard error, on {told.n_cells:,} cells from which nothing was learned (they chose how long to train).",
         )
 
 
+@st.fragment
 def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
     """The same cells, placed by all measurements and by each alone."""
     main, side = st.columns([3.2, 1], gap="medium")
@@ -79,6 +82,7 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
         else:
             values, kind = state.expression(b, colour, "prot" if colour in proteins else "rna"), "amount"
         gains(b)
+        st.caption("Better than the average cell would tell: nats, or % of the differences between cells.")
     with main:
         unit = b.demo.columns.time_unit if kind == "time" else ""
         fig = viewpoints(m.places(b), values, name=colour, kind=kind, unit=unit, look=look())
@@ -110,16 +114,17 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
             np.append(table["value"], found.chance),
             np.append(table["low"], found.chance),
             np.append(table["high"], found.chance),
-            ours=JOINT,
+            ours=m.TOGETHER,
             limit=guess,
             larger_is_better=True,
             measure="named rightly",
             look=look(),
         )
-        fig.update_xaxes(range=[0, 1], tickformat=".0%", nticks=3)
+        fig.update_xaxes(range=[0, 1.06], tickformat=".0%", nticks=3)
         chart(fig, "read-out", alt=f"How well {column[0]} is read from each measurement", file=f"{b.demo.key}-read-out")
 
 
+@st.fragment
 def translate(b: Bundle) -> None:
     """Choose a direction and cells: averages of all features, then one feature cell by cell."""
     ways = {f"{m.called(told.source)} → {m.called(told.target)}": (told.source, told.target) for told in m.conversions(b)}
@@ -147,7 +152,8 @@ def translate(b: Bundle) -> None:
         feature = st.selectbox(
             "One " + {"rna": "gene", "atac": "peak", "prot": "protein"}.get(target, "feature"),
             found.names,
-            index=found.names.index(usual_feature(b, target, found.names)),
+            # A click on a dot writes the choice into the session: then there is no default to give.
+            index=0 if key in st.session_state else found.names.index(usual_feature(b, target, found.names)),
             key=key,
             bind="query-params",
             help="Or click a dot.",
@@ -180,8 +186,7 @@ def translate(b: Bundle) -> None:
     def click() -> None:
         points = st.session_state[f"averages-{b.demo.key}-{target}"].selection.points
         if points:
-            at = points[0]["customdata"]
-            st.session_state[key] = found.names[at[0] if isinstance(at, list | tuple) else at]
+            st.session_state[key] = found.names[points[0]["point_index"]]
 
     with all_features:
         fig = translation(
@@ -208,7 +213,7 @@ def translate(b: Bundle) -> None:
         if found.yes_or_no:
             parts = bins(measured, predicted)
             columns = (parts[name].to_numpy() for name in ("predicted", "share", "low", "high", "n"))
-            fig = calibration(*columns, name=feature, average=float(found.average[place]), look=look())
+            fig = calibration(*columns, average=float(found.average[place]), look=look())
             said = "Each dot: cells of like prediction, and in how many of them the peak was really seen open (95 % interval)."
         else:
             low, high = (None, None) if found.low is None or found.high is None else (found.low[:, place], found.high[:, place])
@@ -238,6 +243,7 @@ def translate(b: Bundle) -> None:
             )
 
 
+@st.fragment
 def gene_and_peaks(b: Bundle, column: tuple[str, str, str] | None) -> None:
     genes = genes_with_peaks(b)
     if not genes or column is None:
@@ -267,7 +273,6 @@ def gene_and_peaks(b: Bundle, column: tuple[str, str, str] | None) -> None:
             found.predicted,
             found.amount,
             ordered=column[2] == "time",
-            reach=REACH / 1000,
             look=look(),
         )
         chart(fig, f"peaks-{b.demo.key}", alt=f"Open chromatin around {gene} by {column[0]}", file=f"{b.demo.key}-{gene}-peaks")

@@ -46,12 +46,13 @@ def test_viewpoints_of_an_amount_share_one_scale():
 def test_translation_has_a_dot_a_feature_beside_the_average():
     measured, predicted, average = np.array([0.1, 0.4, 0.0]), np.array([0.2, 0.3, 0.01]), np.array([0.25, 0.25, 0.02])
     fig = translation(["p", "q", "r"], measured, predicted, average, predicted_by="RNA", share=True, smallest=0.002, chosen=1)
-    line, plain, ours, ring = fig.data
+    line, stems, ours, ring = fig.data
     assert list(line.x) == list(line.y)
     np.testing.assert_allclose(ours.x, [0.1, 0.4, 0.002], rtol=1e-6)
     np.testing.assert_allclose(ours.y, predicted, rtol=1e-6)
-    np.testing.assert_allclose(plain.y, average, rtol=1e-6)
-    assert list(ours.customdata) == [0, 1, 2]
+    # Stems lead from the average to the prediction.
+    np.testing.assert_allclose(stems.y, [0.25, 0.2, np.nan, 0.25, 0.3, np.nan, 0.02, 0.01, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(ours.customdata, np.column_stack([measured, predicted, average]), rtol=1e-6)
     np.testing.assert_allclose((ring.x[0], ring.y[0]), (0.4, 0.3), rtol=1e-6)
     assert fig.layout.xaxis.type == "log"
     (note,) = fig.layout.annotations
@@ -82,7 +83,7 @@ def test_interval_check_parts_cells_inside_from_those_outside():
 
 
 def test_calibration_is_in_percent_with_the_average_as_a_line():
-    fig = calibration([0.1, 0.3], [0.12, 0.2], [0.05, 0.1], [0.2, 0.4], [50, 50], name="peak", average=0.15)
+    fig = calibration([0.1, 0.3], [0.12, 0.2], [0.05, 0.1], [0.2, 0.4], [50, 50], average=0.15)
     dots = fig.data[1]
     np.testing.assert_allclose(dots.x, [10, 30])
     np.testing.assert_allclose(dots.y, [12, 20])

@@ -58,6 +58,11 @@ def alignment(
     ticks = {"tickvals": middle, "ticktext": [groups[start] for start in starts], "ticks": "", "showline": False}
     fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain", constraintoward="right")
     fig.update_yaxes(
-        **ticks, title={"text": f"the same cells seen by {names[0]}"}, autorange="reversed", scaleanchor="x", constrain="domain"
+        **ticks,
+        title={"text": f"the same cells seen by {names[0]}"},
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
+        constraintoward="top",
     )
     return fig

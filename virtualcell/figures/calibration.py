@@ -15,7 +15,6 @@ def calibration(
     high: np.ndarray,
     n_cells: np.ndarray,
     *,
-    name: str,
     average: float | None = None,
     look: Look = LIGHT,
     height: int = 440,
@@ -26,9 +25,11 @@ def calibration(
     """
     predicted, share, low, high = (100 * np.asarray(values, float) for values in (predicted, share, low, high))
     fig = figure(look, height)
-    top = 1.08 * max(float(high.max()), float(predicted.max()))
+    right, top = 1.15 * float(predicted.max()), 1.08 * max(float(high.max()), float(predicted.max()))
     line = {"color": look.quiet, "width": 1, "dash": "dot"}
-    fig.add_trace(go.Scatter(x=[0, top], y=[0, top], mode="lines", line=line, showlegend=False, hoverinfo="skip"))
+    fig.add_trace(
+        go.Scatter(x=[0, min(right, top)], y=[0, min(right, top)], mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    )
     if average is not None:
         fig.add_hline(y=100 * average, line={"color": look.faint, "width": 2})
         fig.add_annotation(
@@ -54,6 +55,6 @@ def calibration(
             showlegend=False,
         )
     )
-    fig.update_xaxes(title={"text": f"{name}: predicted chance to be seen open"}, range=[0, top], ticksuffix=" %")
-    fig.update_yaxes(title={"text": "cells in which it was seen open"}, range=[min(0.0, float(low.min())), top], ticksuffix=" %")
+    fig.update_xaxes(title={"text": "predicted chance to be open"}, range=[0, right], ticksuffix=" %")
+    fig.update_yaxes(title={"text": "cells in which it is open"}, range=[min(0.0, float(low.min())), top], ticksuffix=" %")
     return fig

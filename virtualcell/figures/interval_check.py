@@ -51,7 +51,7 @@ def interval_check(
     fig.add_trace(go.Scatter(x=span, y=span, mode="lines", line=line, showlegend=False, hoverinfo="skip"))
     for rows, colour, label in ((inside, look.accent, "inside"), (~inside, "#EE6677", "outside")):
         fig.add_trace(
-            go.Scattergl(
+            go.Scatter(
                 x=predicted[rows],
                 y=measured[rows],
                 mode="markers",

@@ -40,7 +40,7 @@ def leaderboard(
     order = np.argsort(-first, kind="stable")
     colour = {"ours": look.accent, "peer": PEER, "baseline": look.quiet}
     titles = [
-        "<br>".join([*textwrap.wrap(name, 20), "larger is better" if up else "smaller is better"])
+        "<br>".join([*textwrap.wrap(name, 15 if len(columns) > 4 else 22), "more is better" if up else "less is better"])
         for name, up in zip(columns, higher_is_better, strict=True)
     ]
     fig = make_subplots(rows=1, cols=len(columns), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.02)
@@ -98,7 +98,7 @@ def leaderboard(
         gridwidth=0.5,
     )
     fig.update_xaxes(nticks=4, selector=lambda axis: axis.type != "log")
-    fig.update_annotations(font={"size": 12, "color": look.text})
+    fig.update_annotations(font={"size": 11, "color": look.text})
     fig.update_layout(
         template=look.name,
         height=110 + 18 * lines + 27 * len(names),

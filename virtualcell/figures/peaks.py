@@ -19,7 +19,7 @@ def peaks(
     amount: np.ndarray,
     *,
     ordered: bool = True,
-    reach: float = 100.0,
+    reach: float | None = None,
     unit: str = "log(1 + counts per 10,000)",
     look: Look = LIGHT,
     height: int = 400,
@@ -28,11 +28,14 @@ def peaks(
 
     distance: (peaks,) kb along the chromosome. names: (peaks,). groups: times or states. opened: (3, groups, peaks) share of the
     cells in which the peak is open and the bounds of its interval. predicted: (groups, peaks) the same share as told by the RNA,
-    NaN where not predicted. amount: (3, groups) mean expression and bounds. ordered: groups are times. reach: kb to each side.
+    NaN where not predicted. amount: (3, groups) mean expression and bounds. ordered: groups are times. reach: kb
+    drawn to each side, by default as many as hold all peaks.
     """
     distance, opened, predicted, amount = (np.asarray(values, float) for values in (distance, opened, predicted, amount))
     if opened.shape != (3, len(groups), len(names)) or predicted.shape != opened.shape[1:] or amount.shape != (3, len(groups)):
         raise ValueError(f"opened {opened.shape}, predicted {predicted.shape} and amount {amount.shape} do not fit together")
+    if reach is None:
+        reach = next((kb for kb in (5.0, 10.0, 20.0, 50.0, 100.0) if np.abs(distance).max(initial=0) < 0.9 * kb), 200.0)
     fig = make_subplots(
         rows=1,
         cols=2,

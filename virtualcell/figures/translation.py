@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from virtualcell.figures.look import LIGHT, Look, figure
 
-DECADES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def translation(
@@ -25,9 +25,9 @@ def translation(
 ) -> go.Figure:
     """One dot a feature: mean reading measured over the cells (x) and predicted for the same cells (y); on the line both agree.
 
-    measured, predicted: (features,). average: (features,) means of the training cells, drawn faintly: what one would predict
-    knowing nothing of these cells. share: readings are shares of cells, drawn on logarithmic axes; those below ``smallest``
-    stand on the edge. chosen: feature that is marked. Each dot carries its feature in ``customdata``.
+    measured, predicted: (features,). average: (features,) means of the training cells, from which a faint stem leads to each dot:
+    what one would predict knowing nothing of these cells. share: readings are shares of cells, drawn on logarithmic axes; those
+    below ``smallest`` stand on the edge. chosen: feature that is marked. Dots are in the order of the features.
     """
     measured, predicted, average = (np.asarray(values, np.float32) for values in (measured, predicted, average))
     if not len(names) == len(measured) == len(predicted) == len(average):
@@ -50,26 +50,36 @@ def translation(
         )
     )
     form = ".1%" if share else ".2f"
+    strength = 0.4 if len(names) > 1000 else 0.7
     size = 5 if len(names) > 1000 else 6 if len(names) > 100 else 9
-    for values, colour, opacity, label in (
-        (mean, look.faint, 0.9, "average of the training cells"),
-        (y, look.accent, 0.6, f"predicted from {predicted_by}"),
-    ):
-        fig.add_trace(
-            go.Scattergl(
-                x=x,
-                y=values,
-                mode="markers",
-                marker={"color": colour, "size": size, "opacity": opacity},
-                # A click marks one feature; all others stay as they are.
-                unselected={"marker": {"opacity": opacity}},
-                selected={"marker": {"color": colour, "opacity": opacity}},
-                name=label,
-                text=names,
-                customdata=np.arange(len(names), dtype=np.int32),
-                hovertemplate=f"%{{text}}<br>measured %{{x:{form}}}<br>{label} %{{y:{form}}}<extra></extra>",
-            )
+    gap = np.full(len(names), np.nan, dtype=np.float32)
+    # SVG, not WebGL: browsers keep few WebGL drawings alive, and this figure is often drawn anew. All stems are one path.
+    fig.add_trace(
+        go.Scatter(
+            x=np.column_stack([x, x, gap]).ravel(),
+            y=np.column_stack([mean, y, gap]).ravel(),
+            mode="lines",
+            line={"color": look.faint, "width": 1.5},
+            name="from the average of the training cells",
+            hoverinfo="skip",
         )
+    )
+    fig.add_trace(
+        go.Scatter(
+            x=x,
+            y=y,
+            mode="markers",
+            marker={"color": look.accent, "size": size, "opacity": strength},
+            # A click marks one feature; all others stay as they are.
+            unselected={"marker": {"opacity": strength}},
+            selected={"marker": {"color": look.accent, "opacity": strength}},
+            name=f"predicted from {predicted_by}",
+            text=names,
+            customdata=np.column_stack([measured, predicted, average]),
+            hovertemplate=f"%{{text}}<br>measured %{{customdata[0]:{form}}}<br>predicted %{{customdata[1]:{form}}}<br>"
+            f"average of the training cells %{{customdata[2]:{form}}}<extra></extra>",
+        )
+    )
     if chosen is not None:
         place = {"x": float(x[chosen]), "y": float(y[chosen])}
         fig.add_trace(
@@ -83,9 +93,12 @@ def translation(
             )
         )
         shown = {k: float(np.log10(v)) for k, v in place.items()} if share else place
+        middle = float(np.mean(np.log10(ends) if share else ends))
         fig.add_annotation(
             **shown,
             text=names[chosen],
+            # Towards the middle, so that a long name does not leave the figure.
+            xanchor="left" if shown["x"] < middle else "right",
             showarrow=False,
             yshift=18,
             bgcolor=look.paper,
@@ -94,7 +107,7 @@ def translation(
         )
     axis: dict[str, object] = {"range": [float(np.log10(v)) for v in ends] if share else ends}
     if share:
-        axis |= {"type": "log", "tickvals": DECADES, "ticktext": [f"{100 * tick:g} %" for tick in DECADES]}
+        axis |= {"type": "log", "tickvals": TICKS, "ticktext": [f"{100 * tick:g} %" for tick in TICKS]}
     fig.update_xaxes(title={"text": "cells in which it is open, measured" if share else "mean over the cells, measured"}, **axis)
     fig.update_yaxes(title={"text": "predicted"}, **axis)
     fig.update_layout(

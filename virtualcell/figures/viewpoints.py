@@ -51,9 +51,11 @@ def viewpoints(
                 col=column,
             )
     bare = {"showticklabels": False, "ticks": "", "showline": True, "mirror": True}
-    # One frame for all panels: what a measurement alone cannot tell apart stays in the middle of it.
-    fig.update_xaxes(**bare, matches="x", title={"text": "axis 1", "font": {"size": 12}})
-    fig.update_yaxes(**bare, matches="y")
+    # One frame for all panels: what a measurement alone cannot tell apart stays in the middle of it. A few cells far out must
+    # not make all others small; a double click on the figure shows them too.
+    across, up = (_frame([np.asarray(places)[:, axis] for places in panels.values()]) for axis in (0, 1))
+    fig.update_xaxes(**bare, matches="x", range=across, title={"text": "axis 1", "font": {"size": 12}})
+    fig.update_yaxes(**bare, matches="y", range=up)
     fig.update_yaxes(title={"text": "axis 2", "font": {"size": 12}}, col=1)
     fig.update_annotations(font={"size": 13, "color": look.text})
     fig.update_layout(
@@ -65,6 +67,12 @@ def viewpoints(
         legend={"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top", "title": {"text": f"{name} "}},
     )
     return fig
+
+
+def _frame(values: list[np.ndarray]) -> list[float]:
+    low, high = np.nanpercentile(np.stack(values), [0.1, 99.9])
+    pad = 0.06 * (high - low or 1.0)
+    return [float(low - pad), float(high + pad)]
 
 
 def _groups(

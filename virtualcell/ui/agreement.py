@@ -11,7 +11,7 @@ from virtualcell.demo import Bundle
 from virtualcell.evaluation.multiomics import foscttm, permuted
 from virtualcell.figures.embedding import ordered
 from virtualcell.ui import state
-from virtualcell.ui.modalities import LIKELY, alone, kept_out, places, with_measured, written
+from virtualcell.ui.modalities import LIKELY, TOGETHER, alone, kept_out, places, with_measured, written
 
 EXCHANGES = 40
 """How often partners are dealt out anew."""
@@ -58,7 +58,7 @@ def _agreement(key: str, stamp: int, first: str, second: str, column: str | None
         low, high = np.quantile(draws, [(1 - LIKELY) / 2, (1 + LIKELY) / 2])
         return float(low), float(high)
 
-    along = places(b)["all measurements"][rows, 0]
+    along = places(b)[TOGETHER][rows, 0]
     rank = {value: i for i, value in enumerate(ordered(label))}
     order = np.lexsort((along, [rank[value] for value in label.tolist()]))
     order = order[np.unique(np.linspace(0, len(order) - 1, min(shown, len(order))).astype(int))]

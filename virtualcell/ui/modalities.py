@@ -20,7 +20,13 @@ from virtualcell.ui import state
 CALLED = {"rna": "RNA", "atac": "chromatin", "prot": "proteins", "cytof": "proteins", "methylation": "methylation"}
 """A kind of measurement in a few letters; others go by the name in the file."""
 
+TOGETHER = "all together"
+"""What cells are called that were placed by all their measurements."""
+
 NAT = "A nat measures information: 1 nat more makes what was measured in a cell 2.7 times as probable."
+
+LITTLE = 0.05
+"""Share of the differences between cells below which they are explained a little only."""
 
 LIKELY = 0.95
 """Level of every interval here."""
@@ -122,24 +128,31 @@ def conversions(b: Bundle) -> list[Told]:
 
 def relations(b: Bundle) -> list[str]:
     """One sentence a pair of measurements: are they related?"""
-    told = {(entry.source, entry.target): entry.related for entry in conversions(b)}
+    told = {(entry.source, entry.target): entry for entry in conversions(b)}
     said = []
     names = modalities(b)
     for i, x in enumerate(names):
         for y in names[i + 1 :]:
             first, second = called(x), called(y)
             ways = [pair for pair in ((x, y), (y, x)) if pair in told]
-            works = [pair for pair in ways if told[pair]]
+            works = [pair for pair in ways if told[pair].related]
             if not ways:
                 said.append(f"{first} and {second} were measured together in too few cells to say whether they are related.")
             elif len(works) == 2:
-                said.append(f"{first} and {second} of these cells are related: each tells something of the other.")
+                much = "a little" if all(_much(told[pair]) == "a little" for pair in ways) else "something"
+                said.append(f"{first} and {second} of these cells are related: each tells {much} of the other.")
             elif works:
                 source, target = map(called, works[0])
-                said.append(f"{first} and {second} of these cells are related: {source} tells something of {target}.")
+                said.append(
+                    f"{first} and {second} of these cells are related: {source} tells {_much(told[works[0]])} of {target}."
+                )
             else:
                 said.append(f"{first} and {second} of these cells are not related, as far as unseen cells show.")
     return [sentence[0].upper() + sentence[1:] for sentence in said]
+
+
+def _much(told: Told) -> str:
+    return "a little" if told.share and told.value < LITTLE else "something"
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading each measurement alone …")
@@ -167,7 +180,7 @@ def _places(key: str, stamp: int) -> dict[str, np.ndarray]:
         return ((states - plane.mean_) @ plane.components_.T).astype(np.float32)
 
     names = modalities(b)
-    return {"all measurements": put(b.state)} | {f"{called(name)} alone": put(alone(b, name)) for name in names}
+    return {TOGETHER: put(b.state)} | {f"{called(name)} alone": put(alone(b, name)) for name in names}
 
 
 def places(b: Bundle) -> dict[str, np.ndarray]:
@@ -197,7 +210,7 @@ def _read_out(key: str, stamp: int, column: str) -> ReadOut | None:
         return None
     n = int(rows.sum())
     found = []
-    for name, states in [("all measurements", b.state), *((f"{called(m)} alone", alone(b, m)) for m in names)]:
+    for name, states in [(TOGETHER, b.state), *((f"{called(m)} alone", alone(b, m)) for m in names)]:
         share = time_read(states[rows], labels[rows])
         _, low, high = share_interval(np.array(share * n), n)
         found.append({"source": name, "value": share, "low": float(low), "high": float(high)})

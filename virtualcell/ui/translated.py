@@ -85,10 +85,13 @@ def feature_table(b: Bundle, rows: np.ndarray, source: str, target: str) -> pd.D
     return _feature_table(b.demo.key, state.stamp(b), np.asarray(rows, dtype=np.int64).tobytes(), source, target)
 
 
-def bins(measured: np.ndarray, predicted: np.ndarray, smallest: int = 25) -> pd.DataFrame:
-    """Cells in at most six equal bins of predicted probability: predicted, share, low, high, n; measured: (cells,) of 0 and 1."""
+def bins(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    """Cells in equal bins of predicted probability: predicted, share, low, high, n; measured: (cells,) of 0 and 1.
+
+    At most six, each of 25 cells or more in which at least 4 are expected to be 1: fewer would show nothing but chance.
+    """
     order = np.argsort(predicted, kind="stable")
-    parts = np.array_split(order, int(np.clip(len(order) // smallest, 1, 6)))
+    parts = np.array_split(order, int(np.clip(min(len(order) // 25, predicted.sum() // 4), 1, 6)))
     count = np.array([measured[part].sum() for part in parts])
     total = np.array([len(part) for part in parts])
     share, low, high = share_interval(count, total)
@@ -115,5 +118,5 @@ def described(b: Bundle, modality: str, names: list[str]) -> list[str]:
     var = b.cells.mod[modality].var
     if "nearest_gene" not in var:
         return names
-    nearest = var["nearest_gene"].astype(str).reindex(names)
-    return [f"{name} ({gene})" for name, gene in zip(names, nearest, strict=True)]
+    nearest = var["nearest_gene"].astype(object).where(var["nearest_gene"].notna(), "").reindex(names)
+    return [f"{name} ({gene})" if gene else name for name, gene in zip(names, nearest, strict=True)]
