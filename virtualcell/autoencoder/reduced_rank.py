@@ -74,8 +74,12 @@ class Products:
             flat[:, columns] += self._rows[:, cells] @ block
             self.squares[columns] += (block**2).sum(0)
 
-    def solve(self, weight: np.ndarray, inputs: Sequence[int] | None = None) -> ReducedRank:
+    def solve(
+        self, weight: np.ndarray, inputs: Sequence[int] | None = None, ridge: float = 0.0, *, shrink: bool = True
+    ) -> ReducedRank:
         """Regression of the response that was added, on some of the inputs (default: all).
+
+        ridge: penalty on squared coefficients, a cell; shrink: False for plain ridge or least squares of full rank.
 
         weight: (features,), zero or more, such that the noise of response * sqrt(weight) has unit variance (a common factor does
         not matter: the noise is measured). In whitened inputs the weighted coefficients are a low-rank matrix plus white noise;
@@ -87,7 +91,7 @@ class Products:
         chosen = np.arange(len(self.x_mean)) if inputs is None else np.asarray(inputs)
         variance, directions = np.linalg.eigh(self.gram[0][np.ix_(chosen, chosen)])
         large = variance > SMALLEST_DIRECTION * variance[-1]
-        whiten = directions[:, large] / np.sqrt(variance[large])
+        whiten = directions[:, large] / np.sqrt(variance[large] + ridge * self.n_cells)
         k, features = whiten.shape[1], self.product.shape[2]
         if self.n_cells - 1 <= k:
             raise ValueError(f"{self.n_cells} cells are too few to measure the noise of a regression on {k} inputs")
@@ -104,6 +108,8 @@ class Products:
         tops = left_over * np.array([_largest(block) for block in noise])
         edge = _upper_edge(tops, k, features)
         shrunk = _shrink(singular, edge, min(k, features) / max(k, features))
+        if not shrink:
+            shrunk = singular
         kept = shrunk > 0
         back = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
         return ReducedRank(whiten @ u[:, kept] * shrunk[kept], vt[kept] * back, self.x_mean[chosen], singular, edge)

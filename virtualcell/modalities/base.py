@@ -41,9 +41,7 @@ class Modality(nn.Module, ABC):
     """Unit of ``normalise``, in a biologist's words."""
     sparse: ClassVar[bool] = False
     centred: ClassVar[bool] = True
-    """Whether features are centred before components are taken."""
-    scaled: ClassVar[bool] = True
-    """Whether centred features are also divided by their standard deviation."""
+    """Whether features are centred and scaled before components are taken."""
     counted: ClassVar[bool] = True
     """Whether zero is what was found: a feature that a file lacks is then read as zeros, and a cell of zeros as not measured."""
     width: ClassVar[int] = 1
@@ -117,15 +115,19 @@ class Modality(nn.Module, ABC):
         transformed = self.transform(read)
         total = transformed.column_sums(transformed.value) if isinstance(transformed, Counts) else transformed.sum(0)
         self.transform_mean.copy_(total / len(depth))
-        self._fit_components(transformed, seed)
+        self._fit_components(transformed, read, seed)
         self.fit_reading(read)
 
-    def _fit_components(self, values: Values, seed: int) -> None:
+    def feature_spread(self, values: Values, seed: int) -> Tensor:
+        """What centred features are divided by before components are taken, (features,): by default their standard deviation."""
+        spread = self.normalise(values).double().std(0, correction=0)
+        return torch.where(spread > 1e-8, spread, 1.0)
+
+    def _fit_components(self, values: Values, raw: Values, seed: int) -> None:
         n, k = len(values.start) - 1 if isinstance(values, Counts) else len(values), self.n_components
         if self.centred:
             found = (values.dense() if isinstance(values, Counts) else values).double().numpy()
-            mean, scale = found.mean(0), found.std(0)
-            scale = np.where(scale > 1e-8, scale, 1.0) if self.scaled else np.ones_like(scale)
+            mean, scale = found.mean(0), self.feature_spread(raw, seed).double().numpy()
             self.feature_mean.copy_(torch.from_numpy(mean))
             self.feature_scale.copy_(torch.from_numpy(scale))
             found = np.clip((found - mean) / scale, -CLIP, CLIP)

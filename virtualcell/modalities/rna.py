@@ -33,6 +33,21 @@ class Rna(Modality):
         scale = (PER / values.depth().clamp_min(1.0))[:, 0]
         return values.with_values(torch.log1p(values.value * scale[values.row]))
 
+    def feature_spread(self, values: Counts, seed: int) -> Tensor:
+        """Standard deviation (features,) of a log-normalised gene between two halves of the same cell's molecules.
+
+        Divided by it, every gene carries the same amount of counting noise, and those that differ between cells stand out.
+        Dividing by the whole standard deviation would take away the very signal.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        half = torch.binomial(values.value.cpu(), torch.full_like(values.value, 0.5).cpu(), generator=generator).to(values.value)
+        totals = values.value.new_zeros(values.n_features, dtype=torch.float64)
+        for rows in torch.arange(values.n_cells).split(1024):
+            first, second = (self.transform(part.cells(rows)).dense() for part in (values.with_values(half), values.with_values(values.value - half)))
+            totals += (first - second).double().square().sum(0)
+        spread = (0.5 * totals / values.n_cells).sqrt()
+        return spread.clamp_min(float(torch.quantile(spread, 0.05)) + 1e-3)
+
     def fit_weights(self, values: Counts) -> None:
         depth, value = values.depth()[:, 0].double(), values.value.double()
         share = (values.column_sums(value) + 0.5) / (depth.sum() + 0.5 * values.n_features)

@@ -92,6 +92,11 @@ class Counts:
         """The same entries with other values (nnz,), for products and dense copies; zeros among them stay stored."""
         return replace(self, value=value)
 
+    def cells(self, rows: Tensor) -> Counts:
+        """The cells of a run of consecutive rows."""
+        first, last = self.start[rows[0]], self.start[rows[-1] + 1]
+        return Counts(self.start[rows[0] : rows[-1] + 2] - first, self.column[first:last], self.value[first:last], self.n_features)
+
     def kept(self, keep: Tensor) -> Counts:
         """The entries marked in keep (nnz,) bool."""
         before = torch.cat([keep.new_zeros(1, dtype=torch.int64), keep.cumsum(0)])

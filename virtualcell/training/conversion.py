@@ -21,9 +21,13 @@ from virtualcell.training.table import CellTable
 
 MIN_SHARED = 50
 """Cells in which both modalities must have been measured for one to be predicted from the other directly."""
-COMPONENTS = (5, 10, 20, 50)
-"""How many of the source's components the floor may read; inner validation chooses."""
-CHOICE_CELLS = 3_000
+COMPONENTS = (10, 20, 50)
+"""How many of the source's components the floor may read."""
+RIDGES = (0.0, 0.01, 0.05)
+"""Penalties of the floor, a cell, in units of the first component's variance."""
+FEW_FEATURES = 256
+"""Up to so many features of the target a floor of full rank is tried as well; with more it only learns noise."""
+CHOICE_CELLS = 2_000
 PERMUTATIONS = 10
 GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 COVERAGE = 0.9
@@ -39,6 +43,7 @@ class Quality:
     n_cells: int
     rank: int
     components: int
+    ridge: float
     gate: float
     floor: float
     used: float
@@ -48,6 +53,13 @@ class Quality:
     def related(self) -> bool:
         """Whether the source says anything of the target: by more than two standard errors."""
         return self.used > 2 * self.standard_error
+
+
+@dataclass(frozen=True)
+class _Form:
+    components: int
+    ridge: float
+    shrink: bool
 
 
 def fit_conversions(
@@ -118,13 +130,13 @@ def _fit_one(
     kind = model.modalities[target]
     x = {part: scores[source][torch.from_numpy(rows).to(device)] for part, rows in (("fit", training), ("check", validation))}
     depth = _log_depth(kind, table, target, training, device)
-    k = _choose_components(model, table, x["fit"], depth, target, training, hidden, seed, device)
+    form = _choose_floor(model, table, x["fit"], depth, target, training, hidden, seed, device)
 
     def floor_gain(conversion: Conversion) -> float:
         return float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean())
 
     products = response_products(model, target, x["fit"].cpu().numpy(), table, training, seed, device, PERMUTATIONS)
-    conversion = _floor(model, products, x["fit"], depth, target, k, hidden, device)
+    conversion = _floor(model, products, x["fit"], depth, target, form, hidden, device)
     before = floor_gain(conversion)
     with torch.no_grad():  # the encoders stay as they are
         embedding = {part: model.embed_alone(source, x[part]) for part in x}
@@ -142,7 +154,7 @@ def _fit_one(
     _set_interval(conversion, model, x["check"], embedding["check"], table, target, validation, device)
     used = gains[best]
     spread = float(used.std(ddof=1) / np.sqrt(len(used)))
-    return conversion.eval(), Quality(len(used), conversion.left.shape[1], k, best, before, float(used.mean()), spread)
+    return conversion.eval(), Quality(len(used), conversion.left.shape[1], form.components, form.ridge, best, before, float(used.mean()), spread)
 
 
 def _leading(inputs: int, k: int) -> list[int]:
@@ -160,7 +172,7 @@ def _log_depth(kind: Modality, table: CellTable, target: str, rows: np.ndarray, 
     return torch.log(depth.clamp_min(1.0))[:, 0].cpu().double().numpy()
 
 
-def _choose_components(
+def _choose_floor(
     model: Autoencoder,
     table: CellTable,
     x: Tensor,
@@ -170,11 +182,11 @@ def _choose_components(
     hidden: int,
     seed: int,
     device: torch.device,
-) -> int:
-    """How many leading components of the source the floor should read: best reading score over five folds of the rows."""
-    choices = [k for k in COMPONENTS if k < x.shape[1]] or [x.shape[1] - 1]
-    if len(choices) == 1:
-        return choices[0]
+) -> _Form:
+    """The form of floor with the best reading score over three folds of the rows."""
+    widths = sorted({min(k, x.shape[1] - 1) for k in COMPONENTS})
+    shrinks = (True, False) if model.modalities[target].n_features <= FEW_FEATURES else (True,)
+    choices = [_Form(k, ridge, shrink) for k in widths for ridge in RIDGES for shrink in shrinks]
     # A few thousand cells tell which is best; all of them would take minutes.
     some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CELLS])
     total = dict.fromkeys(choices, 0.0)
@@ -183,10 +195,12 @@ def _choose_components(
         inputs, new = (x[torch.from_numpy(part).to(device)] for part in (here, there))
         products = response_products(model, target, inputs.cpu().numpy(), table, rows[here], seed, device, 3)
         known = None if depth is None else depth[here]
-        for k in choices:
-            conversion = _floor(model, products, inputs, known, target, k, hidden, device)
-            total[k] += float(_gain(conversion, model, new, None, table, target, rows[there], device).sum())
-    return max(choices, key=lambda k: total[k])
+        for form in choices:
+            if len(here) <= 2 * form.components:
+                continue
+            conversion = _floor(model, products, inputs, known, target, form, hidden, device)
+            total[form] += float(_gain(conversion, model, new, None, table, target, rows[there], device).sum())
+    return max(choices, key=lambda form: total[form])
 
 
 def _floor(
@@ -195,14 +209,14 @@ def _floor(
     x: Tensor,
     depth: np.ndarray | None,
     target: str,
-    k: int,
+    form: _Form,
     hidden: int,
     device: torch.device,
 ) -> Conversion:
-    """The linear floor on k components: reduced-rank regression of the response, ridge regression of the log depth (cells,)."""
+    """The linear floor in one form: reduced-rank regression of the response, ridge regression of the log depth (cells,)."""
     kind = model.modalities[target]
-    columns = _leading(x.shape[1], k)
-    found = products.solve(kind.response_weight.cpu().numpy(), columns)
+    columns = _leading(x.shape[1], form.components)
+    found = products.solve(kind.response_weight.cpu().numpy(), columns, form.ridge, shrink=form.shrink)
     conversion = Conversion(x.shape[1], model.d, kind.n_features, found.rank, hidden)
     with torch.no_grad():
         conversion.centre[columns] = torch.from_numpy(found.x_mean).float()
