@@ -44,7 +44,14 @@ from virtualcell.schema import (
     Settings,
     Trajectory,
 )
-from virtualcell.training.autoencoder import Progress, effective_rank, encode_table, nats_of_average, nats_of_cells, train_autoencoder
+from virtualcell.training.autoencoder import (
+    Progress,
+    effective_rank,
+    encode_table,
+    nats_of_average,
+    nats_of_cells,
+    train_autoencoder,
+)
 from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.device import choose_device
@@ -123,7 +130,14 @@ class VirtualCell:
         table = make_table(prepared, self._features, batch, self._batches, kinds=self._kinds)
         s = self.settings
         fitted = train_autoencoder(
-            table, s.autoencoder, self._kinds, s.preprocess.n_components, max(1, len(self._batches)), s.seed, self.device, progress
+            table,
+            s.autoencoder,
+            self._kinds,
+            s.preprocess.n_components,
+            max(1, len(self._batches)),
+            s.seed,
+            self.device,
+            progress,
         )
         self._autoencoder = fitted.model
         self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)

@@ -71,8 +71,12 @@ def compress(key: str, seeds: Sequence[int]) -> tuple[dict[str, Any], dict[str, 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.multiomics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", nargs="*", default=["a549", "cite"], choices=[k for k, d in DEMOS.items() if k in ("a549", "cite")])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.multiomics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--demo", nargs="*", default=["a549", "cite"], choices=[k for k, d in DEMOS.items() if k in ("a549", "cite")]
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--fusions", nargs="+", default=list(every_fusion()), choices=every_fusion())

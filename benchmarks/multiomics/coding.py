@@ -17,7 +17,9 @@ TOTAL = 8
 SIZES = (1, 2, 4, 8, 12, 16, 24)
 
 
-def one_seed(split: Split, settings: AutoencoderSettings, labels: tuple[np.ndarray, np.ndarray] | None, d: int = TOTAL) -> dict[str, Any]:
+def one_seed(
+    split: Split, settings: AutoencoderSettings, labels: tuple[np.ndarray, np.ndarray] | None, d: int = TOTAL
+) -> dict[str, Any]:
     """Held-out nats a cell with d latent dimensions in all; labels: times of training and test cells for the shuffle within."""
     train, test = split.tables
     names = list(train.values)
@@ -100,7 +102,11 @@ def rows(key: str, answer: dict[str, Any], rate_curve: dict[str, Any], seeds: Se
         return Row(method, "described: nats a cell", value, where=where, seeds=tuple(seeds), **bounds)
 
     found = [
-        line(f"{way} code" if way != "difference" else "joint minus separate", f"{key}, {pairs} pairs, {answer['d']} numbers", numbers)
+        line(
+            f"{way} code" if way != "difference" else "joint minus separate",
+            f"{key}, {pairs} pairs, {answer['d']} numbers",
+            numbers,
+        )
         for pairs, ways in answer["pairs"].items()
         for way, numbers in ways.items()
     ]

@@ -124,12 +124,18 @@ def coding_table(seeds: Sequence[int], d: int = 4) -> tuple[list[Row], list[Clai
         for pairs in ("true", "shuffled"):
             difference = [f["pairs"][pairs]["joint"] - f["pairs"][pairs]["separate"] for f in found]
             where = f"simulated pairs, {relation}, {pairs} pairs, {d} numbers"
-            rows.append(Row.over_seeds("joint minus separate", "described: nats a cell", difference, where=where, seeds=tuple(seeds)))
+            rows.append(
+                Row.over_seeds("joint minus separate", "described: nats a cell", difference, where=where, seeds=tuple(seeds))
+            )
             if relation == "linear":
                 if pairs == "true":
-                    claims.append(Claim("related: joint coding over separate, worst seed, nats a cell", min(difference), ">", 0.0))
+                    claims.append(
+                        Claim("related: joint coding over separate, worst seed, nats a cell", min(difference), ">", 0.0)
+                    )
                 else:
-                    claims.append(Claim("related but shuffled: joint over separate, best seed, nats a cell", max(difference), "<=", 0.0))
+                    claims.append(
+                        Claim("related but shuffled: joint over separate, best seed, nats a cell", max(difference), "<=", 0.0)
+                    )
     return rows, claims
 
 

@@ -35,7 +35,11 @@ def judge_peers(judge: Judge, key: str, labels: np.ndarray | None, cache: Path |
 
 
 def _judge(judge: Judge, name: str, result: PeerResult, features: dict[str, list[str]], labels: np.ndarray | None) -> None:
-    for modality, key, predicted in (("atac", "atac", result.p_atac), ("rna", "rna", result.rna), ("prot", "prot", result.protein)):
+    for modality, key, predicted in (
+        ("atac", "atac", result.p_atac),
+        ("rna", "rna", result.rna),
+        ("prot", "prot", result.protein),
+    ):
         if predicted is None or key not in judge.split.features:
             continue
         place = {f: i for i, f in enumerate(features[key])}

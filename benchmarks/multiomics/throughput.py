@@ -74,7 +74,12 @@ def table() -> tuple[list[Row], list[Claim]]:
         for method, f in found.items()
     ]
     claims = [
-        Claim(f"training speed over {peer} at equal widths", found[f"VirtualCell at the widths of {peer}"]["cells"] / found[peer]["cells"], ">=", 3.0)
+        Claim(
+            f"training speed over {peer} at equal widths",
+            found[f"VirtualCell at the widths of {peer}"]["cells"] / found[peer]["cells"],
+            ">=",
+            3.0,
+        )
         for peer in ("multivi", "univi")
         if peer in found
     ]

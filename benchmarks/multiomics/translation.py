@@ -112,16 +112,16 @@ def _best_k(x: np.ndarray, y: np.ndarray, target: str, seed: int) -> int:
     return max(choices, key=score)
 
 
-def ours(judge: Judge, cells: MuData, settings: Settings, fusion: str, labels: np.ndarray | None, progress: Any = None) -> VirtualCell:
+def ours(
+    judge: Judge, cells: MuData, settings: Settings, fusion: str, labels: np.ndarray | None, progress: Any = None
+) -> VirtualCell:
     """Fits the autoencoder with a fusion and judges what it says: through its latent, and by its conversions.
 
     labels: (cells,) times of all cells in the order of ``cells``, read from the latent; None where there are none.
     """
     split = judge.split
     began = time.process_time()
-    chosen = dataclasses.replace(
-        settings, seed=split.seed, autoencoder=dataclasses.replace(settings.autoencoder, fusion=fusion)
-    )
+    chosen = dataclasses.replace(settings, seed=split.seed, autoencoder=dataclasses.replace(settings.autoencoder, fusion=fusion))
     model = VirtualCell(chosen).fit(split.train, device="cpu", progress=progress)
     name = f"VirtualCell, {fusion} fusion"
     judge.note(name, **{SECONDS: time.process_time() - began})

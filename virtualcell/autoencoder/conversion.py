@@ -90,7 +90,9 @@ class Translator(nn.Module):
                 return (source, middle, target)
         return ()
 
-    def forward(self, model: Autoencoder, scores: Tensor, source: str, target: str) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def forward(
+        self, model: Autoencoder, scores: Tensor, source: str, target: str
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Predicted reading of the target (cells, features) and the bounds of its 90 % interval from the source's scores (cells,
         inputs); no bounds over a bridge, where no cell shows how wide they should be, and none for open peaks, which are 0 or
         1. Raises KeyError where there is no route."""

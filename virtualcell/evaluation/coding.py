@@ -47,7 +47,13 @@ def shuffle_pairs(table: CellTable, keep: str, rng: np.random.Generator, within:
 
 
 def code(
-    train: CellTable, test: CellTable, kinds: dict[str, str], settings: AutoencoderSettings, d: int, seed: int, n_components: int = 50
+    train: CellTable,
+    test: CellTable,
+    kinds: dict[str, str],
+    settings: AutoencoderSettings,
+    d: int,
+    seed: int,
+    n_components: int = 50,
 ) -> tuple[np.ndarray, float]:
     """Held-out nats of each test cell (cells,) from d latent dimensions, and the mean over inner validation cells.
 

@@ -43,7 +43,10 @@ class Rna(Modality):
         half = torch.binomial(values.value.cpu(), torch.full_like(values.value, 0.5).cpu(), generator=generator).to(values.value)
         totals = values.value.new_zeros(values.n_features, dtype=torch.float64)
         for rows in torch.arange(values.n_cells).split(1024):
-            first, second = (self.transform(part.cells(rows)).dense() for part in (values.with_values(half), values.with_values(values.value - half)))
+            first, second = (
+                self.transform(part.cells(rows)).dense()
+                for part in (values.with_values(half), values.with_values(values.value - half))
+            )
             totals += (first - second).double().square().sum(0)
         spread = (0.5 * totals / values.n_cells).sqrt()
         return spread.clamp_min(float(torch.quantile(spread, 0.05)) + 1e-3)

@@ -95,7 +95,9 @@ class Counts:
     def cells(self, rows: Tensor) -> Counts:
         """The cells of a run of consecutive rows."""
         first, last = self.start[rows[0]], self.start[rows[-1] + 1]
-        return Counts(self.start[rows[0] : rows[-1] + 2] - first, self.column[first:last], self.value[first:last], self.n_features)
+        return Counts(
+            self.start[rows[0] : rows[-1] + 2] - first, self.column[first:last], self.value[first:last], self.n_features
+        )
 
     def kept(self, keep: Tensor) -> Counts:
         """The entries marked in keep (nnz,) bool."""

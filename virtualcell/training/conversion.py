@@ -154,7 +154,9 @@ def _fit_one(
     _set_interval(conversion, model, x["check"], embedding["check"], table, target, validation, device)
     used = gains[best]
     spread = float(used.std(ddof=1) / np.sqrt(len(used)))
-    return conversion.eval(), Quality(len(used), conversion.left.shape[1], form.components, form.ridge, best, before, float(used.mean()), spread)
+    return conversion.eval(), Quality(
+        len(used), conversion.left.shape[1], form.components, form.ridge, best, before, float(used.mean()), spread
+    )
 
 
 def _leading(inputs: int, k: int) -> list[int]:
@@ -257,7 +259,9 @@ def _gain(
         here = x[place]
         nothing = torch.zeros(len(place), model.d, device=device) if embedding is None else embedding[place]
         predicted = conversion.predict(kind, here, nothing)
-        found.append((kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.reading_mean.expand_as(reading))).cpu())
+        found.append(
+            (kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.reading_mean.expand_as(reading))).cpu()
+        )
     return torch.cat(found).double().numpy()
 
 

@@ -82,7 +82,14 @@ def decoder_start(
 
 
 def response_products(
-    model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device, permutations: int
+    model: Autoencoder,
+    m: str,
+    x: np.ndarray,
+    table: CellTable,
+    rows: np.ndarray,
+    seed: int,
+    device: torch.device,
+    permutations: int,
 ) -> Products:
     """Products of inputs x (rows, inputs) with modality m's response, for a reduced-rank regression of it."""
     kind = model.modalities[m]
