@@ -24,7 +24,6 @@ from virtualcell import __version__
 from virtualcell.autoencoder.conversion import Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.data.check import check, file_of, require
-from virtualcell.data.counts import counts_of
 from virtualcell.data.preprocess import preprocess
 from virtualcell.landscape.fates import fate_fractions
 from virtualcell.landscape.plane import choose_plane
@@ -52,8 +51,8 @@ from virtualcell.training.autoencoder import (
     nats_of_cells,
     train_autoencoder,
 )
-from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
+from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.device import choose_device
 from virtualcell.training.predictor import train_predictor
 from virtualcell.training.table import CellTable, make_table
@@ -247,8 +246,8 @@ class VirtualCell:
                 parts.append([part.float().cpu().numpy() for part in found if part is not None])
         read, *bounds = (np.concatenate(part) for part in zip(*parts, strict=True))
         translated = ad.AnnData(read, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
-        for name, values in zip(("low", "high"), bounds, strict=False):
-            translated.layers[name] = values
+        for name, bound in zip(("low", "high"), bounds, strict=False):
+            translated.layers[name] = bound
         translated.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].reading_unit, "route": list(route)}
         return translated
 

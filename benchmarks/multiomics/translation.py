@@ -24,7 +24,6 @@ from virtualcell.evaluation.multiomics import (
 )
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
-from virtualcell.training.autoencoder import effective_rank
 
 AUROC, GAIN, PEARSON = "RNA to ATAC: AUROC per peak", "RNA to ATAC: gain, nats a cell", "ATAC to RNA: Pearson per gene"
 PROTEIN, RMSE = "RNA to protein: Pearson per protein", "RNA to protein: RMSE"

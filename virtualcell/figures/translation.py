@@ -59,7 +59,8 @@ def translation(
             x=np.column_stack([x, x, gap]).ravel(),
             y=np.column_stack([mean, y, gap]).ravel(),
             mode="lines",
-            line={"color": look.faint, "width": 1.5},
+            opacity=0.45,
+            line={"color": look.quiet, "width": 1.5},
             name="from the average of the training cells",
             hoverinfo="skip",
         )

@@ -18,7 +18,7 @@ def viewpoints(
     kind: str = "category",
     unit: str = "",
     look: Look = LIGHT,
-    height: int = 440,
+    height: int = 500,
 ) -> go.Figure:
     """One panel a way of placing the cells; axes and legend belong to all panels, so a zoom or a hidden group does too.
 

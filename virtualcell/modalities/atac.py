@@ -96,6 +96,10 @@ class Atac(Modality):
         score.view(-1).index_copy_(0, values.flat, self.seen(values.value, rate, rate.log())[1])
         return score / self.response_weight.clamp_min(1e-12)
 
+    def conversion_loss(self, values: Counts, eta: Tensor) -> Tensor:
+        """Minus the log-likelihood with the depth of each cell known."""
+        return -self.log_likelihood(values, self.base + eta)
+
     def predict(self, eta: Tensor, log_depth_mean: Tensor, log_depth_sd: Tensor | float) -> Tensor:
         """Probability of a peak that is seen open, averaged over the depth that the cell might have."""
         share = (self.base + eta).clamp(max=HIGHEST).exp()

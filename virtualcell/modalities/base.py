@@ -239,6 +239,10 @@ class Modality(nn.Module, ABC):
         """What a linear map from another modality is to predict, (cells, features)."""
         return self.normalise(values) - self.reading_mean
 
+    def conversion_loss(self, values: Values, eta: Tensor) -> Tensor:
+        """What a learned conversion minimises, (cells,): half the squared error of the response, weighted by its information."""
+        return 0.5 * ((self.response(values) - eta).square() @ self.response_weight)
+
     def predict(self, eta: Tensor, log_depth_mean: Tensor, log_depth_sd: Tensor | float) -> Tensor:
         """The expected reading where a linear map predicts ``eta`` (cells, features) of the response; same shape.
 

@@ -37,8 +37,12 @@ ALPHAS = np.logspace(-1, 4, 16)
 
 @dataclass(frozen=True)
 class Quality:
-    """How a conversion did on the inner validation cells: mean reading score a cell over predicting the mean, of the floor and of
-    what is used, with the standard error of the second."""
+    """How much better a conversion reads new cells than no information on them does, in nats (or half squared errors in units of
+    the variance) a cell.
+
+    floor: of the linear floor, over cross-validation folds of the training cells; used: with what the residual adds on inner
+    validation cells; standard_error: of ``used``, over cells.
+    """
 
     n_cells: int
     rank: int
@@ -130,33 +134,33 @@ def _fit_one(
     kind = model.modalities[target]
     x = {part: scores[source][torch.from_numpy(rows).to(device)] for part, rows in (("fit", training), ("check", validation))}
     depth = _log_depth(kind, table, target, training, device)
-    form = _choose_floor(model, table, x["fit"], depth, target, training, hidden, seed, device)
-
-    def floor_gain(conversion: Conversion) -> float:
-        return float(_gain(conversion, model, x["check"], None, table, target, validation, device).mean())
+    form, gains = _choose_floor(model, table, x["fit"], depth, target, training, hidden, seed, device)
 
     products = response_products(model, target, x["fit"].cpu().numpy(), table, training, seed, device, PERMUTATIONS)
     conversion = _floor(model, products, x["fit"], depth, target, form, hidden, device)
-    before = floor_gain(conversion)
     with torch.no_grad():  # the encoders stay as they are
         embedding = {part: model.embed_alone(source, x[part]) for part in x}
     _fit_residual(conversion, model, table, target, x, embedding, training, validation, seed, device)
-    gains = {}
+    scored = {}
     for gate in GATES:
         conversion.gate.fill_(gate)
-        gains[gate] = _gain(conversion, model, x["check"], embedding["check"], table, target, validation, device)
-    best = max(GATES, key=lambda g: float(gains[g].mean()))
-    step = gains[best] - gains[0.0]
+        scored[gate] = _score(conversion, model, x["check"], embedding["check"], table, target, validation, device)
+    best = max(GATES, key=lambda g: float(scored[g].mean()))
     # One standard error: a difference that the next validation cells would undo is not kept.
-    if best > 0 and step.mean() < step.std(ddof=1) / np.sqrt(len(step)):
+    if _mean_and_error(scored[best] - scored[0.0])[0] < _mean_and_error(scored[best] - scored[0.0])[1]:
         best = 0.0
     conversion.gate.fill_(best)
     _set_interval(conversion, model, x["check"], embedding["check"], table, target, validation, device)
-    used = gains[best]
-    spread = float(used.std(ddof=1) / np.sqrt(len(used)))
-    return conversion.eval(), Quality(
-        len(used), conversion.left.shape[1], form.components, form.ridge, best, before, float(used.mean()), spread
-    )
+    floor, error = _mean_and_error(gains)
+    more, more_error = _mean_and_error(scored[best] - scored[0.0])
+    spread = float(np.hypot(error, more_error))
+    rank = conversion.left.shape[1]
+    return conversion.eval(), Quality(len(gains), rank, form.components, form.ridge, best, floor, floor + more, spread)
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Mean over cells and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _leading(inputs: int, k: int) -> list[int]:
@@ -184,25 +188,37 @@ def _choose_floor(
     hidden: int,
     seed: int,
     device: torch.device,
-) -> _Form:
-    """The form of floor with the best reading score over three folds of the rows."""
+) -> tuple[_Form, np.ndarray]:
+    """The form of floor with the best reading score over three folds of the rows, and its score of each new cell over that of no
+    information."""
     widths = sorted({min(k, x.shape[1] - 1) for k in COMPONENTS})
     shrinks = (True, False) if model.modalities[target].n_features <= FEW_FEATURES else (True,)
     choices = [_Form(k, ridge, shrink) for k in widths for ridge in RIDGES for shrink in shrinks]
     # A few thousand cells tell which is best; all of them would take minutes.
     some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CELLS])
-    total = dict.fromkeys(choices, 0.0)
+    gains: dict[_Form, list[np.ndarray]] = {form: [] for form in choices}
     for inside, outside in KFold(3, shuffle=True, random_state=seed).split(some):
         here, there = some[inside], some[outside]
         inputs, new = (x[torch.from_numpy(part).to(device)] for part in (here, there))
         products = response_products(model, target, inputs.cpu().numpy(), table, rows[here], seed, device, 3)
         known = None if depth is None else depth[here]
+        ignorant = _score(_nothing(model, x, known, target, hidden, device), model, new, None, table, target, rows[there], device)
         for form in choices:
-            if len(here) <= 2 * form.components:
-                continue
-            conversion = _floor(model, products, inputs, known, target, form, hidden, device)
-            total[form] += float(_gain(conversion, model, new, None, table, target, rows[there], device).sum())
-    return max(choices, key=lambda form: total[form])
+            if len(here) > 2 * form.components:
+                conversion = _floor(model, products, inputs, known, target, form, hidden, device)
+                gains[form].append(_score(conversion, model, new, None, table, target, rows[there], device) - ignorant)
+    found = {form: np.concatenate(parts) for form, parts in gains.items() if parts}
+    best = max(found, key=lambda form: float(found[form].mean()))
+    return best, found[best]
+
+
+def _nothing(model: Autoencoder, x: Tensor, depth: np.ndarray | None, target: str, hidden: int, device: torch.device) -> Conversion:
+    """Says the same of every cell: the mean, and the depths that training cells have."""
+    conversion = Conversion(x.shape[1], model.d, model.modalities[target].n_features, 0, hidden)
+    if depth is not None:
+        conversion.depth_bias.fill_(float(depth.mean()))
+        conversion.depth_spread.fill_(float(depth.std()))
+    return conversion.to(device)
 
 
 def _floor(
@@ -241,7 +257,7 @@ def _floor(
 
 
 @torch.no_grad()
-def _gain(
+def _score(
     conversion: Conversion,
     model: Autoencoder,
     x: Tensor,
@@ -251,17 +267,13 @@ def _gain(
     rows: np.ndarray,
     device: torch.device,
 ) -> np.ndarray:
-    """Reading score of each cell, (rows,), over that of predicting the mean of the training cells."""
+    """Reading score of each cell, (rows,); without embeddings that of the floor."""
     kind = model.modalities[target]
     found = []
     for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // 1024)):
         reading = kind.reading(table.rows(rows[place], device)[0][target])
-        here = x[place]
         nothing = torch.zeros(len(place), model.d, device=device) if embedding is None else embedding[place]
-        predicted = conversion.predict(kind, here, nothing)
-        found.append(
-            (kind.reading_score(reading, predicted) - kind.reading_score(reading, kind.reading_mean.expand_as(reading))).cpu()
-        )
+        found.append(kind.reading_score(reading, conversion.predict(kind, x[place], nothing)).cpu())
     return torch.cat(found).double().numpy()
 
 
@@ -277,22 +289,19 @@ def _fit_residual(
     seed: int,
     device: torch.device,
 ) -> None:
-    """Least squares of the target's response around the floor, weighted by its information; stops when the validation cells do
-    not gain."""
+    """Learns what the floor leaves; stops when the validation cells do not gain."""
     kind = model.modalities[target]
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    weight = kind.response_weight.sqrt()
     learned = [*conversion.residual.parameters(), conversion.basis]
     optimiser = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
 
     def error(part: str, rows: np.ndarray, place: np.ndarray) -> Tensor:
-        response = kind.response(table.rows(rows[place], device)[0][target])
+        values = table.rows(rows[place], device)[0][target]
         with torch.no_grad():
             floor = conversion.floor(x[part][place])
-        left = response - floor - conversion.learned(x[part][place], embedding[part][place])
-        return 0.5 * ((left * weight) ** 2).sum(1).mean()
+        return kind.conversion_loss(values, floor + conversion.learned(x[part][place], embedding[part][place])).mean()
 
     def check() -> float:
         with torch.no_grad():
