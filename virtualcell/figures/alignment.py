@@ -55,7 +55,13 @@ def alignment(
         fig.add_vline(x=start - 0.5, line=line)
     ends = [*starts[1:], n]
     middle = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    ticks = {"tickvals": middle, "ticktext": [groups[start] for start in starts], "ticks": "", "ticklabelstandoff": 5, "showline": False}
+    ticks = {
+        "tickvals": middle,
+        "ticktext": [groups[start] for start in starts],
+        "ticks": "",
+        "ticklabelstandoff": 5,
+        "showline": False,
+    }
     fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain", constraintoward="right")
     fig.update_yaxes(
         **ticks,
