@@ -15,7 +15,11 @@ ARRAYS = ("p_atac", "p_atac_train", "rna", "protein", "latent_train", "latent_te
 
 @dataclass(frozen=True)
 class PeerResult:
-    """Predictions of one trained peer for the test cells; an array is None where the method says nothing of it."""
+    """Predictions of one trained peer for the test cells; an array is None where the method says nothing of it.
+
+    Each translation is made with the weights of the checkpoint that made it best on the method's own validation cells; latents
+    and reconstruction with the weights at the end of its training.
+    """
 
     method: str
     seed: int

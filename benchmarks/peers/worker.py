@@ -14,9 +14,11 @@ import importlib
 import json
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("multivi", "totalvi", "univi")
 
 
@@ -34,13 +36,15 @@ def main() -> None:
     os.environ["TQDM_DISABLE"] = "1"
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
+    sys.path[0] = str(ROOT)  # in place of this folder, where "result" and "run" would hide modules of that name
     import torch
-    from cells import Cells
+
+    from benchmarks.peers.cells import Cells
 
     torch.set_num_threads(chosen.threads)
     cells = Cells.load(chosen.cells)
     name = chosen.settings["method"] if chosen.method == "throughput" else chosen.method
-    method = importlib.import_module(f"methods.{name}")
+    method = importlib.import_module(f"benchmarks.peers.methods.{name}")
     work = method.throughput if chosen.method == "throughput" else method.run
     result = work(cells, chosen.settings, chosen.seed)
     dataclasses.replace(result, notes=result.notes | {"threads": chosen.threads}).save(chosen.out)

@@ -148,7 +148,7 @@ def test_a_result_survives_its_file(tmp_path: Path) -> None:
         p_atac=rng.random((4, 5)).astype(np.float16),
         latent_test=rng.random((4, 2)).astype(np.float32),
         curve={"epoch": [1.0], "test_gain": [-2.5]},
-        notes={"kept_epoch": 5},
+        notes={"kept_epochs": {"gain": 5}},
         digest="abc",
     )
     result.save(tmp_path / "result.npz")
@@ -212,8 +212,8 @@ def test_a_failing_peer_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_a_finished_run_is_read_again_only_for_the_same_question(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = f"""import sys, json
-sys.path.insert(0, {str(WORKER.parent)!r})
-from result import PeerResult
+sys.path.insert(0, {str(WORKER.parents[2])!r})
+from benchmarks.peers.result import PeerResult
 from pathlib import Path
 runs = Path({str(tmp_path / "runs")!r})
 runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
@@ -245,10 +245,10 @@ def test_the_worker_side_imports_nothing_of_ours() -> None:
     files = [WORKER, *(WORKER.with_name(f"{name}.py") for name in ("cells", "result", "scores", "simulate"))]
     files += (WORKER.parent / "methods").glob("*.py")
     assert len(files) > 8
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import cells, result, scores, simulate; " + (
-        "sys.exit(any(name.split('.')[0] in ('virtualcell', 'benchmarks') for name in sys.modules))"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from benchmarks.peers import cells, result, scores, simulate; " + (
+        "sys.exit(any(name.split('.')[0] == 'virtualcell' for name in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", code, str(WORKER.parent)], check=False)
+    done = subprocess.run([sys.executable, "-I", "-c", code, str(WORKER.parents[2])], check=False)
     assert done.returncode == 0
     assert not [file.name for file in files if "import virtualcell" in file.read_text() or "from virtualcell" in file.read_text()]
 
@@ -272,8 +272,10 @@ def test_a_peer_learns_to_translate_rna_and_atac(method: str, tmp_path: Path) ->
     assert found.epochs <= 80
     assert found.curve["epoch"][0] == 20
     assert found.curve["cpu_seconds"] == sorted(found.curve["cpu_seconds"])
-    kept = found.curve["epoch"].index(found.notes["kept_epoch"])
+    kept = found.curve["epoch"].index(found.notes["kept_epochs"]["gain"])
     assert max(found.curve["validation_gain"]) == found.curve["validation_gain"][kept]
+    kept_rna = found.curve["epoch"].index(found.notes["kept_epochs"]["pearson"])
+    assert scores["atac_to_rna_pearson"] == pytest.approx(found.curve["test_pearson"][kept_rna], abs=0.01)
     # What is handed back is what the kept checkpoint scored (16-bit numbers apart).
     assert scores["rna_to_atac_auroc"] == pytest.approx(found.curve["test_auroc"][kept], abs=0.01)
     own = found.calibrated(np.asarray(cells.train["atac"].mean(0)).ravel())

@@ -10,11 +10,12 @@ import pandas as pd
 import scipy.sparse as sp
 import scvi
 import torch
-from cells import Cells
-from methods.multivi import EpochEnd
-from methods.watch import Scores, Watch, inner_split
-from result import PeerResult
-from scores import centred_log_ratio, protein_scores
+
+from benchmarks.peers.cells import Cells
+from benchmarks.peers.methods.multivi import EpochEnd
+from benchmarks.peers.methods.watch import Scores, Watch, inner_split
+from benchmarks.peers.result import PeerResult
+from benchmarks.peers.scores import centred_log_ratio, protein_scores
 
 SAMPLES = 25
 """Draws from the posterior over which the expected proteins are averaged."""
@@ -88,7 +89,7 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
 
     def scores() -> tuple[Scores, Scores]:
         way, inner = best_way()
-        return inner, protein_scores(measured_test, expected(cells.test["rna"], names_test)[way])
+        return {"pearson": inner["pearson"]}, protein_scores(measured_test, expected(cells.test["rna"], names_test)[way])
 
     watch = Watch(model.module, scores, settings["every"])
     epochs = EpochEnd(watch)
@@ -104,10 +105,13 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     )
     seconds = watch.seconds()
     watch.ended(len(epochs.cpu))
-    watch.keep_best()
+    model.module.eval()
+    test = table(cells.test["rna"], cells.test["prot"].toarray(), names_test)
+    latents = [model.get_latent_representation(data) for data in (table(rna, proteins, names), test)]
+    nats_test = nats(model, test)
+    watch.keep_best("pearson")
 
     way, _ = best_way()
-    test = table(cells.test["rna"], cells.test["prot"].toarray(), names_test)
     return PeerResult(
         method="totalvi",
         seed=seed,
@@ -116,13 +120,13 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
         epochs=len(epochs.cpu),
         cells_per_second=len(rows[0]) * len(epochs.cpu) / seconds,
         protein=expected(cells.test["rna"], names_test)[way].astype(np.float16),
-        latent_train=model.get_latent_representation(table(rna, proteins, names)),
-        latent_test=model.get_latent_representation(test),
+        latent_train=latents[0],
+        latent_test=latents[1],
         curve=watch.curve,
-        nats=nats(model, test),
+        nats=nats_test,
         notes={
             "protein": way,
-            "kept_epoch": watch.kept_epoch,
+            "kept_epochs": watch.kept_epochs,
             "latent": int(model.module.n_latent),
             "hidden": int(settings.get("n_hidden", 256)),
             "versions": {"scvi-tools": scvi.__version__, "torch": torch.__version__},

@@ -9,12 +9,13 @@ import anndata
 import numpy as np
 import torch
 import univi
-from cells import Cells
-from methods.watch import Scores, Watch, inner_split
-from result import PeerResult
-from scores import accessibility_scores, gain, log_per_ten_thousand
 from univi import ModalityConfig, TrainingConfig, UniVIConfig, UniVIMultiModalVAE, UniVITrainer
 from univi.workflows import make_loader
+
+from benchmarks.peers.cells import Cells
+from benchmarks.peers.methods.watch import Scores, Watch, inner_split
+from benchmarks.peers.result import PeerResult
+from benchmarks.peers.scores import accessibility_scores, gain, log_per_ten_thousand, most_variable, pearson_per_feature
 
 README = {
     "latent_dim": 30,
@@ -99,7 +100,8 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     atac = cells.train["atac"].toarray()
     fit, own = (np.array(part) for part in inner_split(len(logs), seed))
     scaled = Scaled(logs[fit])
-    rna, rna_test = scaled.scale(logs), scaled.scale(log_per_ten_thousand(cells.test["rna"]))
+    logs_test = log_per_ten_thousand(cells.test["rna"])
+    rna, rna_test = scaled.scale(logs), scaled.scale(logs_test)
     atac_test = cells.test["atac"].toarray()
     base, base_fit = atac.mean(0), atac[fit].mean(0)
     model = build(rna.shape[1], atac.shape[1], s, seed)
@@ -113,9 +115,20 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     def opened(z: torch.Tensor) -> np.ndarray:
         return torch.sigmoid(model.decoders["atac"](z)["logits"]).numpy()
 
+    def expressed(z: torch.Tensor) -> np.ndarray:
+        with torch.no_grad():
+            return np.maximum(scaled.unscale(model.decoders["rna"](z).numpy()), 0.0)
+
+    top = most_variable(cells.train["rna"])
+
+    def correlation(measured: np.ndarray, **values: np.ndarray) -> float:
+        return float(pearson_per_feature(measured[:, top], expressed(latent(**values))[:, top]).mean())
+
     def scores() -> tuple[Scores, Scores]:
         own_gain = gain(atac[own], opened(latent(rna=rna[own])), base_fit).mean()
-        return {"gain": float(own_gain)}, accessibility_scores(atac_test, opened(latent(rna=rna_test)), base)
+        test = accessibility_scores(atac_test, opened(latent(rna=rna_test)), base)
+        test["pearson"] = correlation(logs_test, atac=atac_test)
+        return {"gain": float(own_gain), "pearson": correlation(logs[own], atac=atac[own])}, test
 
     watch = Watch(model, scores, settings["every"])
     trainer = Trainer(
@@ -138,12 +151,14 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
     trainer.fit()  # ends with the weights of its best validation loss
     seconds, epochs = watch.seconds(), len(trainer.cpu)
     watch.check(epochs)
-    watch.keep_best()
-
+    model.eval()
     joint = latent(rna=rna_test, atac=atac_test)
+    latent_train = latent(rna=rna, atac=atac).numpy()
     p = np.clip(opened(joint), 1e-7, 1 - 1e-7).astype(np.float64)
-    with torch.no_grad():
-        rna_made = model.decoders["rna"](latent(atac=atac_test)).numpy()
+    watch.keep_best("gain")
+    p_atac, p_train = opened(latent(rna=rna_test)), opened(latent(rna=rna)).mean(0)
+    watch.keep_best("pearson")
+    made = expressed(latent(atac=atac_test))
     return PeerResult(
         method="univi",
         seed=seed,
@@ -151,15 +166,15 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
         cpu_seconds=seconds,
         epochs=epochs,
         cells_per_second=len(fit) * epochs / seconds,
-        p_atac=opened(latent(rna=rna_test)).astype(np.float16),
-        p_atac_train=opened(latent(rna=rna)).mean(0),
-        rna=np.maximum(scaled.unscale(rna_made), 0.0).astype(np.float16),
-        latent_train=latent(rna=rna, atac=atac).numpy(),
+        p_atac=p_atac.astype(np.float16),
+        p_atac_train=p_train,
+        rna=made.astype(np.float16),
+        latent_train=latent_train,
         latent_test=joint.numpy(),
         curve=watch.curve,
         nats={"atac": float(-(atac_test * np.log(p) + (1 - atac_test) * np.log1p(-p)).sum(1).mean())},
         notes={
-            "kept_epoch": watch.kept_epoch,
+            "kept_epochs": watch.kept_epochs,
             "stopped_at_best_epoch": trainer.best_epoch,
             "hidden": {"rna": s["rna_hidden"], "atac": s["atac_hidden"]},
             "latent": s["latent_dim"],

@@ -14,15 +14,15 @@ Scores = dict[str, float]
 class Watch:
     """Scores a model every few epochs on its own validation cells and on the test cells; that time is not counted.
 
-    scores: called without gradients, in evaluation mode, gives the scores on validation cells and on test cells; the first of the
-    former, higher being better, decides which weights are kept. Test scores are written down and decide nothing.
+    scores: called without gradients, in evaluation mode, gives the scores on validation cells and on test cells. For each of the
+    former, higher being better, the weights that reached most are kept. Test scores are written down and decide nothing.
     """
 
     def __init__(self, module: torch.nn.Module, scores: Callable[[], tuple[Scores, Scores]], every: int) -> None:
         self.module, self.scores, self.every = module, scores, every
         self.curve: dict[str, list[float]] = {}
-        self.kept_epoch = 0
-        self._best: tuple[float, dict[str, torch.Tensor]] | None = None
+        self.kept_epochs: dict[str, int] = {}
+        self._best: dict[str, tuple[float, dict[str, torch.Tensor]]] = {}
         self._own = 0.0
         self._start = time.process_time()
 
@@ -52,18 +52,18 @@ class Watch:
         row |= {f"test_{name}": value for name, value in test.items()}
         for name, value in row.items():
             self.curve.setdefault(name, []).append(value)
-        score = next(iter(validation.values()))
-        if self._best is None or score > self._best[0]:
-            self._best = score, {name: value.detach().clone() for name, value in self.module.state_dict().items()}
-            self.kept_epoch = epoch
+        state = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+        for name, score in validation.items():
+            if name not in self._best or score > self._best[name][0]:
+                self._best[name], self.kept_epochs[name] = (score, state), epoch
         print(" ".join(f"{name}={value:.4g}" for name, value in row.items()), file=sys.stderr, flush=True)
         self._own += time.process_time() - began
 
-    def keep_best(self) -> None:
-        """Gives the model the weights of the checkpoint that translated its own validation cells best."""
-        if self._best is None:
-            raise RuntimeError("no checkpoint was taken.")
-        self.module.load_state_dict(self._best[1])
+    def keep_best(self, name: str) -> None:
+        """Gives the model the weights of the checkpoint that was best by this score on its own validation cells."""
+        if name not in self._best:
+            raise RuntimeError(f"no checkpoint was scored by {name}.")
+        self.module.load_state_dict(self._best[name][1])
         self.module.eval()
 
 
