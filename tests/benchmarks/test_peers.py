@@ -322,3 +322,31 @@ def test_settings_are_chosen_by_the_score_on_inner_cells(tmp_path: Path, monkeyp
     assert scores[1] > scores[0]
     assert best == {"max_epochs": 40, "every": 20}
     assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+MAKERS_OWN = """
+import sys; sys.path.insert(0, sys.argv[1])
+import numpy as np, scipy.sparse as sp
+from benchmarks.peers.methods.multivi import Reader, accessibility, build, codes
+from benchmarks.peers.simulate import simulate
+cells, batch = simulate(300, 50, 120, rna_density=0.5, atac_density=0.3), np.arange(300) % 2
+model = build(cells["rna"], cells["atac"], batch, {"n_hidden": 16, "n_latent": 4}, 0)
+model.train(max_epochs=5, lr=3e-3, batch_size=32, accelerator="cpu", enable_progress_bar=False, early_stopping=False)
+def without(name):
+    shown = model.adata.copy()
+    shown[name].X = sp.csr_matrix(shown[name].shape, dtype=np.float32)
+    return shown
+read = lambda *seen: Reader(model.module).read(cells["rna"], cells["atac"], codes(model, batch), seen)
+opened = model.get_normalized_accessibility(without("atac"), normalize_cells=True, normalize_regions=True, return_numpy=True)
+np.testing.assert_allclose(accessibility(read("rna"), 0.5)["depth imputed by the model"], opened, atol=1e-6)
+np.testing.assert_allclose(read("atac")["rate"], model.get_normalized_expression(without("rna"), return_numpy=True), atol=1e-6)
+np.testing.assert_allclose(read("rna", "atac")["latent"], model.get_latent_representation(), atol=1e-6)
+"""
+
+
+@needs_peers
+@pytest.mark.slow
+def test_what_is_read_of_multivi_is_what_scvi_tools_gives(tmp_path: Path) -> None:
+    command = [str(peers_python()), "-c", MAKERS_OWN, str(WORKER.parents[2])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
