@@ -57,9 +57,9 @@ def gains(b: Bundle) -> None:
                 f"Share of the differences between cells in {m.called(told.target)} that {m.called(told.source)} explains."
                 if told.share
                 else f"How much better the {m.called(told.target)} of a cell is predicted from its {m.called(told.source)} than "
-                f"by the average of all cells. {m.NAT} 0: no better."
+                f"without it. {m.NAT} 0: no better."
             )
-            + f" ± standard error, on {told.n_cells:,} cells from which nothing was learned (they chose how long to train).",
+            + f" ± standard error, over {told.n_cells:,} cells, each predicted by a fit that had not seen it.",
         )
 
 
@@ -82,7 +82,7 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
         else:
             values, kind = state.expression(b, colour, "prot" if colour in proteins else "rna"), "amount"
         gains(b)
-        st.caption("Better than the average cell would tell: nats, or % of the differences between cells.")
+        st.caption("How much one tells of the other: nats a cell, or % of the differences between cells.")
     with main:
         unit = b.demo.columns.time_unit if kind == "time" else ""
         fig = viewpoints(m.places(b), values, name=colour, kind=kind, unit=unit, look=look())

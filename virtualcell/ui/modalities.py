@@ -88,10 +88,10 @@ def measured(b: Bundle) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Told:
-    """How much of the target is told by the source on cells from which nothing was learned.
+    """How much of the target is told by the source, in cells that the fit which predicts them has not seen.
 
-    value, error: nats a cell over the average where the target is read as 0 or 1; otherwise the share of the variance explained,
-    averaged over features, and its standard error.
+    value, error: nats a cell over a prediction that is the same for every cell, where the target is read as 0 or 1; otherwise the
+    share of the variance explained, averaged over features; and its standard error.
     """
 
     source: str
@@ -109,7 +109,7 @@ def conversions(b: Bundle) -> list[Told]:
     for way, quality in b.model.record.get("conversions", {}).items():
         source, target = way.split("->")
         share = not yes_or_no(b, target)
-        # Half the squared error in units of each feature's variance, summed: the average cell alone leaves features / 2.
+        # Half the squared error in units of each feature's variance, summed: the mean alone leaves features / 2.
         scale = 2 / b.model.record["modalities"][target] if share else 1.0
         found.append(
             Told(
