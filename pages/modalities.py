@@ -50,7 +50,7 @@ def gains(b: Bundle) -> None:
         st.metric(
             f"{m.called(told.source)} → {m.called(told.target)}",
             amount,
-            f"± {spread:.1f}",
+            f"± {spread:.2g}",
             delta_color="off",
             delta_arrow="off",
             help=(

@@ -139,8 +139,13 @@ def relations(b: Bundle) -> list[str]:
             if not ways:
                 said.append(f"{first} and {second} were measured together in too few cells to say whether they are related.")
             elif len(works) == 2:
-                much = "a little" if all(_much(told[pair]) == "a little" for pair in ways) else "something"
-                said.append(f"{first} and {second} of these cells are related: each tells {much} of the other.")
+                there, back = (_much(told[pair]) for pair in ways)
+                how = (
+                    f"each tells {there} of the other"
+                    if there == back
+                    else (f"{first} tells {there} of {second}, {second} {back} of {first}")
+                )
+                said.append(f"{first} and {second} of these cells are related: {how}.")
             elif works:
                 source, target = map(called, works[0])
                 said.append(
