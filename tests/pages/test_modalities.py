@@ -87,6 +87,9 @@ def test_time_is_read_from_each_and_compared_with_guessing():
     time_h = state.values(state.bundle("a549"), "time_h")
     assert value["guessing"] == pytest.approx(np.unique(time_h, return_counts=True)[1].max() / len(time_h))
     assert value["all together"] > value["guessing"] + 0.2
+
+
+def test_without_time_or_cell_type_nothing_is_read_back():
     assert "nothing to read back" in words(open_page("cite"))
 
 
