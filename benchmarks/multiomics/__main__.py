@@ -25,7 +25,7 @@ from benchmarks.multiomics import coding, known, throughput
 from benchmarks.multiomics.peers import judge_peers
 from benchmarks.multiomics.splits import Split, halves
 from benchmarks.multiomics.table import claims_of, leaderboard, rows_of
-from benchmarks.multiomics.translation import TIME, Found, Judge, baselines, every_fusion, ours, time_from_components
+from benchmarks.multiomics.translation import TIME, Found, Judge, baselines, every_fusion, fusion, ours, time_from_components
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
 from virtualcell.evaluation.report import Claim, Row, emit, payload
@@ -44,8 +44,9 @@ def translate(key: str, seeds: Sequence[int], fusions: Sequence[str], cache: Pat
         if labels is not None:
             for m in judge.split.features:
                 judge.note(f"{m} components alone (20)", **{TIME: time_from_components(judge, cells, labels, m)})
-        for fusion in fusions:
-            ours(judge, cells, DEMO_SETTINGS[key], fusion, labels, progress)
+        ours(judge, cells, DEMO_SETTINGS[key], labels, progress)
+        for name in fusions:
+            fusion(judge, cells, DEMO_SETTINGS[key], name, labels, progress)
         judge_peers(judge, key, labels, cache)
         tables.append(judge.found)
     return tables

@@ -22,12 +22,9 @@ def one_seed(
 ) -> dict[str, Any]:
     """Held-out nats a cell with d latent dimensions in all; labels: times of training and test cells for the shuffle within."""
     train, test = split.tables
-    names = list(train.values)
-    alone = separate_codes(train, test, split.kinds, settings, d, split.seed)
-    first, second = names
-    share = max(range(1, d), key=lambda k: alone[first][k][1] + alone[second][d - k][1])
-    separate = alone[first][share][0], alone[second][d - share][0]
-    found: dict[str, Any] = {"sizes": {first: share, second: d - share}, "pairs": {}}
+    first = next(iter(train.values))
+    separate, sizes = separate_codes(train, test, split.kinds, settings, d, split.seed)
+    found: dict[str, Any] = {"sizes": sizes, "pairs": {}}
     kinds_of_pairs = ["true", "shuffled", *(["shuffled within"] if labels is not None else [])]
     for kind in kinds_of_pairs:
         rng = np.random.default_rng(split.seed)
@@ -37,7 +34,7 @@ def one_seed(
             tables = tuple(shuffle_pairs(t, first, rng, w) for t, w in zip((train, test), within, strict=True))
         joint, _ = code(*tables, split.kinds, settings, d, split.seed)
         # Shuffling deals the cells of one modality out anew; what a separate code says of them all stays the same.
-        found["pairs"][kind] = {"joint": float(joint.mean()), "separate": float(separate[0].mean() + separate[1].mean())}
+        found["pairs"][kind] = {"joint": float(joint.mean()), "separate": float(separate.mean())}
     return found
 
 

@@ -57,8 +57,8 @@ def _keep(cells: MuData, truth: dict[str, Any], mask: np.ndarray) -> MuData:
 
 
 def mosaic(seed: int, settings: Settings, progress: Any = None) -> dict[str, float]:
-    """Three modalities of which half of the blocks are missing: nats gained on what is measured, against complete data; and RNA to
-    protein where the two were never measured together, against having measured them together."""
+    """Three modalities of which half of the blocks are missing: nats gained on what is measured, against complete data; and RNA
+    to protein where the two were never measured together, against having measured them together."""
     cells, truth = simulate_mosaic(CHAIN, seed=seed)
     training, test = halves(cells.n_obs, seed)
     rng = np.random.default_rng(seed)

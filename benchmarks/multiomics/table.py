@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.multiomics.translation import AUROC, GAIN, NATS, NULL, PEARSON, PROTEIN, RANK, RMSE, SECONDS, TIME, Found
+from benchmarks.multiomics.translation import AUROC, GAIN, NATS, NULL, OURS, PEARSON, PROTEIN, RANK, RMSE, SECONDS, TIME, Found
 from virtualcell.evaluation.intervals import seed_interval
 from virtualcell.evaluation.report import Claim, Row
 
-OURS = "VirtualCell, product fusion"
 RIDGE, KNN = "ridge, tuned", "kNN, tuned"
 PEERS = ("MULTIVI", "TOTALVI", "UniVI")
 COLUMNS = {AUROC: True, GAIN: True, PEARSON: True, PROTEIN: True, RMSE: False, NATS: True, TIME: True, SECONDS: False}
@@ -33,7 +32,7 @@ def leaderboard(tables: Sequence[Found]) -> dict[str, Any]:
     columns = [c for c in COLUMNS if any(c in figures for figures in tables[0].values())]
     rows = []
     for method in tables[0]:
-        group = "ours" if method.startswith("VirtualCell") else "peer" if method in PEERS else "baseline"
+        group = "ours" if method == OURS or method.startswith("fusion") else "peer" if method in PEERS else "baseline"
         values: list[list[float] | None] = []
         for column in columns:
             found = [t[method][column] for t in tables if column in t.get(method, {})]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from mudata import MuData
 
 from benchmarks.multiomics.glm import fit_glm, predict_glm
-from benchmarks.multiomics.splits import Split
+from benchmarks.multiomics.splits import Split, halves
 from virtualcell.autoencoder.fusion import FUSIONS
+from virtualcell.autoencoder.fusion.late import StackedPredictor
 from virtualcell.evaluation.multiomics import (
     TunedRidge,
     auroc_per_feature,
@@ -24,11 +25,14 @@ from virtualcell.evaluation.multiomics import (
 )
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
+from virtualcell.training.autoencoder import effective_rank, encode_table, nats_of_cells, train_autoencoder
 
 AUROC, GAIN, PEARSON = "RNA to ATAC: AUROC per peak", "RNA to ATAC: gain, nats a cell", "ATAC to RNA: Pearson per gene"
 PROTEIN, RMSE = "RNA to protein: Pearson per protein", "RNA to protein: RMSE"
 NATS, TIME, RANK = "described: nats a cell", "time read from the latent", "effective rank"
 SECONDS = "CPU seconds"
+OURS = "VirtualCell"
+CPU = torch.device("cpu")
 NULL = " (pairs permuted)"
 TOP_GENES = 200
 NEIGHBOURS = (20, 50, 150)
@@ -111,32 +115,66 @@ def _best_k(x: np.ndarray, y: np.ndarray, target: str, seed: int) -> int:
     return max(choices, key=score)
 
 
-def ours(
-    judge: Judge, cells: MuData, settings: Settings, fusion: str, labels: np.ndarray | None, progress: Any = None
-) -> VirtualCell:
-    """Fits the autoencoder with a fusion and judges what it says: through its latent, and by its conversions.
+def ours(judge: Judge, cells: MuData, settings: Settings, labels: np.ndarray | None, progress: Any = None) -> None:
+    """Fits the whole model, as a user does, and judges its conversions.
 
     labels: (cells,) times of all cells in the order of ``cells``, read from the latent; None where there are none.
     """
     split = judge.split
     began = time.process_time()
-    chosen = dataclasses.replace(settings, seed=split.seed, autoencoder=dataclasses.replace(settings.autoencoder, fusion=fusion))
-    model = VirtualCell(chosen).fit(split.train, device="cpu", progress=progress)
-    name = f"VirtualCell, {fusion} fusion"
-    judge.note(name, **{SECONDS: time.process_time() - began})
+    model = VirtualCell(dataclasses.replace(settings, seed=split.seed)).fit(split.train, device="cpu", progress=progress)
+    judge.note(OURS, **{SECONDS: time.process_time() - began})
     for source, target in directions(split):
-        state = model.embed(split.test.copy(), modalities=[source])
-        value = model.decode(state, modality=target)
+        found = model.translate(split.test, source=source, target=target)
+        judge.judge(OURS, target, found.X)
+        measured = judge.readings[target][1]
+        if "low" in found.layers:
+            inside = (measured >= found.layers["low"]) & (measured <= found.layers["high"])
+            judge.note(OURS, **{f"{source} to {target}: share inside the 90 % interval": float(inside.mean())})
+        else:
+            judge.note(OURS, **{f"{source} to {target}: peaks open, over predicted": float(measured.sum() / found.X.sum())})
+    judge.note(OURS, **{NATS: float(model.log_likelihood(split.test).sum(axis=1).mean()), RANK: model.record["effective_rank"]})
+    if labels is not None:
+        judge.note(OURS, **{TIME: time_read(model.embed(cells.copy()), labels, seed=split.seed)})
+
+
+def fusion(judge: Judge, cells: MuData, settings: Settings, name: str, labels: np.ndarray | None, progress: Any = None) -> None:
+    """Fits the autoencoder with one fusion and judges what its latent says: of the other modality when one is seen, of the cell
+    itself, of time. No conversion is involved."""
+    split = judge.split
+    train, test = split.tables
+    began = time.process_time()
+    chosen = dataclasses.replace(settings.autoencoder, fusion=name)
+    fit = train_autoencoder(train, chosen, split.kinds, settings.preprocess.n_components, 1, split.seed, CPU, progress)
+    method = f"fusion: {name}"
+    judge.note(method, **{SECONDS: time.process_time() - began})
+    model = fit.model
+    for source, target in directions(split):
+        part = np.zeros(test.mask.shape, dtype=bool)
+        part[:, model.names.index(source)] = True
+        with torch.no_grad():
+            output = model.decoders[target](torch.from_numpy(encode_table(model, test, CPU, part)))
+            value = model.modalities[target].expectation(output).numpy()
         if target == "rna":
             value = np.log1p(value)
         elif target == "prot":
             value = np.log1p(value) - np.log1p(value).mean(1, keepdims=True)
-        judge.judge(f"{name}, through the latent", target, value)
-        judge.judge(name, target, model.translate(split.test, source=source, target=target).X)
-    judge.note(name, **{NATS: float(model.log_likelihood(split.test).sum(axis=1).mean()), RANK: model.record["effective_rank"]})
-    if labels is not None:
-        judge.note(name, **{TIME: time_read(model.embed(cells.copy()), labels, seed=split.seed)})
-    return model
+        judge.judge(method, target, value)
+    nats = nats_of_cells(model, test, np.arange(test.n_cells), CPU).sum(1).mean()
+    states = [encode_table(model, table, CPU) for table in (train, test)]
+    judge.note(method, **{NATS: float(nats), RANK: effective_rank(states[0])})
+    if labels is None:
+        return
+    training, held_out = halves(cells.n_obs, split.seed)
+    if name == "late":
+        blocks = model.fusion.blocks
+        features = [{m: part[:, blocks[m]] for m in model.names} for part in states]
+        stacked = StackedPredictor().fit(features[0], labels[training].astype(str), seed=split.seed)
+        accuracy = float((stacked.predict(features[1]) == labels[held_out].astype(str)).mean())
+        judge.note(method, **{TIME: accuracy})
+        return
+    latent = np.concatenate(states)[np.argsort(np.r_[training, held_out])]
+    judge.note(method, **{TIME: time_read(latent, labels, seed=split.seed)})
 
 
 def every_fusion() -> tuple[str, ...]:
@@ -145,13 +183,8 @@ def every_fusion() -> tuple[str, ...]:
 
 def time_from_components(judge: Judge, cells: MuData, labels: np.ndarray, modality: str, k: int = 20) -> float:
     """Time read from the leading components of one modality, fitted to training cells."""
-    from benchmarks.multiomics.splits import halves
-
     split = judge.split
     scores = split.scores(modality)
     training, test = halves(cells.n_obs, split.seed)
     order = np.argsort(np.r_[training, test])
     return time_read(np.concatenate(scores)[order][:, :k], labels, seed=split.seed)
-
-
-Measure = Callable[[Judge], None]

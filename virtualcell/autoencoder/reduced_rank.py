@@ -116,8 +116,9 @@ class Products:
 
 
 def reduced_rank(x: np.ndarray, response: np.ndarray, weight: np.ndarray, seed: int, n_permutations: int = 3) -> ReducedRank:
-    """Least-squares regression of the response (cells, features) on x (cells, inputs) with singular values shrunk optimally for the
-    prediction error; ``Products.solve`` says how, ``Products`` takes a response that is too large to be held at once."""
+    """Least-squares regression of the response (cells, features) on x (cells, inputs), shrunk for the least prediction error.
+
+    ``Products.solve`` says how; ``Products`` takes a response that is too large to be held at once."""
     products = Products(x, response.shape[1], seed, n_permutations)
     products.add(np.arange(len(x)), response)
     return products.solve(weight)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.modalities import MODALITIES
 from virtualcell.schema import AutoencoderSettings
@@ -32,7 +33,7 @@ class AutoencoderFit:
     model: Autoencoder
     history: list[dict[str, float]] = field(default_factory=list)
     gates: dict[str, float] = field(default_factory=dict)
-    """By learned residual: nats a validation cell that it is worth; it is kept where that is above 0 and switched off elsewhere."""
+    """By learned residual: nats a validation cell that it is worth; it is kept where that is above 0."""
     training: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     validation: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
@@ -124,11 +125,13 @@ def train_autoencoder(
     """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients, chooses the epoch and decides
     which residuals stay.
 
-    Raises ValueError for an objective without a name in ``OBJECTIVES`` and FloatingPointError where the likelihood is no number.
+    Raises ValueError for an objective or a fusion that is not known and FloatingPointError where the likelihood is no number.
     """
     unknown = set(settings.objectives) - set(OBJECTIVES)
     if unknown:
         raise ValueError(f"objectives {sorted(unknown)} are not known; choose among {sorted(OBJECTIVES)}.")
+    if settings.fusion not in FUSIONS:
+        raise ValueError(f"fusion {settings.fusion!r} is not known; choose among {sorted(FUSIONS)}.")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)

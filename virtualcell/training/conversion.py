@@ -212,7 +212,9 @@ def _choose_floor(
     return best, found[best]
 
 
-def _nothing(model: Autoencoder, x: Tensor, depth: np.ndarray | None, target: str, hidden: int, device: torch.device) -> Conversion:
+def _nothing(
+    model: Autoencoder, x: Tensor, depth: np.ndarray | None, target: str, hidden: int, device: torch.device
+) -> Conversion:
     """Says the same of every cell: the mean, and the depths that training cells have."""
     conversion = Conversion(x.shape[1], model.d, model.modalities[target].n_features, 0, hidden)
     if depth is not None:

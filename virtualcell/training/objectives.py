@@ -109,14 +109,14 @@ def contrast(step: Step) -> Tensor:
 
 
 def spread(step: Step) -> Tensor:
-    """Variance and covariance terms against collapse (Bardes et al. 2022, VICReg, eq. 1-2), on the projector's output, not on the
+    """Variance and covariance terms, 25 to 1, against collapse (Bardes et al. 2022, VICReg, eq. 1-3, 6), on the projector's output, not on the
     coordinates in which the landscape lives."""
     mean = step.latent[0]
     outputs = torch.stack([step.model.projectors[m](mean) for m in step.model.names]).mean(0).float()
     centred = outputs - outputs.mean(0)
     covariance = centred.T @ centred / max(1, len(centred) - 1)
     off = covariance - torch.diag(covariance.diagonal())
-    return F.relu(1 - torch.sqrt(covariance.diagonal() + 1e-4)).mean() + (off**2).sum() / len(covariance)
+    return 25 * F.relu(1 - torch.sqrt(covariance.diagonal() + 1e-4)).mean() + (off**2).sum() / len(covariance)
 
 
 Objective = Callable[[Step], Tensor]

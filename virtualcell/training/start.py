@@ -66,8 +66,8 @@ def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, see
 def decoder_start(
     model: Autoencoder, m: str, x: np.ndarray, table: CellTable, rows: np.ndarray, seed: int, device: torch.device
 ) -> ReducedRank:
-    """One step of Fisher scoring from the average cell's output: loadings of the latent x (rows, d) for modality m, shrunk to what
-    stands out of the noise."""
+    """One step of Fisher scoring from the average cell's output: loadings of the latent x (rows, d) for modality m, shrunk to
+    what stands out of the noise."""
     kind = model.modalities[m]
     products = Products(x, len(kind.base), seed)
     for place in np.array_split(np.arange(len(rows)), max(1, len(rows) // CHUNK)):
