@@ -1,30 +1,13 @@
-"""Thinning, random parts of a cell, effective rank and the choice of processor."""
+"""Random parts of a cell, effective rank and the choice of processor."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binom, chisquare
 
-from virtualcell.training.autoencoder import effective_rank, random_subset, thin
+from virtualcell.training.autoencoder import effective_rank, random_subset
 from virtualcell.training.device import autocast, choose_device
-
-
-def test_thinning_keeps_the_share_and_never_adds() -> None:
-    counts = torch.poisson(torch.full((200, 100), 7.0), generator=torch.Generator().manual_seed(0))
-    kept = thin(counts, 0.3, torch.Generator().manual_seed(1))
-    assert (kept <= counts).all()
-    assert (kept >= 0).all()
-    assert torch.equal(kept, kept.round())
-    n = float(counts.sum())
-    assert float(kept.sum()) == pytest.approx(0.3 * n, abs=5 * np.sqrt(0.21 * n))
-
-
-def test_thinning_is_binomial() -> None:
-    kept = thin(torch.full((20_000,), 5.0), 0.4, torch.Generator().manual_seed(2)).numpy().astype(int)
-    seen = np.bincount(kept, minlength=6)
-    assert chisquare(seen, 20_000 * binom.pmf(np.arange(6), 5, 0.4)).pvalue > 1e-4
 
 
 def test_a_part_is_never_empty_and_only_of_what_was_measured() -> None:
