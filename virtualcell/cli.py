@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from virtualcell.schema import LATENT_KEY, UNS_KEY, AutoencoderSettings, Columns, DataError, PredictorSettings, Settings
+from virtualcell.schema import LATENT_KEY, UNS_KEY, Columns, DataError, Settings
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -65,6 +65,13 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes of the autoencoder over the cells.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the predictor.")] = None,
     latent_dim: Annotated[int | None, typer.Option(min=2, help="Dimensions of a cell's state.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="How measurements become one state: product, early, attention, ...")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Kind of a measurement, such as atac=atac-poisson; may be given several times.")
+    ] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="Weight of an objective, such as contrast=0.1; may be given several times.")
+    ] = None,
 ) -> None:
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
@@ -88,14 +95,19 @@ def train(
     if folder.exists() and not folder.is_dir():
         raise DataError("A file of this name is in the way.", next_step="choose another folder with --out.", file=str(folder))
     autoencoder, predictor = settings.autoencoder, settings.predictor
+    weights = {name: _number(name, weight) for name, weight in _pairs("--objective", objective).items()}
     settings = dataclasses.replace(
         settings,
         seed=seed,
-        autoencoder=AutoencoderSettings(
-            **dataclasses.asdict(autoencoder)
-            | {"epochs": epochs or autoencoder.epochs, "latent_dim": latent_dim or autoencoder.latent_dim}
+        kinds=settings.kinds | _pairs("--kind", kind),
+        autoencoder=dataclasses.replace(
+            autoencoder,
+            epochs=epochs or autoencoder.epochs,
+            latent_dim=latent_dim or autoencoder.latent_dim,
+            fusion=fusion or autoencoder.fusion,
+            objectives=autoencoder.objectives | weights,
         ),
-        predictor=PredictorSettings(**dataclasses.asdict(predictor) | {"steps": steps or predictor.steps}),
+        predictor=dataclasses.replace(predictor, steps=steps or predictor.steps),
     )
     from virtualcell.data.check import check as check_cells
     from virtualcell.data.check import file_of, require
@@ -192,6 +204,24 @@ def embed(
         if len(rows) < len(states):
             _say(f"{len(states) - len(rows):,} cells without {name} are left out; write .h5mu to keep all.")
     _say(f"Written: {out} ({states.shape[0]:,} cells, {states.shape[1]} dimensions)")
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """NAME=VALUE options as a dictionary."""
+    found = {}
+    for text in given or []:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise typer.BadParameter(f"{option} {text}: write NAME=VALUE.")
+        found[name] = value
+    return found
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--objective {name}={text}: the weight is a number.") from None
 
 
 @cli.command()

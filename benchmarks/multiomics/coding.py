@@ -76,7 +76,7 @@ def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
     answer += (
         f"One joint code describes new cells better than two separate ones, by {advantage[0]:.1f} nats a cell."
         if advantage[1] > 0
-        else f"Two separate codes of the same total size do as well or better (joint minus separate {advantage[0]:+.1f} nats a cell)."
+        else f"Two separate codes of the same size do as well or better (joint minus separate {advantage[0]:+.1f} nats a cell)."
     )
     return {"d": d, "pairs": pairs, "pairing": worth, "related": bool(related), "answer": answer}
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from mudata import MuData
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
 
 from benchmarks.multiomics.glm import fit_glm, predict_glm
 from benchmarks.multiomics.splits import Split, halves
@@ -23,6 +25,7 @@ from virtualcell.evaluation.multiomics import (
     permuted,
     time_read,
 )
+from virtualcell.modalities import MODALITIES
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
 from virtualcell.training.autoencoder import effective_rank, encode_table, nats_of_cells, train_autoencoder
@@ -95,9 +98,25 @@ def baselines(judge: Judge) -> None:
         judge.note("kNN, tuned", **{SECONDS: time.process_time() - began + judge.found["kNN, tuned"].get(SECONDS, 0.0)})
         if target == "atac":
             began = time.process_time()
+            judge.judge("number of open peaks alone, from RNA", target, _depth_alone(split, x[:, columns], x_test[:, columns]))
             found, rank, _ = fit_glm(x[:, columns], y, split.seed)
             judge.judge("reduced-rank Bernoulli GLM", target, predict_glm(found, x_test[:, columns]))
             judge.note("reduced-rank Bernoulli GLM", **{SECONDS: time.process_time() - began, RANK: rank})
+
+
+def _depth_alone(split: Split, x: np.ndarray, x_test: np.ndarray) -> np.ndarray:
+    """P(open) where RNA foretells how many peaks of a cell are seen open, and nothing of which ones."""
+    train, _ = split.tables
+    kind = MODALITIES[split.kinds["atac"]](len(split.features["atac"]), 2)
+    kind.fit(train.values["atac"], split.seed)
+    depth = np.log(np.maximum(np.asarray(train.values["atac"].sum(1)).ravel(), 1.0))
+    ridge = RidgeCV(np.logspace(-1, 4, 16)).fit(x, depth)
+    spread = depth - cross_val_predict(
+        RidgeCV(np.logspace(-1, 4, 16)), x, depth, cv=KFold(5, shuffle=True, random_state=split.seed)
+    )
+    nothing = torch.zeros(len(x_test), kind.n_features)
+    with torch.no_grad():
+        return kind.predict(nothing, torch.from_numpy(ridge.predict(x_test)).float(), float(spread.std())).numpy()
 
 
 def _best_k(x: np.ndarray, y: np.ndarray, target: str, seed: int) -> int:

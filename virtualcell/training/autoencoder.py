@@ -13,7 +13,7 @@ from torch import Tensor
 from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.modalities import MODALITIES
-from virtualcell.schema import AutoencoderSettings
+from virtualcell.schema import AutoencoderSettings, DataError
 from virtualcell.training.device import autocast
 from virtualcell.training.objectives import OBJECTIVES, Step
 from virtualcell.training.start import start_linear
@@ -127,9 +127,11 @@ def train_autoencoder(
 
     Raises ValueError for an objective or a fusion that is not known and FloatingPointError where the likelihood is no number.
     """
-    unknown = set(settings.objectives) - set(OBJECTIVES)
-    if unknown:
-        raise ValueError(f"objectives {sorted(unknown)} are not known; choose among {sorted(OBJECTIVES)}.")
+    for what, names, known in (("objectives", settings.objectives, OBJECTIVES), ("fusion", [settings.fusion], FUSIONS)):
+        if unknown := sorted(set(names) - set(known)):
+            raise DataError(
+                f"{', '.join(unknown)} is not known.", next_step=f"choose among {', '.join(sorted(known))}.", field=what
+            )
     if settings.fusion not in FUSIONS:
         raise ValueError(f"fusion {settings.fusion!r} is not known; choose among {sorted(FUSIONS)}.")
     torch.manual_seed(seed)

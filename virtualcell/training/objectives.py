@@ -109,8 +109,8 @@ def contrast(step: Step) -> Tensor:
 
 
 def spread(step: Step) -> Tensor:
-    """Variance and covariance terms, 25 to 1, against collapse (Bardes et al. 2022, VICReg, eq. 1-3, 6), on the projector's output, not on the
-    coordinates in which the landscape lives."""
+    """Variance and covariance terms, 25 to 1, against collapse (Bardes et al. 2022, VICReg, eq. 1-3, 6), behind the
+    projector and not on the coordinates in which the landscape lives."""
     mean = step.latent[0]
     outputs = torch.stack([step.model.projectors[m](mean) for m in step.model.names]).mean(0).float()
     centred = outputs - outputs.mean(0)
