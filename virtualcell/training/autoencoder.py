@@ -125,15 +125,13 @@ def train_autoencoder(
     """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients, chooses the epoch and decides
     which residuals stay.
 
-    Raises ValueError for an objective or a fusion that is not known and FloatingPointError where the likelihood is no number.
+    Raises DataError for an objective or a fusion that is not known and FloatingPointError where the likelihood is no number.
     """
     for what, names, known in (("objectives", settings.objectives, OBJECTIVES), ("fusion", [settings.fusion], FUSIONS)):
         if unknown := sorted(set(names) - set(known)):
             raise DataError(
                 f"{', '.join(unknown)} is not known.", next_step=f"choose among {', '.join(sorted(known))}.", field=what
             )
-    if settings.fusion not in FUSIONS:
-        raise ValueError(f"fusion {settings.fusion!r} is not known; choose among {sorted(FUSIONS)}.")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -154,8 +152,9 @@ def train_autoencoder(
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     per_epoch = max(1, len(training) // settings.batch_size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
+    # A rise over one fifth of five steps would be no step long, by which torch divides.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=per_epoch * epochs, pct_start=0.2
+        optimiser, settings.learning_rate, total_steps=max(6, per_epoch * epochs), pct_start=0.2
     )
     target = copy.deepcopy(model).requires_grad_(False)
     best, best_nats = copy.deepcopy(target.state_dict()), nats_per_cell(target, table, validation, device)
