@@ -40,6 +40,7 @@ TimeUnit = Annotated[str, typer.Option(help="Unit of the time column.")]
 Perturbation = Annotated[str | None, typer.Option(help="Column of obs with the treatment.")]
 Control = Annotated[str, typer.Option(help="Name of the untreated cells in that column.")]
 Batch = Annotated[str | None, typer.Option(help="Column of obs with the batch, donor or plate.")]
+Donor = Annotated[str | None, typer.Option(help="Column of obs with the donor, where it is known beside the batch.")]
 State = Annotated[str | None, typer.Option(help="Column of obs that names cell types or states.")]
 Clones = Annotated[str | None, typer.Option(help="Slot of obsm with the clone barcodes, cells x clones.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
@@ -55,6 +56,7 @@ def train(
     perturbation: Perturbation = None,
     control: Control = "control",
     batch: Batch = None,
+    donor: Donor = None,
     state: State = None,
     clones: Clones = None,
     out: Annotated[
@@ -76,10 +78,10 @@ def train(
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
         raise typer.BadParameter("give either a file with cells or --demo NAME.")
-    columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
+    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
     if demo is not None and columns != Columns():
         raise typer.BadParameter(
-            "the columns of a demo are known; leave out --time, --perturbation, --batch, --state and --clones."
+            "the columns of a demo are known; leave out --time, --perturbation, --batch, --donor, --state and --clones."
         )
     _device(device)
     if demo is not None:
@@ -142,6 +144,7 @@ def check(
     perturbation: Perturbation = None,
     control: Control = "control",
     batch: Batch = None,
+    donor: Donor = None,
     state: State = None,
     clones: Clones = None,
 ) -> None:
@@ -150,7 +153,7 @@ def check(
     from virtualcell.data.check import guess_columns
 
     measured = _read(cells)
-    columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
+    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
     if columns == Columns():
         columns = guess_columns(measured)
         named = {k: v for k, v in _arguments(columns).items() if v and k not in ("control", "time_unit")}

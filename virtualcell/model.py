@@ -55,7 +55,7 @@ from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.device import choose_device
 from virtualcell.training.predictor import train_predictor
-from virtualcell.training.table import CellTable, make_table
+from virtualcell.training.table import CellTable, batch_labels, make_table
 from virtualcell.trust.domain import Domain
 
 logger = logging.getLogger("virtualcell")
@@ -99,17 +99,18 @@ class VirtualCell:
         batch: str | None = None,
         state: str | None = None,
         clones: str | None = None,
+        donor: str | None = None,
         device: str = "auto",
         progress: Progress | None = None,
     ) -> VirtualCell:
         """Learns states from the counts and, where there are several times or treatments, the dynamics that lead from one to the
         next.
 
-        time, perturbation, batch, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated cells.
-        ``cells`` is not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
+        time, perturbation, batch, donor, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated
+        cells. ``cells`` is not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
         """
         began = clock.perf_counter()
-        columns = Columns(time, time_unit, perturbation, control, batch, state, clones)
+        columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
         self.settings = dataclasses.replace(self.settings, columns=columns)
         cells = as_mudata(cells)
         kinds = kinds_of(cells, self.settings.kinds)
@@ -124,9 +125,10 @@ class VirtualCell:
         if barcodes is not None:
             barcodes = barcodes[cells.obs_names.get_indexer(prepared.obs_names)]
         self._features = {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
-        self._batches = sorted(prepared.obs[batch].astype(str).unique()) if batch else []
+        covariates = columns.covariates
+        self._batches = sorted(batch_labels(prepared.obs, covariates).unique()) if covariates else []
         self._kinds = {m: kinds[m] for m in self._features}
-        table = make_table(prepared, self._features, batch, self._batches, kinds=self._kinds)
+        table = make_table(prepared, self._features, covariates, self._batches, kinds=self._kinds)
         s = self.settings
         fitted = train_autoencoder(
             table,
@@ -556,11 +558,14 @@ class VirtualCell:
     def _table(self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None) -> CellTable:
         self._core()
         cells = as_mudata(cells)
-        column = batch or self.settings.columns.batch
-        if batch is None and column is not None and column not in cells.obs:
-            warnings.warn(f"There is no column {column!r} in obs: the batch is unknown and the average is taken.", stacklevel=3)
-            column = None
-        return make_table(cells, self._features, column, self._batches, modalities, self._kinds)
+        columns = (batch,) if batch else self.settings.columns.covariates
+        missing = [column for column in columns if column not in cells.obs]
+        if batch is None and missing:
+            warnings.warn(
+                f"There is no column {', '.join(missing)} in obs: the batch is unknown and the average is taken.", stacklevel=3
+            )
+            columns = ()
+        return make_table(cells, self._features, columns, self._batches, modalities, self._kinds)
 
     def _nats(self, cells: MuData | ad.AnnData, describe: Callable[..., np.ndarray]) -> pd.DataFrame:
         table = self._table(cells, None, None)

@@ -63,6 +63,13 @@ class Columns:
     """Annotation that names cell types or states."""
     clones: str | None = None
     """``obsm`` slot with a (cells, clones) indicator of heritable barcodes."""
+    donor: str | None = None
+    """Second covariate of the decoders: with a batch, every combination of the two is a batch of its own."""
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns whose technical differences are kept out of the latent."""
+        return tuple(name for name in (self.batch, self.donor) if name is not None)
 
 
 @dataclass(frozen=True)

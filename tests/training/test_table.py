@@ -13,7 +13,7 @@ from anndata import AnnData
 from mudata import MuData
 
 from virtualcell.schema import MEASURED_KEY, DataError
-from virtualcell.training.table import make_table
+from virtualcell.training.table import batch_labels, make_table
 
 GENES, PEAKS = [f"G{i}" for i in range(10)], [f"P{i}" for i in range(8)]
 
@@ -189,3 +189,14 @@ def test_methylated_and_covering_reads_move_together_and_an_absent_region_is_not
         table = make_table(cells, {"rna": GENES, "methylation": ["R2", "new", "R0"]})
     np.testing.assert_array_equal(table.values["methylation"], [[0, 0, 1, 1, 0, 4], [0] * 6, [4, 0, 3, 5, 0, 3]])
     assert table.mask[:, 1].tolist() == [True, False, True]
+
+
+def test_batch_and_donor_together_are_one_covariate() -> None:
+    cells = cells_of()
+    cells.obs["donor"] = ["x", "x", "y", "y", "x", "y"]
+    labels = batch_labels(cells.obs, ("run", "donor"))
+    assert labels.tolist() == [f"{run} / {donor}" for run, donor in zip(cells.obs["run"], cells.obs["donor"], strict=True)]
+    table = make_table(cells, FEATURES, ("run", "donor"), sorted(labels.unique()))
+    assert len(set(table.batch)) == labels.nunique()
+    with pytest.raises(DataError, match="plate"):
+        make_table(cells, FEATURES, ("run", "plate"), ["a"])

@@ -186,7 +186,7 @@ def _perturbation(obs: pd.DataFrame, columns: Columns) -> Iterator[Finding]:
 
 
 def _batch_and_state(mdata: MuData, columns: Columns) -> Iterator[Finding]:
-    for field, column in (("batch", columns.batch), ("state", columns.state)):
+    for field, column in (("batch", columns.batch), ("donor", columns.donor), ("state", columns.state)):
         if column is not None and column not in mdata.obs:
             yield _no_column(field, column, mdata.obs)
     if columns.clones is not None and columns.clones not in mdata.obsm:

@@ -49,18 +49,34 @@ class CellTable:
         return CellTable({key: self.values[key] for key in keys}, self.mask[:, place], self.batch)
 
 
+def batch_labels(obs: pd.DataFrame, columns: str | Sequence[str]) -> pd.Series:
+    """Batch of each cell, (cells,): what stands in the column, or "first / second" where batch and donor are both known."""
+    names = [columns] if isinstance(columns, str) else list(columns)
+    for name in names:
+        if name not in obs:
+            raise DataError(
+                f"There is no column {name!r} in obs.",
+                next_step="name the batch column that the model was trained with.",
+                field=name,
+            )
+    labels = obs[names[0]].astype(str)
+    for name in names[1:]:
+        labels = labels + " / " + obs[name].astype(str)
+    return labels
+
+
 def make_table(
     cells: MuData,
     features: dict[str, list[str]],
-    batch: str | None = None,
+    batch: str | Sequence[str] | None = None,
     batches: list[str] | None = None,
     modalities: list[str] | None = None,
     kinds: Mapping[str, str] | None = None,
 ) -> CellTable:
     """Aligns cells (raw or preprocessed) with the features that a model knows.
 
-    features[m]: names in the model's order; batches: names of the model's batches (code -1: one that it does not know, read as
-    the average batch with a warning); modalities: read these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``).
+    features[m]: names in the model's order; batch: column of obs, or several whose combinations are batches; batches: names of
+    the model's batches (code -1: one that it does not know, read as the average batch with a warning); modalities: read these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``).
     A cell without any count is not measured there. Raises DataError where no modality or too few features are shared, or where a
     feature is missing of which zero would be a value like any other (continuous kinds).
     """
@@ -102,14 +118,9 @@ def make_table(
             field="counts",
         )
     codes = np.full(n, -1 if batches else 0, dtype=np.int64)
-    if batch is not None and batches:
-        if batch not in cells.obs:
-            raise DataError(
-                f"There is no column {batch!r} in obs.",
-                next_step="name the batch column that the model was trained with.",
-                field=batch,
-            )
-        codes = pd.Index(batches).get_indexer(cells.obs[batch].astype(str)).astype(np.int64)
+    if batch and batches:
+        labels = batch_labels(cells.obs, batch)
+        codes = pd.Index(batches).get_indexer(labels).astype(np.int64)
         if (codes < 0).any():
             warnings.warn(
                 f"{(codes < 0).sum()} cells come from batches that the model never saw; read as the average batch.",
