@@ -23,9 +23,10 @@ import torch
 
 from benchmarks.multiomics import coding, known, throughput
 from benchmarks.multiomics.peers import judge_peers
-from benchmarks.multiomics.splits import Split, halves
+from benchmarks.multiomics.splits import Split
 from benchmarks.multiomics.table import claims_of, leaderboard, rows_of
 from benchmarks.multiomics.translation import TIME, Found, Judge, baselines, every_fusion, fusion, ours, time_from_components
+from benchmarks.peers.splits import rows as halves
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
 from virtualcell.evaluation.report import Claim, Row, emit, payload

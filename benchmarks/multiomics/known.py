@@ -9,8 +9,9 @@ import numpy as np
 from mudata import MuData
 
 from benchmarks.multiomics import coding
-from benchmarks.multiomics.splits import Split, halves
+from benchmarks.multiomics.splits import Split
 from benchmarks.multiomics.translation import GAIN
+from benchmarks.peers.splits import rows as halves
 from virtualcell.data.simulate_pairs import oracle_gain, simulate_mosaic, simulate_pairs
 from virtualcell.evaluation.multiomics import TunedRidge, log_likelihood_gain, pearson_per_feature
 from virtualcell.evaluation.report import Claim, Row

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.multiomics.splits import halves
 from benchmarks.multiomics.translation import NATS, RANK, SECONDS, TIME, Judge
 from benchmarks.peers import PeerResult, peers_python, run_peer, split, tune
+from benchmarks.peers.splits import rows as halves
 from virtualcell.evaluation.multiomics import time_read
 from virtualcell.training.autoencoder import effective_rank
 

@@ -9,22 +9,15 @@ import numpy as np
 import torch
 from mudata import MuData
 
+from benchmarks.peers.splits import TEST_SHARE, rows
 from virtualcell.data.preprocess import preprocess
 from virtualcell.modalities import MODALITIES
 from virtualcell.model import kinds_of
 from virtualcell.schema import PreprocessSettings
 from virtualcell.training.table import CellTable, make_table
 
-TEST_SHARE = 0.2
 MANY = 200
 """Components that the baselines may choose from."""
-
-
-def halves(n: int, seed: int, share: float = TEST_SHARE) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of training and test cells, sorted."""
-    order = np.random.default_rng(1000 + seed).permutation(n)
-    k = int(share * n)
-    return np.sort(order[k:]), np.sort(order[:k])
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Split:
 
     @classmethod
     def of(cls, cells: MuData, seed: int, share: float = TEST_SHARE) -> Split:
-        training, test = halves(cells.n_obs, seed, share)
+        training, test = rows(cells.n_obs, seed, share)
         return cls(cells[training].copy(), cells[test].copy(), seed)
 
     @cached_property
@@ -69,7 +62,7 @@ class Split:
             for table in (train, test):
                 pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
                 cpu = torch.device("cpu")
-                found.append(np.concatenate([kind.scores(table.rows(rows, cpu)[0][modality]).numpy() for rows in pieces]))
+                found.append(np.concatenate([kind.scores(table.rows(piece, cpu)[0][modality]).numpy() for piece in pieces]))
         return found[0].astype(np.float64), found[1].astype(np.float64)
 
     def readings(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
@@ -82,5 +75,5 @@ class Split:
             for table in (train, test):
                 pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
                 cpu = torch.device("cpu")
-                found.append(np.concatenate([kind.reading(table.rows(rows, cpu)[0][modality]).numpy() for rows in pieces]))
+                found.append(np.concatenate([kind.reading(table.rows(piece, cpu)[0][modality]).numpy() for piece in pieces]))
         return found[0], found[1]

@@ -13,7 +13,8 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 
 from benchmarks.multiomics.glm import fit_glm, predict_glm
-from benchmarks.multiomics.splits import Split, halves
+from benchmarks.multiomics.splits import Split
+from benchmarks.peers.splits import rows as halves
 from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.fusion.late import StackedPredictor
 from virtualcell.evaluation.multiomics import (
