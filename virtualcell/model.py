@@ -384,8 +384,15 @@ class VirtualCell:
                 )
             if not table.mask[:, list(self._features).index(RNA)].any():
                 raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
-            kept = sp.diags((np.arange(len(names)) != names.index(knockout)).astype(np.float32))
-            counts = sp.csr_matrix(table.values[RNA] @ kept, dtype=np.float32)
+            counts = table.values[RNA].copy()
+            if not sp.issparse(counts):
+                raise DataError(
+                    "RNA was read as values on a continuous scale, of which none can be taken away.",
+                    next_step="fit a model to RNA counts.",
+                    field=RNA,
+                )
+            # In place: another order of the other counts would change the last digit of every sum.
+            counts.data[counts.indices == names.index(knockout)] = 0.0
             edited = self._states(dataclasses.replace(table, values=table.values | {RNA: counts}))
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
