@@ -16,7 +16,7 @@ from mudata import MuData
 
 from virtualcell.data.counts import counts_of
 from virtualcell.data.read import SOURCE_KEY, measured
-from virtualcell.schema import COUNTS_LAYER, MEASURED_KEY, DataError, PreprocessSettings
+from virtualcell.schema import COUNTS_LAYER, DEFAULT_KINDS, MEASURED_KEY, DataError, PreprocessSettings
 
 RECORD_KEY = "virtualcell_preprocess"
 """``uns`` slot with every setting, version and number of the preparation; a modality's part also stands in its own ``uns``."""
@@ -68,7 +68,7 @@ def preprocess(
     if not known:
         raise DataError(
             f"None of its kinds of measurement ({', '.join(mdata.mod)}) is known.",
-            next_step=f"Name them {_or(list(kinds))}.",
+            next_step=f"Name them {_or(list(DEFAULT_KINDS))}, or say of which kind they are (kinds in the settings).",
             file=file,
         )
     listed = measured(mdata)[:, [list(mdata.mod).index(name) for name in known]]

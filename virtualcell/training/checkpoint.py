@@ -26,7 +26,8 @@ def write_checkpoint(
     (folder / RECORD).unlink(missing_ok=True)
     save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
     save_arrays({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / ARRAYS)
-    (folder / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    # Keys stay in their order: that of the modalities is what a fusion's weights and masks go by.
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray], dict[str, Any]]:

@@ -77,8 +77,9 @@ def make_table(
 
     features[m]: names in the model's order; batch: column of obs, or several whose combinations are batches; batches: names of
     the model's batches (code -1: one that it does not know, read as the average batch with a warning); modalities: read
-    these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``). A cell without any count is not measured there. Raises DataError where no modality or too few features are shared, or where a
-    feature is missing of which zero would be a value like any other (continuous kinds).
+    these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``). A cell without any count is
+    not measured there. Raises DataError where no modality or too few features are shared, or where a feature is missing of which
+    zero would be a value like any other (continuous kinds).
     """
     wanted = list(features) if modalities is None else modalities
     shared = [m for m in wanted if m in cells.mod and m in features]
