@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 from mudata import MuData
 
+from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.data.catalogue import load_demo
+from virtualcell.data.simulate_pairs import simulate_mosaic, simulate_pairs
 from virtualcell.model import VirtualCell, data_digest
 from virtualcell.schema import MEASURED_KEY, AutoencoderSettings, DataError, PredictorSettings, PreprocessSettings, Settings
 
@@ -107,6 +112,10 @@ def test_what_is_saved_is_what_is_loaded(model: VirtualCell, cells: MuData, tmp_
     np.testing.assert_array_equal(a.energy, b.energy)
     assert [x.name for x in a.attractors] == [x.name for x in b.attractors]
     np.testing.assert_array_equal(again.decode(again.states[:5]), model.decode(model.states[:5]))
+    a, b = (m.translate(cells, source="atac", target="rna") for m in (again, model))
+    np.testing.assert_array_equal(a.X, b.X)
+    np.testing.assert_array_equal(a.layers["high"], b.layers["high"])
+    assert again.record == json.loads(json.dumps(model.record))
     assert {p.name for p in (tmp_path / "m").iterdir()} == {"model.safetensors", "cells.safetensors", "model.json"}
 
 
@@ -129,17 +138,63 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(tmp_path: P
 def test_translation_reads_one_measurement_only(model: VirtualCell, cells: MuData) -> None:
     found = model.translate(cells, source="rna", target="atac")
     assert found.shape == (400, 200)
+    assert found.obs_names.tolist() == cells.obs_names.tolist()
     assert found.var_names.tolist() == model.features("atac")
-    assert found.uns["virtualcell"]["unit"] == "probability of an open peak"
+    assert found.uns["virtualcell"]["unit"] == "open (1) or closed (0)"
+    assert found.uns["virtualcell"]["route"] == ["rna", "atac"]
     assert 0 <= found.X.min() <= found.X.max() <= 1
+    assert not found.layers  # a probability says it all
     blind = cells.copy()
     blind["atac"].X = sp.csr_matrix(np.ones(blind["atac"].shape, dtype=np.float32))
     np.testing.assert_array_equal(model.translate(blind, source="rna", target="atac").X, found.X)
-    back = model.translate(cells, source="atac", target="rna")
-    np.testing.assert_allclose(back.X.sum(1), 1e4, rtol=1e-4)
-    assert back.uns["virtualcell"]["unit"] == "counts per 10,000"
+    np.testing.assert_array_equal(model.translate(cells["rna"], source="rna", target="atac").X, found.X)
     with pytest.raises(DataError, match=r"no target modality 'prot'.*rna, atac"):
         model.translate(cells, source="rna", target="prot")
+
+
+def test_translation_is_in_the_unit_of_the_reading_with_bounds(model: VirtualCell, cells: MuData) -> None:
+    back = model.translate(cells, source="atac", target="rna")
+    assert back.uns["virtualcell"]["unit"] == "log(1 + counts per 10,000)"
+    assert back.uns["virtualcell"]["route"] == ["atac", "rna"]
+    low, high = back.layers["low"], back.layers["high"]
+    assert (low >= 0).all()
+    assert (low <= high).all()
+    measured = model.reading(cells, "rna")
+    counts = cells["rna"][:, model.features()].X.toarray()
+    np.testing.assert_allclose(measured, np.log1p(1e4 * counts / counts.sum(1, keepdims=True)), rtol=1e-4, atol=1e-5)
+    # On average over genes the cells are where they are expected, and nine of ten readings within the bounds.
+    assert np.corrcoef(back.X.mean(0), measured.mean(0))[0, 1] > 0.9
+    assert 0.8 < ((measured >= low) & (measured <= high)).mean() <= 1
+    assert set(np.unique(model.reading(cells, "atac"))) == {0.0, 1.0}
+
+
+def test_how_well_cells_are_described_beside_the_average_cell(model: VirtualCell, cells: MuData) -> None:
+    found, average = model.log_likelihood(cells), model.baseline_log_likelihood(cells)
+    for table in (found, average):
+        assert table.shape == (400, 2)
+        assert table.index.tolist() == cells.obs_names.tolist()
+        assert table.columns.tolist() == ["rna", "atac"]
+        assert (table < 0).all().all()
+    assert (found.sum(axis=1) - average.sum(axis=1)).mean() > 0
+    # The average cell does not know which cell it is: only depth and counts differ.
+    assert average["rna"].std() > 0
+    alone = model.log_likelihood(cells["rna"])
+    assert alone["atac"].isna().all()
+    assert alone["rna"].notna().all()
+
+
+def test_the_record_says_what_was_measured_kept_out_and_related(model: VirtualCell, cells: MuData) -> None:
+    record = model.record
+    assert record["measured"] == {"rna+atac": 400}
+    assert len(record["held_out"]) == 40
+    assert set(record["held_out"]) < set(cells.obs_names)
+    assert set(record["residuals"]) == {"rna", "atac"}
+    assert set(record["conversions"]) == {"rna->atac", "atac->rna"}
+    for quality in record["conversions"].values():
+        assert set(quality) >= {"n_cells", "rank", "components", "gate", "floor", "used", "standard_error", "related"}
+        assert quality["n_cells"] == 360
+        assert quality["related"] == (quality["used"] > 2 * quality["standard_error"])
+    assert json.loads(json.dumps(record["conversions"])) == record["conversions"]
 
 
 def test_prediction_is_decided_by_the_seed(model: VirtualCell, cells: MuData) -> None:
@@ -244,3 +299,137 @@ def test_one_time_and_no_treatment_gives_states_but_no_predictor(kang_cells: MuD
     for ask in (lambda: model.predict(only, duration=1.0), model.landscape):
         with pytest.raises(DataError, match="no predictor"):
             ask()
+
+
+# -- other kinds and patterns ----------------------------------------------------------------------------------------------------
+PLAIN = replace(SMALL, preprocess=PreprocessSettings(n_components=6))
+
+
+@pytest.fixture(scope="module")
+def chain() -> MuData:
+    """300 cells of RNA and ATAC, 300 of ATAC and protein; no cell has RNA and protein."""
+    return simulate_mosaic([("rna", "atac"), ("atac", "prot")], n_cells=600, n_genes=40, n_peaks=60, n_proteins=12, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def joined(chain: MuData) -> VirtualCell:
+    return VirtualCell(PLAIN).fit(chain, device="cpu")
+
+
+def test_a_mosaic_is_one_model(joined: VirtualCell, chain: MuData, tmp_path: Path) -> None:
+    assert joined.record["measured"] == {"rna+atac": 300, "atac+prot": 300}
+    assert set(joined.record["conversions"]) == {"rna->atac", "atac->rna", "atac->prot", "prot->atac"}
+    states = joined.embed(chain)
+    assert states.shape == (600, 4)
+    assert np.isfinite(states).all()
+    found = joined.log_likelihood(chain)
+    np.testing.assert_array_equal(found.isna(), ~chain.obsm[MEASURED_KEY])
+    joined.save(tmp_path)
+    again = VirtualCell.load(tmp_path)
+    with_rna = chain[chain.obsm[MEASURED_KEY][:, 0]].copy()
+    for target in ("atac", "prot"):
+        first, second = (m.translate(with_rna, source="rna", target=target).X for m in (joined, again))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_what_never_met_is_translated_over_what_both_met(joined: VirtualCell, chain: MuData) -> None:
+    with_rna = chain[chain.obsm[MEASURED_KEY][:, 0]].copy()
+    found = joined.translate(with_rna, source="rna", target="prot")
+    assert found.uns["virtualcell"]["route"] == ["rna", "atac", "prot"]
+    assert not found.layers  # no cell shows how wide the bounds should be
+    direct = joined.translate(with_rna, source="atac", target="prot")
+    assert direct.uns["virtualcell"]["route"] == ["atac", "prot"]
+    assert {"low", "high"} == set(direct.layers)
+    assert direct.uns["virtualcell"]["unit"] == found.uns["virtualcell"]["unit"]
+    # Both speak of the same cells: the two agree better than with the other's prediction for the next cell.
+    a, b = (x.X - x.X.mean(0) for x in (found, direct))
+    assert (a * b).sum() > 3 * abs((a * np.roll(b, 1, axis=0)).sum()) > 0
+    with pytest.raises(DataError, match="300 cells have no count"):
+        joined.translate(chain, source="rna", target="prot")
+
+
+def test_what_never_met_and_has_nothing_between_is_not_translated(chain: MuData) -> None:
+    apart = MuData({m: chain[m].copy() for m in ("rna", "prot")})
+    apart.obsm[MEASURED_KEY] = chain.obsm[MEASURED_KEY][:, [0, 2]]
+    model = VirtualCell(PLAIN).fit(apart, device="cpu")
+    assert model.record["conversions"] == {}
+    assert model.embed(apart).shape == (600, 4)
+    with pytest.raises(DataError, match="measured together in too few of the training cells"):
+        model.translate(apart, source="rna", target="prot")
+
+
+def markers(n: int = 200, name: str = "cytof") -> MuData:
+    """Twelve markers on a continuous scale, of three hidden dimensions."""
+    rng = np.random.default_rng(0)
+    values = 5 * rng.normal(size=(n, 3)) @ rng.normal(size=(3, 12)) + rng.normal(size=(n, 12)) - 3
+    names = [f"cell-{i}" for i in range(n)]
+    table = AnnData(
+        values.astype(np.float32), obs=pd.DataFrame(index=names), var=pd.DataFrame(index=[f"M{i}" for i in range(12)])
+    )
+    return MuData({name: table})
+
+
+def test_cells_with_nothing_but_continuous_values(tmp_path: Path) -> None:
+    cells = markers()
+    model = VirtualCell(PLAIN).fit(cells, device="cpu")
+    states = model.embed(cells)
+    assert states.shape == (200, 4)
+    np.testing.assert_array_equal(cells.obsm["X_vc"], states)
+    measured, decoded = cells["cytof"].X, model.decode(states, modality="cytof")
+    # Three dimensions are behind twelve markers: a state of four says nearly all, in the unit of the data.
+    assert ((measured - decoded) ** 2).sum() < 0.2 * ((measured - measured.mean(0)) ** 2).sum()
+    gain = model.log_likelihood(cells) - model.baseline_log_likelihood(cells)
+    assert gain["cytof"].mean() > 1
+    model.save(tmp_path)
+    np.testing.assert_array_equal(VirtualCell.load(tmp_path).embed(cells.copy()), states)
+    with pytest.raises(DataError, match="no modality 'rna'"):
+        model.decode(states)
+
+
+def test_kinds_are_chosen_in_the_settings() -> None:
+    cells = markers(120, "panel")
+    model = VirtualCell(replace(PLAIN, kinds={"panel": "continuous"})).fit(cells, device="cpu")
+    assert model.features("panel") == cells["panel"].var_names.tolist()
+    with pytest.raises(DataError, match=r"measurement \(panel\) is known.*rna, .*say of which kind"):
+        VirtualCell(PLAIN).fit(cells, device="cpu")
+    with pytest.raises(DataError, match=r"'guess' is no kind of measurement.*atac-poisson.*continuous"):
+        VirtualCell(replace(PLAIN, kinds={"panel": "guess"})).fit(cells, device="cpu")
+    with pytest.raises(DataError, match=r"The cells have panel, no 'rna'"):
+        VirtualCell(replace(PLAIN, kinds={"rna": "rna-zinb"})).fit(cells, device="cpu")
+
+
+def test_another_kind_of_the_same_measurement_is_kept_with_the_model(tmp_path: Path) -> None:
+    cells = a549(n=120)
+    model = VirtualCell(replace(SMALL, kinds={"atac": "atac-poisson", "rna": "rna-zinb"})).fit(cells, device="cpu")
+    model.save(tmp_path)
+    again = VirtualCell.load(tmp_path)
+    assert again.settings.kinds == {"atac": "atac-poisson", "rna": "rna-zinb"}
+    pd.testing.assert_frame_equal(again.log_likelihood(cells), model.log_likelihood(cells))
+
+
+def test_knock_outs_are_of_counts() -> None:
+    cells = markers(120, "rna")
+    model = VirtualCell(replace(PLAIN, kinds={"rna": "continuous"})).fit(cells, device="cpu")
+    with pytest.raises(DataError, match="continuous scale, of which none can be taken away"):
+        model.perturb(cells, knockout="M1")
+
+
+@pytest.mark.parametrize("fusion", sorted(FUSIONS))
+def test_a_loaded_model_reads_with_every_fusion_as_the_one_that_was_saved(fusion: str, tmp_path: Path) -> None:
+    """RNA comes before ATAC here: an order that the alphabet would turn round, and with it what the fusion takes for which."""
+    cells = simulate_pairs("linear", n_cells=120, n_genes=30, n_peaks=40, seed=0)
+    quick = replace(PLAIN.autoencoder, fusion=fusion, epochs=1, min_steps=6, learning_rate=2e-2)
+    model = VirtualCell(replace(PLAIN, autoencoder=quick)).fit(cells, device="cpu")
+    model.save(tmp_path)
+    again = VirtualCell.load(tmp_path)
+    np.testing.assert_array_equal(again.embed(cells.copy()), model.embed(cells.copy()))
+    assert again.log_likelihood(cells).columns.tolist() == ["rna", "atac"]
+
+
+def test_objectives_and_fusions_that_are_not_known_are_named(chain: MuData) -> None:
+    for autoencoder, said in (
+        (replace(PLAIN.autoencoder, objectives={"telepathy": 1.0}), "field objectives: telepathy is not known"),
+        (replace(PLAIN.autoencoder, fusion="fission"), "field fusion: fission is not known"),
+    ):
+        with pytest.raises(DataError, match=said):
+            VirtualCell(replace(PLAIN, autoencoder=autoencoder)).fit(chain, device="cpu")
