@@ -43,6 +43,9 @@ Batch = Annotated[str | None, typer.Option(help="Column of obs with the batch, d
 Donor = Annotated[str | None, typer.Option(help="Column of obs with the donor, where it is known beside the batch.")]
 State = Annotated[str | None, typer.Option(help="Column of obs that names cell types or states.")]
 Clones = Annotated[str | None, typer.Option(help="Slot of obsm with the clone barcodes, cells x clones.")]
+Kind = Annotated[
+    list[str] | None, typer.Option(help="Kind of a measurement, such as atac=atac-poisson; may be given several times.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
@@ -68,9 +71,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the predictor.")] = None,
     latent_dim: Annotated[int | None, typer.Option(min=2, help="Dimensions of a cell's state.")] = None,
     fusion: Annotated[str | None, typer.Option(help="How measurements become one state: product, early, attention, ...")] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(help="Kind of a measurement, such as atac=atac-poisson; may be given several times.")
-    ] = None,
+    kind: Kind = None,
     objective: Annotated[
         list[str] | None, typer.Option(help="Weight of an objective, such as contrast=0.1; may be given several times.")
     ] = None,
@@ -114,9 +115,9 @@ def train(
     from virtualcell.data.check import check as check_cells
     from virtualcell.data.check import file_of, require
     from virtualcell.demo import bar
-    from virtualcell.model import VirtualCell
+    from virtualcell.model import VirtualCell, kinds_of
 
-    findings = check_cells(measured, columns)
+    findings = check_cells(measured, columns, kinds_of(measured, settings.kinds))
     require(findings, file=file_of(measured))
     for finding in findings:
         if finding.severity == "warning":
@@ -147,10 +148,12 @@ def check(
     donor: Donor = None,
     state: State = None,
     clones: Clones = None,
+    kind: Kind = None,
 ) -> None:
     """Say what is in a file, what is wrong with it and what to do. Exit status 2 where the cells cannot be used."""
     from virtualcell.data.check import check as check_cells
     from virtualcell.data.check import guess_columns
+    from virtualcell.model import kinds_of
 
     measured = _read(cells)
     columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
@@ -163,7 +166,7 @@ def check(
     if columns.time in measured.obs:
         counts = measured.obs[columns.time].value_counts().sort_index()
         _say(f"Cells by {columns.time}: " + ", ".join(f"{moment}: {n:,}" for moment, n in counts.items()))
-    findings = check_cells(measured, columns)
+    findings = check_cells(measured, columns, kinds_of(measured, _pairs("--kind", kind)))
     table = Table("", "field", "what is so", "what to do")
     for finding in findings:
         table.add_row(finding.severity, finding.field, finding.problem, finding.next_step)

@@ -15,7 +15,7 @@ from virtualcell.data.counts import counts_of
 from virtualcell.data.guess import control_names, guess_columns, time_candidates
 from virtualcell.data.preprocess import KINDS, is_counted, why_not_values
 from virtualcell.data.read import SOURCE_KEY
-from virtualcell.schema import Columns, DataError
+from virtualcell.schema import DEFAULT_KINDS, Columns, DataError
 
 __all__ = ["Finding", "check", "guess_columns", "require"]
 
@@ -41,6 +41,7 @@ def check(mdata: MuData, columns: Columns, kinds: Mapping[str, str] | None = Non
     kinds = KINDS if kinds is None else kinds
     findings = [
         *_names(mdata),
+        *_nothing_known(mdata, kinds),
         *(finding for name, adata in mdata.mod.items() for finding in _modality(name, adata, kinds)),
         *_time(mdata.obs, columns),
         *_perturbation(mdata.obs, columns),
@@ -79,9 +80,19 @@ def _names(mdata: MuData) -> Iterator[Finding]:
         )
 
 
+def _nothing_known(mdata: MuData, kinds: Mapping[str, str]) -> Iterator[Finding]:
+    if not any(name in kinds for name in mdata.mod):
+        yield Finding(
+            "error",
+            "modalities",
+            f"None of its kinds of measurement ({_some(list(mdata.mod), 12)}) is known.",
+            f"Name them {_some(list(kinds or DEFAULT_KINDS), 12)}, or say of which kind they are (--kind NAME=KIND).",
+        )
+
+
 def _modality(name: str, adata: AnnData, kinds: Mapping[str, str]) -> Iterator[Finding]:
     if name not in kinds:
-        advice = f"Name it {_some(list(kinds), 12)} if it is one of them."
+        advice = f"Name it {_some(list(kinds or DEFAULT_KINDS), 12)} if it is one of them."
         yield Finding("note", name, "This kind of measurement is not used.", advice)
         return
     if not adata.var_names.is_unique:

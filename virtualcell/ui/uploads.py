@@ -15,7 +15,7 @@ from virtualcell.data.check import Finding, check, guess_columns
 from virtualcell.data.quality import quality
 from virtualcell.data.read import KINDS, read
 from virtualcell.figures.quality import quality as quality_figure
-from virtualcell.schema import Columns, DataError
+from virtualcell.schema import DEFAULT_KINDS, Columns, DataError
 from virtualcell.ui.theme import look
 from virtualcell.ui.words import MEASURED
 
@@ -69,7 +69,7 @@ def report(given: Any) -> None:
     parts = ", ".join(f"{adata.n_vars:,} {MEASURED.get(name, name)}" for name, adata in cells.mod.items())
     st.markdown(f"**{given.name}**: {cells.n_obs:,} cells, {parts}.")
     columns = _columns(cells)
-    _findings(check(cells, columns))
+    _findings(check(cells, columns, DEFAULT_KINDS))
     _quality(cells)
     st.markdown("**Train a model on it** with this command on your own computer:")
     st.code(_command(given.name, columns), language="bash")
