@@ -164,6 +164,13 @@ def test_open_peaks_have_a_probability_and_no_bounds(model: Autoencoder) -> None
     assert (low, high) == (None, None)
 
 
+def test_too_few_cells_to_show_a_width_give_no_bounds(model: Autoencoder) -> None:
+    """Bounds that were never found are infinite, and are not given out as if they were bounds."""
+    made = conversion("prot", "rna")
+    assert not torch.isfinite(made.low).any()
+    assert Translator({"prot->rna": made})(model, draw(N, 4), "prot", "rna")[1:] == (None, None)
+
+
 # -- saving --------------------------------------------------------------------------------------------------------------------
 def test_an_empty_translator_takes_the_weights_of_a_saved_one(model: Autoencoder) -> None:
     made = Translator(
