@@ -384,7 +384,7 @@ class VirtualCell:
                 )
             if not table.mask[:, list(self._features).index(RNA)].any():
                 raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
-            counts = table.values[RNA].copy()
+            counts: sp.csr_matrix | np.ndarray = table.values[RNA].copy()
             if not isinstance(counts, sp.csr_matrix):
                 raise DataError(
                     "RNA was read as values on a continuous scale, of which none can be taken away.",

@@ -20,8 +20,9 @@ class Conversion(nn.Module):
     measurement would read. left, right: factors of the reduced-rank regression of the target's response on the source's scores
     (rank 0: the two are unrelated). gate: between 0 and 1, chosen on inner validation; 0 leaves the floor. depth_weight,
     depth_bias, depth_spread: ridge regression of the target's log depth, and the standard deviation around it. low, high:
-    (features,) bounds of the measured reading minus the predicted one that hold for 90 % of new cells (split conformal
-    prediction, Vovk et al. 2005; Lei et al. 2018, sec. 2.2), feature by feature.
+    (features,) bounds of the measured reading minus the predicted one that hold for 90 % of new cells, feature by feature, as in
+    split conformal prediction (Lei et al. 2018, sec. 2.2), but for the gate and the stopping that the same cells chose; infinite
+    where fewer than 19 cells were there to tell.
     """
 
     def __init__(self, inputs: int, d: int, features: int, rank: int, hidden: int):
@@ -32,8 +33,8 @@ class Conversion(nn.Module):
         self.register_buffer("depth_weight", torch.zeros(inputs))
         self.register_buffer("depth_bias", torch.zeros(()))
         self.register_buffer("depth_spread", torch.ones(()))
-        self.register_buffer("low", torch.zeros(features))
-        self.register_buffer("high", torch.zeros(features))
+        self.register_buffer("low", torch.full((features,), -torch.inf))
+        self.register_buffer("high", torch.full((features,), torch.inf))
         self.register_buffer("gate", torch.zeros(()))
         self.residual = Residual(inputs + d, hidden, BASIS)
         self.basis = nn.Parameter(torch.randn(BASIS, features) * 0.1)
@@ -94,8 +95,8 @@ class Translator(nn.Module):
         self, model: Autoencoder, scores: Tensor, source: str, target: str
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Predicted reading of the target (cells, features) and the bounds of its 90 % interval from the source's scores (cells,
-        inputs); no bounds over a bridge, where no cell shows how wide they should be, and none for open peaks, which are 0 or
-        1. Raises KeyError where there is no route."""
+        inputs); no bounds over a bridge and where cells are too few to show how wide they should be, and none for open peaks,
+        which are 0 or 1. Raises KeyError where there is no route."""
         route = self.route(source, target)
         if not route:
             raise KeyError(f"{source}->{target}")
@@ -104,7 +105,7 @@ class Translator(nn.Module):
         conversion = self.conversions[f"{route[-2]}->{target}"]
         kind = model.modalities[target]
         predicted = conversion.predict(kind, scores, model.embed_alone(route[-2], scores))
-        if len(route) == 3 or kind.yes_or_no:
+        if len(route) == 3 or kind.yes_or_no or not torch.isfinite(conversion.low).all():
             return predicted, None, None
         low, high = kind.bounds
         return predicted, (predicted + conversion.low).clamp(low, high), (predicted + conversion.high).clamp(low, high)

@@ -49,7 +49,12 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor, batch: Tensor | None = None) -> Tensor:
         z = z * self.block
-        output = torch.addmm(self.bias, torch.cat([z, self.gate * self.inner(z)], 1), self.weight)
+        inputs = torch.cat([z, self.gate * self.inner(z)], 1)
+        if torch.is_autocast_enabled(z.device.type):
+            # In bfloat16 the sum with the bias would round log rates by .06; the product alone may be rounded.
+            output = self.bias + (inputs @ self.weight).float()
+        else:
+            output = torch.addmm(self.bias, inputs, self.weight)
         if len(self.batch_offset) == 1:
             return output
         # Without a batch the average over batches: what the cell would look like in a typical experiment.

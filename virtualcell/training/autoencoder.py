@@ -24,6 +24,8 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 
 VALIDATION_SHARE = 0.1
 CHUNK = 1024
+MIN_CELLS = 30
+"""Training cells that a modality must have been measured in: fewer do not show the noise of a regression on the latent."""
 
 
 @dataclass
@@ -125,7 +127,8 @@ def train_autoencoder(
     """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients, chooses the epoch and decides
     which residuals stay.
 
-    Raises DataError for an objective or a fusion that is not known and FloatingPointError where the likelihood is no number.
+    Raises DataError for an objective or a fusion that is not known or a modality measured in too few cells, and
+    FloatingPointError where the loss is no number.
     """
     for what, names, known in (("objectives", settings.objectives, OBJECTIVES), ("fusion", [settings.fusion], FUSIONS)):
         if unknown := sorted(set(names) - set(known)):
@@ -142,6 +145,13 @@ def train_autoencoder(
     names = list(table.values)
     measured = {m: table.mask[:, i] for i, m in enumerate(names)}
     features = {m: table.values[m].shape[1] // MODALITIES[kinds[m]].width for m in names}
+    for m in names:
+        if (found := int(measured[m][training].sum())) < MIN_CELLS:
+            raise DataError(
+                f"{m} was measured in {found} of the cells that are learned from; at least {MIN_CELLS} are needed.",
+                next_step=f"add cells with {m} or leave this kind of measurement out.",
+                field=m,
+            )
     components = {m: min(n_components, features[m] - 1, int(measured[m][training].sum()) - 1) for m in names}
     model = Autoencoder(features, kinds, components, settings.latent_dim, settings.hidden, n_batches, settings.fusion)
     start_linear(model, table, training, seed, device)
@@ -188,6 +198,11 @@ def train_autoencoder(
                 parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}
             loss = sum(settings.objectives[name] * value for name, value in parts.items())
             loss = loss + 0.5 * settings.decoder_prior / len(training) * sum((w**2).sum() for w in decoder_weights)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"The loss became {float(loss.detach())} in epoch {epoch + 1}; lower the learning rate "
+                    "(AutoencoderSettings.learning_rate)."
+                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 50.0)
@@ -207,10 +222,6 @@ def train_autoencoder(
             best, best_nats, waited = copy.deepcopy(target.state_dict()), figures["validation_nats"], 0
         if waited >= settings.patience:
             break
-    if not np.isfinite(best_nats):
-        raise FloatingPointError(
-            "The autoencoder's likelihood was never a number; lower the learning rate (AutoencoderSettings.learning_rate)."
-        )
     target.load_state_dict(best)
     target.eval()
     gates = keep_what_helps(target, table, validation, device)

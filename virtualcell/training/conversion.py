@@ -21,6 +21,7 @@ from virtualcell.training.table import CellTable
 
 MIN_SHARED = 50
 """Cells in which both modalities must have been measured for one to be predicted from the other directly."""
+MIN_VALIDATION = 4
 COMPONENTS = (10, 20, 50)
 """How many of the source's components the floor may read."""
 RIDGES = (0.0, 0.01, 0.05)
@@ -83,7 +84,7 @@ def fit_conversions(
     for done, (source, target) in enumerate(pairs):
         both = table.mask[:, model.names.index(source)] & table.mask[:, model.names.index(target)]
         training, validation = fit.training[both[fit.training]], fit.validation[both[fit.validation]]
-        if len(training) >= MIN_SHARED and len(validation) >= 5:
+        if len(training) >= MIN_SHARED and len(validation) >= MIN_VALIDATION:
             key = f"{source}->{target}"
             found[key], quality[key] = _fit_one(model, table, scores, source, target, training, validation, hidden, seed, device)
         if progress is not None:
@@ -134,17 +135,26 @@ def _fit_one(
     kind = model.modalities[target]
     x = {part: scores[source][torch.from_numpy(rows).to(device)] for part, rows in (("fit", training), ("check", validation))}
     depth = _log_depth(kind, table, target, training, device)
+    torch.manual_seed(seed)  # where the residual starts
     form, gains = _choose_floor(model, table, x["fit"], depth, target, training, hidden, seed, device)
 
     products = response_products(model, target, x["fit"].cpu().numpy(), table, training, seed, device, PERMUTATIONS)
     conversion = _floor(model, products, x["fit"], depth, target, form, hidden, device)
     with torch.no_grad():  # the encoders stay as they are
         embedding = {part: model.embed_alone(source, x[part]) for part in x}
-    _fit_residual(conversion, model, table, target, x, embedding, training, validation, seed, device)
+    # Half of the validation cells stops the residual, the other half says what it is worth.
+    stop, judge = np.arange(len(validation))[::2], np.arange(len(validation))[1::2]
+    parts = {
+        "fit": (x["fit"], embedding["fit"], training),
+        "check": (x["check"][stop], embedding["check"][stop], validation[stop]),
+    }
+    _fit_residual(conversion, model, table, target, parts, seed, device)
     scored = {}
     for gate in GATES:
         conversion.gate.fill_(gate)
-        scored[gate] = _score(conversion, model, x["check"], embedding["check"], table, target, validation, device)
+        scored[gate] = _score(
+            conversion, model, x["check"][judge], embedding["check"][judge], table, target, validation[judge], device
+        )
     best = max(GATES, key=lambda g: float(scored[g].mean()))
     # One standard error: a difference that the next validation cells would undo is not kept.
     if _mean_and_error(scored[best] - scored[0.0])[0] < _mean_and_error(scored[best] - scored[0.0])[1]:
@@ -284,36 +294,34 @@ def _fit_residual(
     model: Autoencoder,
     table: CellTable,
     target: str,
-    x: dict[str, Tensor],
-    embedding: dict[str, Tensor],
-    training: np.ndarray,
-    validation: np.ndarray,
+    parts: dict[str, tuple[Tensor, Tensor, np.ndarray]],
     seed: int,
     device: torch.device,
 ) -> None:
     """Learns what the floor leaves; stops when the validation cells do not gain."""
     kind = model.modalities[target]
     rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
     learned = [*conversion.residual.parameters(), conversion.basis]
     optimiser = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
 
-    def error(part: str, rows: np.ndarray, place: np.ndarray) -> Tensor:
+    def error(part: str, place: np.ndarray) -> Tensor:
+        x, embedding, rows = parts[part]
         values = table.rows(rows[place], device)[0][target]
         with torch.no_grad():
-            floor = conversion.floor(x[part][place])
-        return kind.conversion_loss(values, floor + conversion.learned(x[part][place], embedding[part][place])).mean()
+            floor = conversion.floor(x[place])
+        return kind.conversion_loss(values, floor + conversion.learned(x[place], embedding[place])).mean()
+
+    n, n_check = len(parts["fit"][2]), len(parts["check"][2])
 
     def check() -> float:
         with torch.no_grad():
-            pieces = np.array_split(np.arange(len(validation)), max(1, len(validation) // 1024))
-            return sum(float(error("check", validation, p)) * len(p) for p in pieces) / len(validation)
+            pieces = np.array_split(np.arange(n_check), max(1, n_check // 1024))
+            return sum(float(error("check", piece)) * len(piece) for piece in pieces) / n_check
 
     best, state, waited = check(), {k: v.clone() for k, v in conversion.state_dict().items()}, 0
     for step in range(STEPS):
-        place = rng.choice(len(training), min(BATCH, len(training)), replace=False)
-        loss = error("fit", training, place)
+        loss = error("fit", rng.choice(n, min(BATCH, n), replace=False))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -339,11 +347,12 @@ def _set_interval(
     rows: np.ndarray,
     device: torch.device,
 ) -> None:
-    kind = model.modalities[target]
+    kind, n = model.modalities[target], len(rows)
+    # Rank of the conformal quantile among n + 1; the small number keeps .05 * 40 from being 1.99.
+    tail = int(np.floor((n + 1) * (1 - COVERAGE) / 2 + 1e-9))
+    if kind.yes_or_no or tail < 1:
+        return  # a probability says it all; and so few cells bound nothing at 90 %
     error = kind.reading(table.rows(rows, device)[0][target]) - conversion.predict(kind, x, embedding)
     ordered = error.sort(0).values
-    n = len(rows)
-    # Rank of the conformal quantile among n + 1; with too few cells the most extreme error seen stands in.
-    tail = int(np.floor((n + 1) * (1 - COVERAGE) / 2))
-    conversion.low.copy_(ordered[max(0, tail - 1)])
-    conversion.high.copy_(ordered[min(n - 1, n - max(tail, 1))])
+    conversion.low.copy_(ordered[tail - 1])
+    conversion.high.copy_(ordered[n - tail])

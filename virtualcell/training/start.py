@@ -13,6 +13,7 @@ from virtualcell.autoencoder.reduced_rank import Products, ReducedRank
 from virtualcell.training.table import CellTable
 
 CHUNK = 1024
+FEW = 10
 
 
 def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, seed: int, device: torch.device) -> None:
@@ -29,10 +30,15 @@ def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, see
             kind, mean = model.modalities[m], model.batch_means[m].mean
             found = torch.cat([kind.scores(table.rows(rows, device)[0][m]) for rows in chunks(training)]).cpu().double().numpy()
             if len(mean) > 1:
+                everywhere = found[measured[m][training]].mean(0)
                 for code in np.unique(codes):
                     here = (codes == code) & measured[m][training]
-                    if here.any():  # a batch without this measurement is not shifted
-                        mean[code] = torch.from_numpy(found[here].mean(0)).to(mean)
+                    if here.any():
+                        # A mean of few cells is mostly noise: it is drawn to that of all.
+                        trust = here.sum() / (here.sum() + FEW)
+                        mean[code] = torch.from_numpy(trust * found[here].mean(0) + (1 - trust) * everywhere).to(mean)
+                    else:
+                        mean[code] = torch.from_numpy(everywhere).to(mean)
             scores[m] = found - mean.cpu().numpy()[codes]
             model.decoders[m].bias.copy_(kind.base)
     core = fit_linear_core(scores, {m: measured[m][training] for m in model.names}, model.d, seed)
