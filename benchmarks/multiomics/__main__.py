@@ -40,7 +40,7 @@ def translate(key: str, seeds: Sequence[int], fusions: Sequence[str], cache: Pat
     labels = cells.obs[demo.columns.time].to_numpy(dtype=float) if demo.columns.time else None
     tables = []
     for seed in seeds:
-        judge = Judge(Split.of(cells, seed))
+        judge = Judge(Split.of(cells, seed, batch=demo.columns.batch))
         baselines(judge)
         if labels is not None:
             for m in judge.split.features:
@@ -60,7 +60,7 @@ def compress(key: str, seeds: Sequence[int]) -> tuple[dict[str, Any], dict[str, 
     settings = DEMO_SETTINGS[key].autoencoder
     found, nats = [], []
     for seed in seeds:
-        split = Split.of(cells, seed)
+        split = Split.of(cells, seed, batch=demo.columns.batch)
         labels = None
         if column:
             values = cells.obs[column].astype(str).to_numpy()
@@ -97,16 +97,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 tables = translate(key, chosen.seeds, chosen.fusions, chosen.peers_cache, progress)
                 rows += rows_of(key, tables, chosen.seeds)
                 claims += claims_of(key, tables)
-                extra["leaderboard"] = leaderboard(tables)
+                extra.setdefault(key, {})["leaderboard"] = leaderboard(tables)
             if "coding" in chosen.parts:
-                extra["coding"], extra["rate"] = compress(key, chosen.seeds)
-                rows += coding.rows(key, extra["coding"], extra["rate"], chosen.seeds)
+                answer, curve = compress(key, chosen.seeds)
+                extra.setdefault(key, {}).update(coding=answer, rate=curve)
+                rows += coding.rows(key, answer, curve, chosen.seeds)
         if "known" in chosen.parts:
             for table in (known.table(chosen.seeds, progress), known.coding_table(chosen.seeds)):
                 rows, claims = rows + table[0], claims + table[1]
         if "throughput" in chosen.parts:
             more, said = throughput.table()
             rows, claims = rows + more, claims + said
+    if len(chosen.demo) == 1:  # what a page of one demo reads stands at the top
+        extra = extra.get(chosen.demo[0], {})
     if chosen.out:
         chosen.out.write_text(json.dumps(payload(rows, claims) | extra, indent=1) + "\n")
     emit(rows, claims, chosen.json)

@@ -65,7 +65,7 @@ def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
     true, null = ([f["pairs"][kind]["joint"] for f in found] for kind in ("true", "shuffled"))
     worth = over([t - n for t, n in zip(true, null, strict=True)])
     advantage = pairs["true"]["difference"]
-    related = worth[1] > 0
+    related = len(found) > 1 and worth[1] > 0
     answer = (
         f"Measured in the same cell, the two say something of each other: the true pairing is worth {worth[0]:.1f} nats a cell "
         f"(95 % interval {worth[1]:.1f} to {worth[2]:.1f}) to a joint code of {d} numbers. "
@@ -78,6 +78,10 @@ def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
         if advantage[1] > 0
         else f"Two separate codes of the same size do as well or better (joint minus separate {advantage[0]:+.1f} nats a cell)."
     )
+    if len(found) == 1:
+        answer = (
+            f"One split only, no interval: the true pairing is worth {worth[0]:+.1f} nats a cell to a joint code of {d} numbers."
+        )
     return {"d": d, "pairs": pairs, "pairing": worth, "related": bool(related), "answer": answer}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.multiomics.translation import NATS, RANK, SECONDS, TIME, Judge
+from benchmarks.multiomics.translation import AUROC, NATS, RANK, SECONDS, TIME, Judge
 from benchmarks.peers import PeerResult, peers_python, run_peer, split, tune
 from benchmarks.peers.splits import rows as halves
 from virtualcell.evaluation.multiomics import time_read
@@ -44,6 +44,15 @@ def _judge(judge: Judge, name: str, result: PeerResult, features: dict[str, list
             continue
         place = {f: i for i, f in enumerate(features[key])}
         judge.judge(name, modality, predicted[:, [place[f] for f in judge.split.features[key]]])
+    if result.p_atac is not None and result.p_atac_train is not None:
+        base = np.asarray(judge.readings["atac"][0].mean(0))
+        order = [features["atac"].index(f) for f in judge.split.features["atac"]]
+        spread = np.empty_like(base)
+        spread[order] = base
+        judge.judge(f"{name}, rates of peaks calibrated", "atac", result.calibrated(spread)[:, order])
+    if "test_auroc" in result.curve:
+        # No choice of a checkpoint could have done better: what tuning by another score may have cost the method.
+        judge.note(f"{name}, its best checkpoint on the test cells", **{AUROC: max(result.curve["test_auroc"])})
     judge.note(name, **{SECONDS: result.cpu_seconds})
     if result.latent_train is None or result.latent_test is None:
         return

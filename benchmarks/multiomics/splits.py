@@ -30,11 +30,17 @@ class Split:
     train: MuData
     test: MuData
     seed: int
+    batch: str | None = None
 
     @classmethod
-    def of(cls, cells: MuData, seed: int, share: float = TEST_SHARE) -> Split:
+    def of(cls, cells: MuData, seed: int, share: float = TEST_SHARE, batch: str | None = None) -> Split:
+        """batch: column of obs that ours and the peers are told; the simple rules do without."""
         training, test = rows(cells.n_obs, seed, share)
-        return cls(cells[training].copy(), cells[test].copy(), seed)
+        return cls(cells[training].copy(), cells[test].copy(), seed, batch)
+
+    @cached_property
+    def batches(self) -> list[str]:
+        return sorted(self.train.obs[self.batch].astype(str).unique()) if self.batch else []
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -48,7 +54,9 @@ class Split:
     @cached_property
     def tables(self) -> tuple[CellTable, CellTable]:
         """Training and test cells in the same features."""
-        train, test = (make_table(cells, self.features, kinds=self.kinds) for cells in (self.train, self.test))
+        train, test = (
+            make_table(cells, self.features, self.batch, self.batches, kinds=self.kinds) for cells in (self.train, self.test)
+        )
         return train, test
 
     def scores(self, modality: str) -> tuple[np.ndarray, np.ndarray]:

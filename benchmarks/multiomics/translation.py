@@ -142,7 +142,9 @@ def ours(judge: Judge, cells: MuData, settings: Settings, labels: np.ndarray | N
     """
     split = judge.split
     began = time.process_time()
-    model = VirtualCell(dataclasses.replace(settings, seed=split.seed)).fit(split.train, device="cpu", progress=progress)
+    model = VirtualCell(dataclasses.replace(settings, seed=split.seed)).fit(
+        split.train, batch=split.batch, device="cpu", progress=progress
+    )
     judge.note(OURS, **{SECONDS: time.process_time() - began})
     for source, target in directions(split):
         found = model.translate(split.test, source=source, target=target)
@@ -165,7 +167,9 @@ def fusion(judge: Judge, cells: MuData, settings: Settings, name: str, labels: n
     train, test = split.tables
     began = time.process_time()
     chosen = dataclasses.replace(settings.autoencoder, fusion=name)
-    fit = train_autoencoder(train, chosen, split.kinds, settings.preprocess.n_components, 1, split.seed, CPU, progress)
+    fit = train_autoencoder(
+        train, chosen, split.kinds, settings.preprocess.n_components, max(1, len(split.batches)), split.seed, CPU, progress
+    )
     method = f"fusion: {name}"
     judge.note(method, **{SECONDS: time.process_time() - began})
     model = fit.model

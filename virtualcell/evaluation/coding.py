@@ -43,7 +43,7 @@ def code(
     """
     device = torch.device("cpu")
     chosen = dataclasses.replace(settings, latent_dim=d)
-    fit = train_autoencoder(train, chosen, kinds, n_components, 1, seed, device)
+    fit = train_autoencoder(train, chosen, kinds, n_components, max(1, len(np.unique(train.batch))), seed, device)
     best = max(figures["validation_nats"] for figures in fit.history)
     return nats_of_cells(fit.model, test, np.arange(test.n_cells), device).sum(1), best
 
