@@ -159,7 +159,7 @@ def run(cells: Cells, settings: dict[str, Any], seed: int) -> PeerResult:
         return way, found[way]
 
     def scores() -> tuple[Scores, Scores]:
-        depth = mean_depth(fit[:CHUNK])  # a sample of them is enough on the way
+        depth = mean_depth(fit[:: max(len(fit) // CHUNK, 1)])  # every so many of them are enough on the way
         way, reached = best_accessibility(depth)
         form, correlation = best_expression()
         test = accessibility_scores(opened_test, accessibility(reader.read(*outer, ("rna",)), depth)[way], base)
