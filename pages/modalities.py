@@ -30,15 +30,11 @@ KEPT_OUT = "cells kept out of training"
 
 def answer(b: Bundle) -> None:
     """One sentence for each pair of measurements, and how much each tells of the other."""
+    for sentence in m.relations(b):
+        st.markdown(f"#### {sentence}")
     found = benchmark(b)
     if found is not None and found.get("coding"):
-        first, _, rest = found["coding"]["answer"].partition(". ")
-        st.markdown(f"#### {first.rstrip('.')}.")
-        if rest:
-            st.markdown(rest, help=m.NAT)
-    else:
-        for sentence in m.relations(b):
-            st.markdown(f"#### {sentence}")
+        st.markdown(found["coding"]["answer"], help=m.NAT)
 
 
 def gains(b: Bundle) -> None:

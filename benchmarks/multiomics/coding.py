@@ -66,23 +66,25 @@ def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
     worth = over([t - n for t, n in zip(true, null, strict=True)])
     advantage = pairs["true"]["difference"]
     related = len(found) > 1 and worth[1] > 0
-    answer = (
-        f"Measured in the same cell, the two say something of each other: the true pairing is worth {worth[0]:.1f} nats a cell "
-        f"(95 % interval {worth[1]:.1f} to {worth[2]:.1f}) to a joint code of {d} numbers. "
-        if related
-        else f"Not related, as far as a code of {d} numbers can tell: the true pairing is worth {worth[0]:.1f} nats a cell "
-        f"(95 % interval {worth[1]:.1f} to {worth[2]:.1f}), no more than shuffled pairs. "
-    )
-    answer += (
-        f"One joint code describes new cells better than two separate ones, by {advantage[0]:.1f} nats a cell."
-        if advantage[1] > 0
-        else f"Two separate codes of the same size do as well or better (joint minus separate {advantage[0]:+.1f} nats a cell)."
-    )
-    if len(found) == 1:
-        answer = (
-            f"One split only, no interval: the true pairing is worth {worth[0]:+.1f} nats a cell to a joint code of {d} numbers."
-        )
+    answer = sentence(d, worth, pairs["true"]["difference"], len(found))
     return {"d": d, "pairs": pairs, "pairing": worth, "related": bool(related), "answer": answer}
+
+
+def sentence(d: int, worth: Sequence[float], advantage: Sequence[float], n_seeds: int) -> str:
+    """What the figures say, in words; worth, advantage: mean and bounds of the 95 % interval, in nats a cell."""
+    said = f"To one joint code of {d} numbers the true pairing is worth {worth[0]:+.1f} nats a cell"
+    if n_seeds == 1:
+        return f"{said} (one split, so no interval)."
+    said += f" (95 % interval {worth[1]:.1f} to {worth[2]:.1f})"
+    said += ": the two measurements are related. " if worth[1] > 0 else ": not told apart from shuffled pairs. "
+    if advantage[1] > 0:
+        return (
+            said
+            + f"It describes new cells better than two separate codes of the same total size, by {advantage[0]:.1f} nats a cell."
+        )
+    if advantage[2] < 0:
+        return said + f"Two separate codes of the same total size describe new cells better, by {-advantage[0]:.1f} nats a cell."
+    return said + f"Two separate codes of the same total size do as well (joint minus separate {advantage[0]:+.1f} nats a cell)."
 
 
 def curve(nats: np.ndarray, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
