@@ -64,7 +64,6 @@ def summary(found: list[dict[str, Any]], d: int, group: str) -> dict[str, Any]:
         }
     true, null = ([f["pairs"][kind]["joint"] for f in found] for kind in ("true", "shuffled"))
     worth = over([t - n for t, n in zip(true, null, strict=True)])
-    advantage = pairs["true"]["difference"]
     related = len(found) > 1 and worth[1] > 0
     answer = sentence(d, worth, pairs["true"]["difference"], len(found))
     return {"d": d, "pairs": pairs, "pairing": worth, "related": bool(related), "answer": answer}

@@ -166,14 +166,16 @@ def test_rows_are_means_over_seeds_with_intervals() -> None:
     assert "held-out" in row.where
 
 
-def test_a_figure_that_one_seed_lacks_is_no_row() -> None:
+def test_a_figure_that_one_seed_lacks_is_over_the_others_and_no_claim() -> None:
     lacking = [made_up(0.0), {m: dict(f) for m, f in made_up(0.0).items()}]
     del lacking[1][OURS][NATS]
     del lacking[1]["MULTIVI"]
-    found = {(row.method, row.metric) for row in rows_of("a549", lacking, [0, 1])}
-    assert (OURS, NATS) not in found
-    assert (OURS, AUROC) in found
-    assert not any(method == "MULTIVI" for method, _ in found)
+    found = {(row.method, row.metric): row for row in rows_of("a549", lacking, [0, 1])}
+    assert found[OURS, NATS].seeds == (0,)
+    assert found[OURS, NATS].low is None
+    assert found[OURS, AUROC].seeds == (0, 1)
+    assert found["MULTIVI", AUROC].seeds == (0,)
+    assert not any("MULTIVI" in claim.name for claim in claims_of("a549", lacking))
 
 
 def test_claims_are_of_the_worst_seed_and_can_fail() -> None:
@@ -234,12 +236,15 @@ def test_the_answer_follows_from_the_figures() -> None:
     related = coding.summary([one(-10.0, -13.0, -12.0), one(-10.2, -13.1, -12.1), one(-9.9, -13.1, -12.0)], 8, "time")
     assert related["related"]
     assert related["pairs"]["true"]["difference"][0] == pytest.approx(2.0)
-    assert "say something of each other" in related["answer"]
-    assert "better than two separate ones" in related["answer"]
+    assert "are related" in related["answer"]
+    assert "better than two separate codes" in related["answer"]
     none = coding.summary([one(-13.0, -13.0, -12.0), one(-13.2, -13.1, -12.1), one(-13.1, -13.2, -12.0)], 8, "time")
     assert not none["related"]
-    assert "Not related" in none["answer"]
-    assert "as well or better" in none["answer"]
+    assert "not told apart from shuffled pairs" in none["answer"]
+    assert "Two separate codes of the same total size describe new cells better, by 1.0" in none["answer"]
+    once = coding.summary([one(-10.0, -13.0, -12.0)], 8, "time")
+    assert not once["related"]
+    assert "no interval" in once["answer"]
 
 
 def test_the_curve_has_a_smallest_size_that_is_enough() -> None:

@@ -294,7 +294,7 @@ def test_the_benchmark_is_drawn_and_its_sentence_is_the_answer(models):
     at = open_page("a549")
     assert not at.exception
     said = words(at)
-    assert "#### RNA and chromatin of these cells share a little." in said
+    assert "RNA and chromatin of these cells share a little." in said
     assert "holds]: ahead of ridge (0.006, target >= 0.004)" in said
     drawn = {trace.get("name"): trace for fig in figures(at) for trace in fig["data"]}
     assert drawn["true"]["x"] == [1.0]
