@@ -241,7 +241,7 @@ def test_the_answer_follows_from_the_figures() -> None:
     none = coding.summary([one(-13.0, -13.0, -12.0), one(-13.2, -13.1, -12.1), one(-13.1, -13.2, -12.0)], 8, "time")
     assert not none["related"]
     assert "not told apart from shuffled pairs" in none["answer"]
-    assert "Two separate codes of the same total size describe new cells better, by 1.0" in none["answer"]
+    assert "Two separate codes of the same total size describe new cells better, by 1.1" in none["answer"]
     once = coding.summary([one(-10.0, -13.0, -12.0)], 8, "time")
     assert not once["related"]
     assert "no interval" in once["answer"]
