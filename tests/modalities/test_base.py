@@ -150,11 +150,26 @@ def test_components_explain_what_a_singular_value_decomposition_explains(name: s
     kind = make_fitted(name, dense)
     values = kind.normalise(as_values(kind, dense)).double().numpy()
     if kind.centred:
-        scale = values.std(0)
+        scale = kind.feature_scale.double().numpy() if name == "rna" else values.std(0)
         values = np.clip((values - values.mean(0)) / np.where(scale > 1e-8, scale, 1), -10, 10)
     singular = np.linalg.svd(values, compute_uv=False)[:4]
     along = np.linalg.norm(values @ kind.projection.double().numpy(), axis=0)
     np.testing.assert_allclose(along / along[0], singular / singular[0], rtol=2e-3)
+
+
+def test_genes_are_scaled_by_their_counting_noise_and_not_by_what_differs_between_cells() -> None:
+    # One gene differs between two halves of the cells, the other has the same mean everywhere: their noise is alike, and so is
+    # what they are divided by; their whole standard deviations are not.
+    rng = np.random.default_rng(0)
+    mean = np.tile([5.0, 5.0, 40.0, 40.0], (400, 1))
+    mean[:200, 0], mean[200:, 0] = 1.0, 9.0
+    dense = rng.poisson(mean).astype(np.float32)
+    kind = make_fitted("rna", dense, 2)
+    scale, spread = kind.feature_scale.numpy(), kind.normalise(as_values(kind, dense)).std(0).numpy()
+    share = scale / spread
+    # Halved cells are noisier than whole ones, alike for all genes: what counts is the ratio between genes.
+    assert share[0] < 0.7 * share[1]
+    assert share[2] == pytest.approx(share[3], rel=0.25)
 
 
 def test_the_same_seed_fits_the_same_components() -> None:
