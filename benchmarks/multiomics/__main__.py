@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.multiomics import coding, known, throughput
+from benchmarks.multiomics import coding, known, reach, throughput
 from benchmarks.multiomics.peers import judge_peers
 from benchmarks.multiomics.splits import Split
 from benchmarks.multiomics.table import claims_of, leaderboard, rows_of
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for table in (known.table(chosen.seeds, progress), known.coding_table(chosen.seeds)):
                 rows, claims = rows + table[0], claims + table[1]
         if "throughput" in chosen.parts:
-            more, said = throughput.table()
-            rows, claims = rows + more, claims + said
+            for table in (throughput.table(), reach.table(chosen.seeds, chosen.peers_cache)):
+                rows, claims = rows + table[0], claims + table[1]
     if len(chosen.demo) == 1:  # what a page of one demo reads stands at the top
         extra = extra.get(chosen.demo[0], {})
     if chosen.out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -105,19 +106,22 @@ def baselines(judge: Judge) -> None:
             judge.note("reduced-rank Bernoulli GLM", **{SECONDS: time.process_time() - began, RANK: rank})
 
 
+def log_depth(split: Split, x: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+    """Ridge regression of the log number of open peaks on scores x of the training cells, and the spread around it."""
+    depth = np.log(np.maximum(np.asarray(split.tables[0].values["atac"].sum(1)).ravel(), 1.0))
+    alphas, folds = np.logspace(-1, 4, 16), KFold(5, shuffle=True, random_state=split.seed)
+    spread = depth - cross_val_predict(RidgeCV(alphas), x, depth, cv=folds)
+    return RidgeCV(alphas).fit(x, depth).predict, float(spread.std())
+
+
 def _depth_alone(split: Split, x: np.ndarray, x_test: np.ndarray) -> np.ndarray:
     """P(open) where RNA foretells how many peaks of a cell are seen open, and nothing of which ones."""
-    train, _ = split.tables
     kind = MODALITIES[split.kinds["atac"]](len(split.features["atac"]), 2)
-    kind.fit(train.values["atac"], split.seed)
-    depth = np.log(np.maximum(np.asarray(train.values["atac"].sum(1)).ravel(), 1.0))
-    ridge = RidgeCV(np.logspace(-1, 4, 16)).fit(x, depth)
-    spread = depth - cross_val_predict(
-        RidgeCV(np.logspace(-1, 4, 16)), x, depth, cv=KFold(5, shuffle=True, random_state=split.seed)
-    )
+    kind.fit(split.tables[0].values["atac"], split.seed)
+    foretell, spread = log_depth(split, x)
     nothing = torch.zeros(len(x_test), kind.n_features)
     with torch.no_grad():
-        return kind.predict(nothing, torch.from_numpy(ridge.predict(x_test)).float(), float(spread.std())).numpy()
+        return kind.predict(nothing, torch.from_numpy(foretell(x_test)).float(), spread).numpy()
 
 
 def _best_k(x: np.ndarray, y: np.ndarray, target: str, seed: int) -> int:
