@@ -21,7 +21,7 @@ from virtualcell.schema import MEASURED_KEY, Settings
 RELATIONS = ("linear", "nonlinear", "unrelated")
 CHAIN = (("rna", "atac"), ("atac", "prot"))
 """RNA and protein never meet."""
-MOSAIC_CELLS, CODED_CELLS = 1200, 1000
+MOSAIC_CELLS, CODED_CELLS = 2100, 1000
 
 
 def translate_known(relation: str, seed: int, settings: Settings, progress: Any = None) -> dict[str, Any]:

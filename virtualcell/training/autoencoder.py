@@ -159,7 +159,9 @@ def train_autoencoder(
 
     decoder_weights = [decoder.weight for decoder in model.decoders.values()]
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=device.type in ("cpu", "cuda")
+    )
     per_epoch = max(1, len(training) // settings.batch_size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
     # A rise over one fifth of five steps would be no step long, by which torch divides.
@@ -197,7 +199,6 @@ def train_autoencoder(
             with autocast(device):
                 parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}
             loss = sum(settings.objectives[name] * value for name, value in parts.items())
-            loss = loss + 0.5 * settings.decoder_prior / len(training) * sum((w**2).sum() for w in decoder_weights)
             if not torch.isfinite(loss):
                 raise FloatingPointError(
                     f"The loss became {float(loss.detach())} in epoch {epoch + 1}; lower the learning rate "
@@ -205,12 +206,15 @@ def train_autoencoder(
                 )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            # The gradient of the Gaussian prior on decoder weights, without building it into the graph of every step.
+            for weight in decoder_weights:
+                if weight.grad is not None:
+                    weight.grad.add_(weight.detach(), alpha=settings.decoder_prior / len(training))
             torch.nn.utils.clip_grad_norm_(trained, 50.0)
             optimiser.step()
             schedule.step()
             with torch.no_grad():
-                for slow, fast in zip(target.parameters(), model.parameters(), strict=True):
-                    slow.lerp_(fast, 1 - settings.target_decay)
+                torch._foreach_lerp_(list(target.parameters()), list(model.parameters()), 1 - settings.target_decay)
             for name, value in parts.items():
                 sums[name] += float(value.detach()) / per_epoch
         figures = {**sums, "validation_nats": nats_per_cell(target, table, validation, device)}
