@@ -102,7 +102,7 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
     fig.add_annotation(
         x=chosen,
         y=mean[at],
-        text=f"{chosen} are enough",
+        text=f"{chosen} are enough" if chosen < max(sizes) else f"{chosen}, the most tried: more may do better",
         showarrow=False,
         yshift=-24,
         xanchor="left",
