@@ -105,7 +105,7 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
         text=f"{chosen} are enough" if chosen < max(sizes) else f"{chosen}, the most tried: more may do better",
         showarrow=False,
         yshift=-24,
-        xanchor="left",
+        xanchor="left" if chosen < max(sizes) else "right",
         font={"size": 13, "color": look.text},
     )
     fig.update_xaxes(title={"text": "numbers that describe a cell"}, tickvals=sizes)
