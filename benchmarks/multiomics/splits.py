@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from mudata import MuData
+from torch import Tensor
 
 from benchmarks.peers.splits import TEST_SHARE, rows
 from virtualcell.data.preprocess import preprocess
-from virtualcell.modalities import MODALITIES
+from virtualcell.modalities import MODALITIES, Modality, Values
 from virtualcell.model import kinds_of
 from virtualcell.schema import PreprocessSettings
 from virtualcell.training.table import CellTable, make_table
@@ -60,28 +62,24 @@ class Split:
         return train, test
 
     def scores(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
-        """Component scores with log depth as the last column, (cells, k + 1), of training and test cells."""
-        train, test = self.tables
-        n_features = len(self.features[modality])
-        kind = MODALITIES[self.kinds[modality]](n_features, min(MANY, n_features - 1, train.n_cells - 1))
-        kind.fit(train.values[modality], self.seed)
-        found = []
-        with torch.no_grad():
-            for table in (train, test):
-                pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
-                cpu = torch.device("cpu")
-                found.append(np.concatenate([kind.scores(table.rows(piece, cpu)[0][modality]).numpy() for piece in pieces]))
-        return found[0].astype(np.float64), found[1].astype(np.float64)
+        """Component scores with log depth as the last column, float64 (cells, k + 1), of training and test cells."""
+        kind = self._fitted(modality, min(MANY, len(self.features[modality]) - 1, self.tables[0].n_cells - 1))
+        train, test = (self._read(table, modality, kind.scores) for table in self.tables)
+        return train.astype(np.float64), test.astype(np.float64)
 
     def readings(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
         """Measured values (cells, features) in the unit in which translation predicts: log-normalised RNA, open or not, CLR."""
-        train, test = self.tables
-        kind = MODALITIES[self.kinds[modality]](len(self.features[modality]), 2)
-        kind.fit(train.values[modality], self.seed)
-        found = []
-        with torch.no_grad():
-            for table in (train, test):
-                pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
-                cpu = torch.device("cpu")
-                found.append(np.concatenate([kind.reading(table.rows(piece, cpu)[0][modality]).numpy() for piece in pieces]))
-        return found[0], found[1]
+        kind = self._fitted(modality, 2)
+        train, test = (self._read(table, modality, kind.reading) for table in self.tables)
+        return train, test
+
+    def _fitted(self, modality: str, components: int) -> Modality:
+        kind = MODALITIES[self.kinds[modality]](len(self.features[modality]), components)
+        kind.fit(self.tables[0].values[modality], self.seed)
+        return kind
+
+    @staticmethod
+    @torch.no_grad()
+    def _read(table: CellTable, modality: str, how: Callable[[Values], Tensor]) -> np.ndarray:
+        pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
+        return np.concatenate([how(table.rows(piece, torch.device("cpu"))[0][modality]).numpy() for piece in pieces])

@@ -53,13 +53,7 @@ class Step:
     @cached_property
     def alone(self) -> dict[str, Tensor]:
         """Embedding (cells, d) that each modality gives by itself."""
-        n, names = len(self.mask), self.model.names
-        found = {}
-        for i, m in enumerate(names):
-            one = torch.zeros(n, len(names), dtype=torch.bool, device=self.mask.device)
-            one[:, i] = True
-            found[m] = self.model.fusion(self.seen, one)[0]
-        return found
+        return dict(zip(self.model.names, self.model.fusion.alone(self.seen)[0], strict=True))
 
 
 def reconstruction(step: Step) -> Tensor:

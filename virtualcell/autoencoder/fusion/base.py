@@ -55,7 +55,3 @@ class Fusion(nn.Module, ABC):
         one = torch.eye(len(self.names), dtype=torch.bool, device=scores[self.names[0]].device)
         said = [self(scores, one[i].expand(len(scores[m]), -1)) for i, m in enumerate(self.names)]
         return torch.stack([mean for mean, _ in said]), torch.stack([logvar for _, logvar in said])
-
-    def experts(self, scores: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """What each modality says, (modalities, cells, d) twice: the experts of fusions that have them, else each one alone."""
-        return self.alone(scores)

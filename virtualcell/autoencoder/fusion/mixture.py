@@ -52,6 +52,3 @@ class Mixture(Fusion):
         mean = (share * component_mean).sum(0)
         variance = (share * (component_variance + (component_mean - mean) ** 2)).sum(0)
         return mean, torch.where(mask.any(1, keepdim=True), torch.log(variance.clamp_min(1e-12)), 0.0)
-
-    def experts(self, scores: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        return self.speak(scores)

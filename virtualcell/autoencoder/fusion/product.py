@@ -28,6 +28,3 @@ class Product(Fusion):
 
     def fuse(self, seen: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         return product_of_experts(*self.speak(seen), mask)
-
-    def experts(self, scores: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        return self.speak(scores)
