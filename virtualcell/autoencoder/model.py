@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from virtualcell.modalities.values import Values
 PROJECTION = 64
 """Width of the space behind the projector in which contrast and anti-collapse terms act, so that they leave the coordinates
 of the landscape alone."""
+
+
+ALL = slice(None)
 
 
 class BatchMean(nn.Module):
@@ -47,21 +51,23 @@ class Decoder(nn.Module):
         self.batch_offset = nn.Parameter(torch.zeros(n_batches, n_outputs))
         self.register_buffer("gate", torch.ones(()))
 
-    def forward(self, z: Tensor, batch: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, batch: Tensor | None = None, columns: slice = ALL) -> Tensor:
         z = z * self.block
+        weight, bias = self.weight[:, columns], self.bias[columns]
         inputs = torch.cat([z, self.gate * self.inner(z)], 1)
         if torch.is_autocast_enabled(z.device.type):
             # In bfloat16 the sum with the bias would round log rates by .06; the product alone may be rounded.
-            output = self.bias + (inputs @ self.weight).float()
+            output = bias + (inputs @ weight).float()
         else:
-            output = torch.addmm(self.bias, inputs, self.weight)
+            output = torch.addmm(bias, inputs, weight)
         if len(self.batch_offset) == 1:
             return output
         # Without a batch the average over batches: what the cell would look like in a typical experiment.
-        average = self.batch_offset.mean(0)
+        offset = self.batch_offset[:, columns]
+        average = offset.mean(0)
         if batch is None:
             return output + average
-        return output + torch.where((batch < 0)[:, None], average, self.batch_offset[batch.clamp_min(0)])
+        return output + torch.where((batch < 0)[:, None], average, offset[batch.clamp_min(0)])
 
 
 class Autoencoder(nn.Module):
@@ -112,9 +118,12 @@ class Autoencoder(nn.Module):
         blank = {m: torch.zeros(len(scores), self.inputs[m], device=scores.device) for m in self.names}
         return self.fusion(blank | {name: scores}, mask)[0]
 
-    def decode(self, z: Tensor, batch: Tensor | None = None) -> dict[str, Tensor]:
-        """Decoder outputs (cells, outputs) by modality; z in the unit-variance coordinates of the network."""
-        return {m: self.decoders[m](z, batch) for m in self.names}
+    def decode(
+        self, z: Tensor, batch: Tensor | None = None, columns: Mapping[str, slice] = MappingProxyType({})
+    ) -> dict[str, Tensor]:
+        """Decoder outputs (cells, outputs) by modality; z in the unit-variance coordinates of the network. columns: the outputs
+        wanted, by modality of which not all are."""
+        return {m: self.decoders[m](z, batch, columns.get(m, ALL)) for m in self.names}
 
     def log_likelihood(self, values: dict[str, Values], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Nats a cell, (cells,) by modality."""

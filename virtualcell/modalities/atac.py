@@ -32,6 +32,7 @@ class Atac(Modality):
     reading_unit = "open (1) or closed (0)"
     sparse = True
     centred = False
+    feature_by_feature = True
     bounds = (0.0, 1.0)
     yes_or_no = True
 

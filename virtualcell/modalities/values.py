@@ -24,6 +24,8 @@ class Counts:
     column: Tensor
     value: Tensor
     n_features: int
+    whole_depth: Tensor | None = None
+    """Of a block of features: ``depth`` of the whole cells, (cells, 1)."""
 
     @classmethod
     def of(cls, matrix: sp.csr_matrix, device: torch.device | str = "cpu") -> Counts:
@@ -63,7 +65,9 @@ class Counts:
         return self.row * self.n_features + self.column
 
     def depth(self) -> Tensor:
-        """Sum of each cell, (cells, 1)."""
+        """Sum of each cell, (cells, 1); of a block of features, that of the whole cells."""
+        if self.whole_depth is not None:
+            return self.whole_depth
         return self.row_sums(self.value)[:, None]
 
     def row_sums(self, value: Tensor) -> Tensor:
@@ -98,6 +102,11 @@ class Counts:
         return Counts(
             self.start[rows[0] : rows[-1] + 2] - first, self.column[first:last], self.value[first:last], self.n_features
         )
+
+    def block(self, first: int, last: int) -> Counts:
+        """Features first, ..., last - 1 of the same cells, which keep their depth."""
+        found = self.kept((self.column >= first) & (self.column < last))
+        return Counts(found.start, found.column - first, found.value, last - first, self.depth())
 
     def kept(self, keep: Tensor) -> Counts:
         """The entries marked in keep (nnz,) bool."""

@@ -14,8 +14,9 @@ from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.modalities import MODALITIES
 from virtualcell.schema import AutoencoderSettings, DataError
+from virtualcell.training.descent import Descent
 from virtualcell.training.device import autocast
-from virtualcell.training.objectives import OBJECTIVES, Step
+from virtualcell.training.objectives import OBJECTIVES, Block, Step
 from virtualcell.training.start import start_linear
 from virtualcell.training.table import CellTable
 
@@ -23,7 +24,8 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called as progress(stage, done, total, figures)."""
 
 VALIDATION_SHARE = 0.1
-CHUNK = 1024
+CHUNK = 256
+"""Cells described at a time: larger arrays are handed back to the system after each use, which costs more than the arithmetic."""
 MIN_CELLS = 30
 """Training cells that a modality must have been measured in: fewer do not show the noise of a regression on the latent."""
 
@@ -49,6 +51,19 @@ def random_subset(mask: Tensor, generator: torch.Generator) -> Tensor:
     pick = (torch.rand(mask.shape, generator=generator).to(mask.device) * mask).argmax(1)
     part[nothing, pick[nothing]] = True
     return part
+
+
+def random_blocks(model: Autoencoder, most: int, rng: np.random.Generator) -> dict[str, Block]:
+    """A block of features of every modality that has more than ``most`` and can score them one by one; the blocks are as equal as
+    can be, and each is as likely."""
+    found = {}
+    for m, kind in model.modalities.items():
+        blocks = -(-kind.n_features // most)
+        if kind.feature_by_feature and blocks > 1:
+            edges = np.linspace(0, kind.n_features, blocks + 1).astype(int)
+            at = int(rng.integers(blocks))
+            found[m] = Block(int(edges[at]), int(edges[at + 1]), blocks)
+    return found
 
 
 def effective_rank(z: np.ndarray) -> float:
@@ -157,18 +172,10 @@ def train_autoencoder(
     start_linear(model, table, training, seed, device)
     scores = score_table(model, table, device)
 
-    decoder_weights = [decoder.weight for decoder in model.decoders.values()]
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=device.type in ("cpu", "cuda")
-    )
     per_epoch = max(1, len(training) // settings.batch_size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
-    # A rise over one fifth of five steps would be no step long, by which torch divides.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=max(6, per_epoch * epochs), pct_start=0.2
-    )
     target = copy.deepcopy(model).requires_grad_(False)
+    descent = Descent(model, target, settings, per_epoch * epochs, len(training), device)
     best, best_nats = copy.deepcopy(target.state_dict()), nats_per_cell(target, table, validation, device)
     history = [{"validation_nats": best_nats}]
     waited = 0
@@ -195,6 +202,7 @@ def train_autoencoder(
                 generator,
                 settings.temperature,
                 settings.masked_share,
+                random_blocks(model, settings.features_per_step, rng),
             )
             with autocast(device):
                 parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}
@@ -204,19 +212,10 @@ def train_autoencoder(
                     f"The loss became {float(loss.detach())} in epoch {epoch + 1}; lower the learning rate "
                     "(AutoencoderSettings.learning_rate)."
                 )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            # The gradient of the Gaussian prior on decoder weights, without building it into the graph of every step.
-            for weight in decoder_weights:
-                if weight.grad is not None:
-                    weight.grad.add_(weight.detach(), alpha=settings.decoder_prior / len(training))
-            torch.nn.utils.clip_grad_norm_(trained, 50.0)
-            optimiser.step()
-            schedule.step()
-            with torch.no_grad():
-                torch._foreach_lerp_(list(target.parameters()), list(model.parameters()), 1 - settings.target_decay)
+            descent.step(loss)
             for name, value in parts.items():
                 sums[name] += float(value.detach()) / per_epoch
+        descent.catch_up()
         figures = {**sums, "validation_nats": nats_per_cell(target, table, validation, device)}
         history.append(figures)
         if progress is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,13 +15,22 @@ from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.modalities.values import Counts, Values
 
 
+class Block(NamedTuple):
+    """Features first, ..., last - 1 of a modality: one of so many blocks."""
+
+    first: int
+    last: int
+    blocks: int
+
+
 @dataclass
 class Step:
     """The cells of one training step and what the objectives share; every part is computed once, when first asked for.
 
     values: all that was measured; mask: (cells, modalities) bool; scores: component scores of the unthinned cells; seen: those of
     the view that is encoded (perhaps thinned); part: (cells, modalities) bool, the modalities of that view; target: the slow copy
-    of the model (exponential moving average), never given gradients.
+    of the model (exponential moving average), never given gradients; blocks: where reconstruction scores a block of a modality's
+    features in this step, and not all of them.
     """
 
     model: Autoencoder
@@ -34,6 +44,7 @@ class Step:
     generator: torch.Generator
     temperature: float = 0.1
     masked_share: float = 0.15
+    blocks: dict[str, Block] = field(default_factory=dict)
 
     @cached_property
     def latent(self) -> tuple[Tensor, Tensor]:
@@ -43,7 +54,8 @@ class Step:
     def outputs(self) -> dict[str, Tensor]:
         mean, logvar = self.latent
         noise = torch.randn(mean.shape, generator=self.generator).to(mean.device)
-        return self.model.decode(mean + noise * torch.exp(0.5 * logvar), self.batch)
+        columns = {m: slice(block.first, block.last) for m, block in self.blocks.items()}
+        return self.model.decode(mean + noise * torch.exp(0.5 * logvar), self.batch, columns)
 
     @cached_property
     def whole(self) -> Tensor:
@@ -57,9 +69,15 @@ class Step:
 
 
 def reconstruction(step: Step) -> Tensor:
-    """Minus the log-likelihood, in nats a cell, of all that was measured, from the part that was seen."""
-    found = step.model.log_likelihood(step.values, step.outputs)
-    return -sum(value * step.mask[:, i] for i, value in enumerate(found.values())).mean()
+    """Minus the log-likelihood, in nats a cell, of all that was measured, from the part that was seen.
+
+    Where a block of features stands for all, its likelihood times the number of blocks does: right on average over steps.
+    """
+    values, times = dict(step.values), dict.fromkeys(step.values, 1)
+    for m, block in step.blocks.items():
+        values[m], times[m] = _only(step.values[m], block), block.blocks
+    found = step.model.log_likelihood(values, step.outputs)
+    return -sum(times[m] * value * step.mask[:, i] for i, (m, value) in enumerate(found.items())).mean()
 
 
 def kl(step: Step) -> Tensor:
@@ -130,6 +148,10 @@ def info_nce(left: Tensor, right: Tensor, temperature: float) -> Tensor:
     logits = left @ right.T / temperature
     truth = torch.arange(len(left), device=left.device)
     return 0.5 * (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth))
+
+
+def _only(values: Values, block: Block) -> Values:
+    return values.block(*block[:2]) if isinstance(values, Counts) else values[:, block.first : block.last]
 
 
 def _hidden_entries(step: Step, with_partner: bool) -> Tensor:

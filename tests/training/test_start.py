@@ -1,0 +1,42 @@
+"""The start in closed form: how far a decoder goes along its first step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from virtualcell.autoencoder.model import Autoencoder
+from virtualcell.training.autoencoder import nats_of_average, nats_of_cells
+from virtualcell.training.start import start_linear
+from virtualcell.training.table import CellTable
+
+CPU = torch.device("cpu")
+
+
+def types_apart(fold: float, seed: int = 0, n: int = 400, features: int = 120) -> CellTable:
+    """Four cell types; a feature is rare, and ``fold`` times as frequent in one of them."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 4, n)
+    own = np.arange(features) % 4
+    rate = 0.03 * np.where(own[None] == kind[:, None], fold, 1.0) * rng.lognormal(0, 0.3, (n, 1))
+    rna = rng.poisson(20 * rate).astype(np.float32)
+    atac = (rng.random((n, features)) < -np.expm1(-rate)).astype(np.float32)
+    mask = np.ones((n, 2), dtype=bool)
+    return CellTable({"rna": sp.csr_matrix(rna), "atac": sp.csr_matrix(atac)}, mask, np.zeros(n, dtype=np.int64))
+
+
+@pytest.mark.parametrize("fold", [1.0, 3.0, 40.0])
+def test_the_start_describes_new_cells_no_worse_than_the_average_cell(fold: float) -> None:
+    """A whole step of Fisher scoring overshoots where rates differ by a factor: forty times the rate asks for 39, not 3.7."""
+    table = types_apart(fold)
+    torch.manual_seed(0)
+    model = Autoencoder({"rna": 120, "atac": 120}, {"rna": "rna", "atac": "atac"}, {"rna": 10, "atac": 10}, 6, 16)
+    training, new = np.arange(300), np.arange(300, 400)
+    start_linear(model, table, training, 0, CPU)
+    gain = nats_of_cells(model, table, new, CPU) - nats_of_average(model, table, new, CPU)
+    noise = gain.std(0) / np.sqrt(len(new))
+    assert (gain.mean(0) > -2 * noise - 1e-3).all()
+    if fold == 40.0:
+        assert (gain.mean(0) > 10).all()
