@@ -15,11 +15,11 @@ from virtualcell.training.table import CellTable
 CPU = torch.device("cpu")
 
 
-def types_apart(fold: float, seed: int = 0, n: int = 400, features: int = 120) -> CellTable:
-    """Four cell types; a feature is rare, and ``fold`` times as frequent in one of them."""
+def types_apart(fold: float, seed: int = 0, n: int = 800, features: int = 120) -> CellTable:
+    """A common and a rare cell type (one cell in 20); half of the features are ``fold`` times as frequent in the rare one."""
     rng = np.random.default_rng(seed)
-    kind = rng.integers(0, 4, n)
-    own = np.arange(features) % 4
+    kind = (rng.random(n) < 0.05).astype(int)
+    own = 1 + np.arange(features) % 2
     rate = 0.03 * np.where(own[None] == kind[:, None], fold, 1.0) * rng.lognormal(0, 0.3, (n, 1))
     rna = rng.poisson(20 * rate).astype(np.float32)
     atac = (rng.random((n, features)) < -np.expm1(-rate)).astype(np.float32)
@@ -33,10 +33,10 @@ def test_the_start_describes_new_cells_no_worse_than_the_average_cell(fold: floa
     table = types_apart(fold)
     torch.manual_seed(0)
     model = Autoencoder({"rna": 120, "atac": 120}, {"rna": "rna", "atac": "atac"}, {"rna": 10, "atac": 10}, 6, 16)
-    training, new = np.arange(300), np.arange(300, 400)
+    training, new = np.arange(500), np.arange(500, 800)
     start_linear(model, table, training, 0, CPU)
     gain = nats_of_cells(model, table, new, CPU) - nats_of_average(model, table, new, CPU)
     noise = gain.std(0) / np.sqrt(len(new))
     assert (gain.mean(0) > -2 * noise - 1e-3).all()
     if fold == 40.0:
-        assert (gain.mean(0) > 10).all()
+        assert (gain.mean(0) > (3.0, 0.5)).all()
