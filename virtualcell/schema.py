@@ -105,8 +105,8 @@ class AutoencoderSettings:
     """Training ends when the validation cells have not improved for so many epochs."""
     batch_size: int = 256
     features_per_step: int = 2500
-    """Where a modality has more features, of which each can be scored by itself (peaks), a step scores a random block of at most
-    so many and counts it for all; every step still reads all of them."""
+    """Where a modality has more features, of which each can be scored by itself (peaks), a step scores a random block of about
+    so many (an eighth of all, where that is more) and counts it for all; every step still reads all of them."""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     decoder_prior: float = 10.0

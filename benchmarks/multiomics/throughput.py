@@ -24,11 +24,13 @@ PEERS: dict[str, dict[str, Any]] = {
 }
 """UniVI at the widths that MULTIVI has by itself; its own three layers of up to 512 are slower."""
 BATCH, LARGE_BATCH = 128, 512
+EVERY = ", every peak scored in every step"
 
 
 def speed(counts: dict[str, sp.csr_matrix], hidden: int, d: int, batch: int = BATCH, **more: Any) -> float:
     """Training cells per CPU-second of the median epoch after the first: every objective of the default settings, thinning and
-    validation included. more: settings other than the default ones."""
+    validation included; of the peaks a random block is scored in each step (``features_per_step``). more: settings other than the
+    default ones."""
     n = next(iter(counts.values())).shape[0]
     table = CellTable(dict(counts), np.ones((n, len(counts)), dtype=bool), np.zeros(n, dtype=np.int64))
     settings = AutoencoderSettings(
@@ -65,7 +67,7 @@ def run(cache: Path | None = None) -> dict[str, dict[str, Any]]:
             name = f"VirtualCell at the widths of {peer}, batch {size}"
             found[name] = {"cells": speed(counts, hidden, d, size), "hidden": hidden, "latent": d, "batch": size}
         every = speed(counts, hidden, d, BATCH, features_per_step=max(x.shape[1] for x in counts.values()))
-        name = f"VirtualCell at the widths of {peer}, batch {BATCH}, every peak scored in every step"
+        name = f"VirtualCell at the widths of {peer}, batch {BATCH}{EVERY}"
         found[name] = {"cells": every, "hidden": hidden, "latent": d, "batch": BATCH}
     return found
 
@@ -87,12 +89,13 @@ def table() -> tuple[list[Row], list[Claim]]:
         rows.append(Row(name, "training cells per CPU-second", f["cells"], where=where))
     claims = [
         Claim(
-            f"training speed over {peer} at equal widths",
-            found[f"VirtualCell at the widths of {peer}, batch {BATCH}"]["cells"] / found[peer]["cells"],
+            f"training speed over {peer} at equal widths, {how}",
+            found[f"VirtualCell at the widths of {peer}, batch {BATCH}{ending}"]["cells"] / found[peer]["cells"],
             ">=",
             3.0,
         )
         for peer in ("multivi", "univi")
         if peer in found
+        for how, ending in (("a random quarter of the peaks scored a step", ""), ("every peak scored in every step", EVERY))
     ]
     return rows, claims

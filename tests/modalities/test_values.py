@@ -34,6 +34,10 @@ def test_all_that_is_asked_of_them(dense: np.ndarray) -> None:
     np.testing.assert_allclose(counts.column_sums(counts.value**2), (dense**2).sum(0))
     np.testing.assert_array_equal(counts.with_values(-counts.value).dense(), -dense)
     np.testing.assert_array_equal(counts.kept(counts.value > 1).dense(), np.where(dense > 1, dense, 0))
+    block = counts.block(1, dense.shape[1])
+    np.testing.assert_array_equal(block.dense(), dense[:, 1:])
+    for part in (block, block.kept(block.value > 1), block.cells(torch.arange(len(dense)))):
+        np.testing.assert_array_equal(part.depth()[:, 0], dense.sum(1), err_msg="a block's cells keep their depth")
 
 
 def test_stored_zeros_are_left_out_and_the_matrix_is_left_alone() -> None:

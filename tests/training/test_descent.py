@@ -41,10 +41,23 @@ def test_prior_on_decoder_weights_is_its_gradient_and_no_other_decay() -> None:
 
 
 def test_large_gradients_are_shortened_together() -> None:
-    model, _, descent = start(decoder_prior=0.0)
-    weight = model.decoders["cytof"].weight
-    descent.step(1e4 * weight.sum())
-    assert float(torch.nn.utils.get_total_norm([weight.grad])) == pytest.approx(50.0, rel=1e-4)
+    model, _, descent = start()
+    weight, bias = model.decoders["cytof"].weight, model.decoders["cytof"].bias
+    descent.step(1e4 * weight.sum() + 1e3 * bias.sum())
+    assert float(torch.nn.utils.get_total_norm([weight.grad, bias.grad])) == pytest.approx(50.0, rel=1e-4)
+    torch.testing.assert_close(weight.grad[0], 10 * bias.grad)
+
+
+def test_prior_is_shortened_with_the_gradient() -> None:
+    """The balance of likelihood and prior does not hang on how many features there are."""
+    found = []
+    for size in (1.0, 1e6):
+        model, _, descent = start(decoder_prior=size)
+        weight = model.decoders["cytof"].weight
+        before = weight.detach().clone()
+        descent.step(size * (weight * torch.linspace(-0.01, 0.01, weight.numel()).view(weight.shape)).sum())
+        found.append(weight.detach() - before)
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-8)
 
 
 def test_slow_copy_follows_every_step_and_its_decoders_catch_up() -> None:
@@ -55,7 +68,7 @@ def test_slow_copy_follows_every_step_and_its_decoders_catch_up() -> None:
     for step in range(DECODERS_EVERY):
         if step == DECODERS_EVERY - 1:
             torch.testing.assert_close(slow, reference)
-        before, fast = expert.clone(), None
+        before = expert.clone()
         descent.step(sum(p.square().sum() for p in model.parameters() if p.requires_grad))
         fast = next(iter(model.fusion.parameters())).detach()
         torch.testing.assert_close(expert, before + 0.1 * (fast - before))

@@ -12,8 +12,8 @@ from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.data.simulate_pairs import simulate_pairs
 from virtualcell.modalities.values import Counts
-from virtualcell.training.autoencoder import random_blocks, random_subset
-from virtualcell.training.objectives import OBJECTIVES, Block, Step, info_nce
+from virtualcell.training.autoencoder import random_feature_blocks, random_subset
+from virtualcell.training.objectives import OBJECTIVES, FeatureBlock, Step, info_nce
 from virtualcell.training.start import start_linear
 from virtualcell.training.table import CellTable, make_table
 
@@ -205,26 +205,26 @@ def test_blocks_of_peaks_add_up_to_all_of_them(table: CellTable) -> None:
     """The mean over blocks of loss and gradient is the loss and gradient of all peaks."""
     model = model_of(table)
 
-    def loss_and_gradient(blocks: dict[str, Block]) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss_and_gradient(blocks: dict[str, FeatureBlock]) -> tuple[torch.Tensor, torch.Tensor]:
         model.zero_grad()
         step = step_of(model, table)
-        step.blocks = blocks
+        step.feature_blocks = blocks
         loss = OBJECTIVES["reconstruction"](step)
         loss.backward()
         return loss.detach(), model.decoders["atac"].weight.grad.clone()
 
     whole, slope = loss_and_gradient({})
-    parts = [loss_and_gradient({"atac": Block(first, first + 20, 3)}) for first in (0, 20, 40)]
+    parts = [loss_and_gradient({"atac": FeatureBlock(first, first + 20, 3)}) for first in (0, 20, 40)]
     torch.testing.assert_close(torch.stack([loss for loss, _ in parts]).mean(), whole, rtol=1e-5, atol=1e-3)
     torch.testing.assert_close(torch.stack([part for _, part in parts]).mean(0), slope, rtol=1e-4, atol=1e-4)
     assert not parts[0][1][:, 20:].any()
 
 
-def test_random_blocks_cover_every_peak_alike_and_only_kinds_that_may_be_split(table: CellTable) -> None:
+def test_random_feature_blocks_cover_every_peak_alike_and_only_kinds_that_may_be_split(table: CellTable) -> None:
     model = model_of(table)
     rng = np.random.default_rng(0)
-    assert random_blocks(model, 60, rng) == {}
-    drawn = [random_blocks(model, 25, rng) for _ in range(300)]
+    assert random_feature_blocks(model, 60, rng) == {}
+    drawn = [random_feature_blocks(model, 25, rng) for _ in range(300)]
     assert all(set(found) == {"atac"} for found in drawn)
     assert {(b.first, b.last, b.blocks) for found in drawn for b in found.values()} == {(0, 20, 3), (20, 40, 3), (40, 60, 3)}
     assert min(sum(found["atac"].first == at for found in drawn) for at in (0, 20, 40)) > 60

@@ -14,12 +14,10 @@ from virtualcell.autoencoder.residual import Residual
 from virtualcell.modalities import MODALITIES
 from virtualcell.modalities.values import Values
 
+ALL = slice(None)
 PROJECTION = 64
 """Width of the space behind the projector in which contrast and anti-collapse terms act, so that they leave the coordinates
 of the landscape alone."""
-
-
-ALL = slice(None)
 
 
 class BatchMean(nn.Module):

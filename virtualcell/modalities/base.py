@@ -51,8 +51,8 @@ class Modality(nn.Module, ABC):
     bounds: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     """Between which every reading lies."""
     feature_by_feature: ClassVar[bool] = False
-    """Whether a block of features has a likelihood of its own, which needs their outputs and the cell's depth alone: training may
-    then score one block a step."""
+    """Whether a block of features has a likelihood of its own, which needs their outputs and the cell's depth alone (sparse
+    values, one head, no parameter of a feature): training may then score one block a step."""
     yes_or_no: ClassVar[bool] = False
     """Whether a reading is 0 or 1 and its prediction a probability."""
 

@@ -99,8 +99,13 @@ class Counts:
     def cells(self, rows: Tensor) -> Counts:
         """The cells of a run of consecutive rows."""
         first, last = self.start[rows[0]], self.start[rows[-1] + 1]
-        return Counts(
-            self.start[rows[0] : rows[-1] + 2] - first, self.column[first:last], self.value[first:last], self.n_features
+        whole = None if self.whole_depth is None else self.whole_depth[rows]
+        return replace(
+            self,
+            start=self.start[rows[0] : rows[-1] + 2] - first,
+            column=self.column[first:last],
+            value=self.value[first:last],
+            whole_depth=whole,
         )
 
     def block(self, first: int, last: int) -> Counts:
@@ -111,7 +116,7 @@ class Counts:
     def kept(self, keep: Tensor) -> Counts:
         """The entries marked in keep (nnz,) bool."""
         before = torch.cat([keep.new_zeros(1, dtype=torch.int64), keep.cumsum(0)])
-        return Counts(before[self.start], self.column[keep], self.value[keep], self.n_features)
+        return replace(self, start=before[self.start], column=self.column[keep], value=self.value[keep])
 
 
 Values = Counts | Tensor

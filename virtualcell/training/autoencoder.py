@@ -16,7 +16,7 @@ from virtualcell.modalities import MODALITIES
 from virtualcell.schema import AutoencoderSettings, DataError
 from virtualcell.training.descent import Descent
 from virtualcell.training.device import autocast
-from virtualcell.training.objectives import OBJECTIVES, Block, Step
+from virtualcell.training.objectives import OBJECTIVES, FeatureBlock, Step
 from virtualcell.training.start import start_linear
 from virtualcell.training.table import CellTable
 
@@ -26,6 +26,8 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 VALIDATION_SHARE = 0.1
 CHUNK = 256
 """Cells described at a time: larger arrays are handed back to the system after each use, which costs more than the arithmetic."""
+MOST_BLOCKS = 8
+"""Adam's steps are shorter by the root of the number of blocks: up to here nothing was lost by it, with 40 it was."""
 MIN_CELLS = 30
 """Training cells that a modality must have been measured in: fewer do not show the noise of a regression on the latent."""
 
@@ -53,16 +55,16 @@ def random_subset(mask: Tensor, generator: torch.Generator) -> Tensor:
     return part
 
 
-def random_blocks(model: Autoencoder, most: int, rng: np.random.Generator) -> dict[str, Block]:
+def random_feature_blocks(model: Autoencoder, most: int, rng: np.random.Generator) -> dict[str, FeatureBlock]:
     """A block of features of every modality that has more than ``most`` and can score them one by one; the blocks are as equal as
     can be, and each is as likely."""
     found = {}
     for m, kind in model.modalities.items():
-        blocks = -(-kind.n_features // most)
+        blocks = min(-(-kind.n_features // most), MOST_BLOCKS)
         if kind.feature_by_feature and blocks > 1:
             edges = np.linspace(0, kind.n_features, blocks + 1).astype(int)
             at = int(rng.integers(blocks))
-            found[m] = Block(int(edges[at]), int(edges[at + 1]), blocks)
+            found[m] = FeatureBlock(int(edges[at]), int(edges[at + 1]), blocks)
     return found
 
 
@@ -150,6 +152,8 @@ def train_autoencoder(
             raise DataError(
                 f"{', '.join(unknown)} is not known.", next_step=f"choose among {', '.join(sorted(known))}.", field=what
             )
+    if settings.features_per_step < 1:
+        raise DataError("No feature can be scored.", next_step="give 1 or more.", field="features_per_step")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -202,7 +206,7 @@ def train_autoencoder(
                 generator,
                 settings.temperature,
                 settings.masked_share,
-                random_blocks(model, settings.features_per_step, rng),
+                random_feature_blocks(model, settings.features_per_step, rng),
             )
             with autocast(device):
                 parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}

@@ -14,7 +14,10 @@ DECODERS_EVERY = 8
 
 
 class Descent:
-    """AdamW with one cycle of the learning rate; ``target`` follows the model as an exponential moving average."""
+    """Adam with one cycle of the learning rate; ``target`` follows the model as an exponential moving average.
+
+    Decoder weights have the gradient of their Gaussian prior, all other parameters decoupled weight decay (AdamW).
+    """
 
     def __init__(
         self,
@@ -26,16 +29,16 @@ class Descent:
         device: torch.device,
     ):
         loadings = [decoder.weight for decoder in model.decoders.values()]
-        own = {id(p) for p in loadings}
+        loading_ids = {id(p) for p in loadings}
         self.trained = [p for p in model.parameters() if p.requires_grad]
-        # The Gaussian prior on decoder weights is a gradient, which Adam's own penalty adds on its way.
-        prior = {"params": loadings, "weight_decay": settings.decoder_prior / n_cells, "decoupled_weight_decay": False}
-        rest = {"params": [p for p in self.trained if id(p) not in own]}
-        self.optimiser = torch.optim.AdamW(
-            [rest, prior],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
+        self.prior = settings.decoder_prior / n_cells
+        rest = {
+            "params": [p for p in self.trained if id(p) not in loading_ids],
+            "weight_decay": settings.weight_decay,
+            "decoupled_weight_decay": True,
+        }
+        self.optimiser = torch.optim.Adam(
+            [rest, {"params": loadings}], lr=settings.learning_rate, fused=device.type in ("cpu", "cuda")
         )
         # A rise over one fifth of five steps would be no step long, by which torch divides.
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -43,29 +46,32 @@ class Descent:
         )
         self.decay = settings.target_decay
         slow_decoders = {id(p) for p in target.decoders.parameters()}
-        pairs = [pair for pair in zip(target.parameters(), model.parameters(), strict=True) if pair[0] is not pair[1]]
-        self.quick = [pair for pair in pairs if id(pair[0]) not in slow_decoders]
-        self.large = [pair for pair in pairs if id(pair[0]) in slow_decoders]
+        pairs = list(zip(target.parameters(), model.parameters(), strict=True))
+        self.decoder_pairs = [pair for pair in pairs if id(pair[0]) in slow_decoders]
+        self.other_pairs = [pair for pair in pairs if id(pair[0]) not in slow_decoders]
         self.behind = 0
 
     def step(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         gradients = [p.grad for p in self.trained if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if norm > LARGEST_GRADIENT:
-            torch._foreach_mul_(gradients, LARGEST_GRADIENT / norm)
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        shorter = min(1.0, LARGEST_GRADIENT / norm) if norm > 0 else 1.0
+        if shorter < 1:
+            torch._foreach_mul_(gradients, shorter)
+        # Adam adds the prior's gradient on its way, which saves a pass; where the likelihood's is shortened, so is the prior's.
+        self.optimiser.param_groups[1]["weight_decay"] = self.prior * shorter
         self.optimiser.step()
         self.schedule.step()
         self.behind += 1
-        self._follow(self.quick, self.decay)
+        self._follow(self.other_pairs, self.decay)
         if self.behind == DECODERS_EVERY:
             self.catch_up()
 
     def catch_up(self) -> None:
         """Moves the slow decoders by all the steps that they are behind."""
         if self.behind:
-            self._follow(self.large, self.decay**self.behind)
+            self._follow(self.decoder_pairs, self.decay**self.behind)
         self.behind = 0
 
     @staticmethod

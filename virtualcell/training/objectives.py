@@ -15,7 +15,7 @@ from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.modalities.values import Counts, Values
 
 
-class Block(NamedTuple):
+class FeatureBlock(NamedTuple):
     """Features first, ..., last - 1 of a modality: one of so many blocks."""
 
     first: int
@@ -29,8 +29,8 @@ class Step:
 
     values: all that was measured; mask: (cells, modalities) bool; scores: component scores of the unthinned cells; seen: those of
     the view that is encoded (perhaps thinned); part: (cells, modalities) bool, the modalities of that view; target: the slow copy
-    of the model (exponential moving average), never given gradients; blocks: where reconstruction scores a block of a modality's
-    features in this step, and not all of them.
+    of the model (exponential moving average), never given gradients; feature_blocks: where
+    reconstruction scores a block of a modality's features in this step, and not all of them.
     """
 
     model: Autoencoder
@@ -44,7 +44,7 @@ class Step:
     generator: torch.Generator
     temperature: float = 0.1
     masked_share: float = 0.15
-    blocks: dict[str, Block] = field(default_factory=dict)
+    feature_blocks: dict[str, FeatureBlock] = field(default_factory=dict)
 
     @cached_property
     def latent(self) -> tuple[Tensor, Tensor]:
@@ -54,7 +54,7 @@ class Step:
     def outputs(self) -> dict[str, Tensor]:
         mean, logvar = self.latent
         noise = torch.randn(mean.shape, generator=self.generator).to(mean.device)
-        columns = {m: slice(block.first, block.last) for m, block in self.blocks.items()}
+        columns = {m: slice(block.first, block.last) for m, block in self.feature_blocks.items()}
         return self.model.decode(mean + noise * torch.exp(0.5 * logvar), self.batch, columns)
 
     @cached_property
@@ -74,8 +74,8 @@ def reconstruction(step: Step) -> Tensor:
     Where a block of features stands for all, its likelihood times the number of blocks does: right on average over steps.
     """
     values, times = dict(step.values), dict.fromkeys(step.values, 1)
-    for m, block in step.blocks.items():
-        values[m], times[m] = _only(step.values[m], block), block.blocks
+    for m, block in step.feature_blocks.items():
+        values[m], times[m] = step.values[m].block(block.first, block.last), block.blocks
     found = step.model.log_likelihood(values, step.outputs)
     return -sum(times[m] * value * step.mask[:, i] for i, (m, value) in enumerate(found.items())).mean()
 
@@ -148,10 +148,6 @@ def info_nce(left: Tensor, right: Tensor, temperature: float) -> Tensor:
     logits = left @ right.T / temperature
     truth = torch.arange(len(left), device=left.device)
     return 0.5 * (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth))
-
-
-def _only(values: Values, block: Block) -> Values:
-    return values.block(*block[:2]) if isinstance(values, Counts) else values[:, block.first : block.last]
 
 
 def _hidden_entries(step: Step, with_partner: bool) -> Tensor:

@@ -19,7 +19,8 @@ LINE_CELLS = 1024
 """Cells on which the length of a step is chosen."""
 HALVINGS = 6
 LARGEST_CHANGE = 8.0
-"""No cell starts further than this from the average cell's output: e^8 is more than any gene changes."""
+"""In the logarithm of a rate: no step is tried that takes one of those cells further from the average, as e^8 is more than any
+gene changes and rates beyond are cut off."""
 
 
 def start_linear(model: Autoencoder, table: CellTable, training: np.ndarray, seed: int, device: torch.device) -> None:
@@ -108,24 +109,23 @@ def step_length(
 
     x: (rows, d) centred latent, loadings: (d, outputs). A step of Fisher scoring is right where an output changes little and
     far too long where it changes much: ten times the rate in some cells is 2.3 in the logarithm, and the step asks for 9.
-    The likelihood along the step has one summit, so halving the interval by the sign of its slope finds it.
+    The likelihood along the step has one summit, so halving the interval by the sign of its slope finds it; where outputs share
+    a softmax or a mixture all are moved at once, which comes close.
     """
     kind = model.modalities[m]
     few = np.random.default_rng(seed).permutation(len(rows))[:LINE_CELLS]
-    parts = np.array_split(few, max(1, len(few) // CHUNK))
-    changes = [(torch.from_numpy(x[part]) @ loadings).float() for part in parts]
-    largest = torch.stack([change.abs().amax(0) for change in changes]).amax(0).to(device)
-    low, high = torch.zeros_like(largest), (LARGEST_CHANGE / largest.clamp_min(1e-12)).clamp(max=2.0)
+    values = table.rows(rows[few], device)[0][m]
+    change = (torch.from_numpy(x[few]) @ loadings).float().to(device)
+    low, high = (torch.full_like(change[0], end) for end in (0.0, 2.0))
+    if kind.counted:
+        high = (LARGEST_CHANGE / change.abs().amax(0).clamp_min(1e-12)).clamp(max=2.0)
     for _ in range(HALVINGS):
         length = (low + high) / 2
-        uphill = torch.zeros_like(length)
-        for place, change in zip(parts, changes, strict=True):
-            values, change = table.rows(rows[place], device)[0][m], change.to(device)
-            output = (kind.base + length * change).requires_grad_(True)
-            (slope,) = torch.autograd.grad(kind.log_likelihood(values, output).sum(), output)
-            uphill += (slope * change).sum(0)
+        output = (kind.base + length * change).requires_grad_(True)
+        (slope,) = torch.autograd.grad(kind.log_likelihood(values, output).sum(), output)
+        uphill = (slope * change).sum(0)
         low, high = torch.where(uphill >= 0, length, low), torch.where(uphill >= 0, high, length)
-    return low.clamp(max=1.0).double().cpu()
+    return low.clamp(max=1.0).cpu().double()
 
 
 def response_products(
