@@ -18,7 +18,7 @@ from virtualcell.figures.viewpoints import viewpoints
 from virtualcell.ui import modalities as m
 from virtualcell.ui import state
 from virtualcell.ui.agreement import agreement, agreement_words
-from virtualcell.ui.comparisons import benchmark, comparisons
+from virtualcell.ui.comparisons import benchmark, comparisons, joint_code, number_alone, verdict
 from virtualcell.ui.frame import inside
 from virtualcell.ui.neighbourhood import REACH, genes_with_peaks, neighbourhood
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
@@ -29,23 +29,33 @@ KEPT_OUT = "cells kept out of training"
 
 
 def answer(b: Bundle) -> None:
-    """One sentence for each pair of measurements, and how much each tells of the other."""
-    for sentence in m.relations(b):
+    """The verdict: can one measurement be predicted from the other, and does one joint description pay?"""
+    said, found, told = m.relations(b), benchmark(b) or {}, m.conversions(b)
+    code, board = found.get("coding"), found.get("leaderboard")
+    if code and len(said) == 1:
+        said = [verdict(said[0], any(way.related for way in told), code)]
+    for sentence in said:
         st.markdown(f"#### {sentence}")
-    found = benchmark(b)
-    if found is not None and found.get("coding"):
-        st.markdown(found["coding"]["answer"], help=m.NAT)
+    predicted = number_alone(board) if board else ""
+    if not predicted and told:
+        predicted = "; ".join(f"{m.called(way.source)} → {m.called(way.target)} {amount(way)}" for way in told) + "."
+    if predicted:
+        st.markdown(f"**Can one be predicted from the other?** {predicted}", help=m.NAT)
+    if code:
+        st.markdown(f"**Does one joint code pay?** {joint_code(code)[1]}", help=m.NAT)
+
+
+def amount(told: m.Told) -> str:
+    return f"{100 * told.value:.1f} % of the differences between cells" if told.share else f"{told.value:+.1f} nats a cell"
 
 
 def gains(b: Bundle) -> None:
     """How much each measurement tells of each other one."""
     for told in m.conversions(b):
-        amount, spread = (
-            (f"{100 * told.value:.1f} %", 100 * told.error) if told.share else (f"{told.value:+.1f} nats", told.error)
-        )
+        value, spread = (f"{100 * told.value:.1f} %", 100 * told.error) if told.share else (f"{told.value:+.1f} nats", told.error)
         st.metric(
             f"{m.called(told.source)} → {m.called(told.target)}",
-            amount,
+            value,
             f"± {spread:.2g}",
             delta_color="off",
             delta_arrow="off",
@@ -144,12 +154,12 @@ def translate(b: Bundle) -> None:
     learned = len(np.setdiff1d(rows, unseen))
     unit = f"Unit: {found.unit}."
     key = state.own(b, f"feature-{target}")
+    # The usual feature comes first and is what a link without a choice shows; a click may then write any into the session.
+    usual = usual_feature(b, target, found.names)
     with side:
         feature = st.selectbox(
             "One " + {"rna": "gene", "atac": "peak", "prot": "protein"}.get(target, "feature"),
-            found.names,
-            # A click on a dot writes the choice into the session: then there is no default to give.
-            index=0 if key in st.session_state else found.names.index(usual_feature(b, target, found.names)),
+            [usual, *(name for name in found.names if name != usual)],
             key=key,
             bind="query-params",
             help="Or click a dot.",
@@ -157,20 +167,27 @@ def translate(b: Bundle) -> None:
         place = found.names.index(feature)
         off, off_average = (float(np.sqrt(((table[name] - table["measured"]) ** 2).mean())) for name in ("predicted", "average"))
         told = table.iloc[:, -1]
+        wrong, wrong_average = (f"{100 * x:.2f}" if found.yes_or_no else f"{x:.3f}" for x in (off, off_average))
         st.metric(
             "Averages are off by",
-            f"{100 * off:.2f} %" if found.yes_or_no else f"{off:.3f}",
-            help="Root mean square over features of predicted minus measured average of these cells"
-            + ("." if found.yes_or_no else f", in units of {found.unit}."),
+            wrong,
+            "percentage points" if found.yes_or_no else found.unit,
+            delta_color="off",
+            delta_arrow="off",
+            help="Root mean square over features of predicted minus measured average of these cells.",
         )
-        st.caption(
-            f"The average of the training cells is off by {100 * off_average:.2f} %."
-            if found.yes_or_no
-            else f"The average of the training cells is off by {off_average:.3f}."
+        # As many digits as are shown decide: less is no difference.
+        st.markdown(
+            f"Nearer than the average of the training cells, which is off by {wrong_average}."
+            if float(wrong) < float(wrong_average)
+            else f"**No nearer than the average of the training cells**, which is off by {wrong_average}."
         )
         st.metric(
             "Single cells told apart",
             f"{told.mean():.2f}",
+            "AUROC, chance 0.5" if found.yes_or_no else "correlation, chance 0",
+            delta_color="off",
+            delta_arrow="off",
             help="Mean over peaks of the chance that a cell in which the peak is open was given a higher probability than one in "
             "which it is closed (AUROC; 0.5 is chance, 1 is always)."
             if found.yes_or_no

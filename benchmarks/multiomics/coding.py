@@ -74,16 +74,25 @@ def sentence(d: int, worth: Sequence[float], advantage: Sequence[float], n_seeds
     said = f"To one joint code of {d} numbers the true pairing is worth {worth[0]:+.1f} nats a cell"
     if n_seeds == 1:
         return f"{said} (one split, so no interval)."
-    said += f" (95 % interval {worth[1]:.1f} to {worth[2]:.1f})"
-    said += ": the two measurements are related. " if worth[1] > 0 else ": not told apart from shuffled pairs. "
+    related = worth[1] > 0
+    said += f" (95 % interval {worth[1]:.1f} to {worth[2]:.1f}): "
+    said += "the two measurements are related, " if related else "not told apart from shuffled pairs, "
     if advantage[1] > 0:
+        join = "and" if related else "but"
         return (
-            said
-            + f"It describes new cells better than two separate codes of the same total size, by {advantage[0]:.1f} nats a cell."
+            f"{said}{join} one code pays: it describes new cells better than two separate codes of the same total size, "
+            f"by {advantage[0]:.1f} nats a cell."
         )
+    said += "but" if related else "and"
     if advantage[2] < 0:
-        return said + f"Two separate codes of the same total size describe new cells better, by {-advantage[0]:.1f} nats a cell."
-    return said + f"Two separate codes of the same total size do as well (joint minus separate {advantage[0]:+.1f} nats a cell)."
+        return (
+            f"{said} one code does not pay: two separate codes of the same total size describe new cells better, "
+            f"by {-advantage[0]:.1f} nats a cell."
+        )
+    return (
+        f"{said} one code is not shown to pay: two separate codes of the same total size do as well "
+        f"(joint minus separate {advantage[0]:+.1f} nats a cell)."
+    )
 
 
 def curve(nats: np.ndarray, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:

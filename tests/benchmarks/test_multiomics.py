@@ -235,12 +235,17 @@ def test_the_answer_follows_from_the_figures() -> None:
     related = coding.summary([one(-10.0, -13.0, -12.0), one(-10.2, -13.1, -12.1), one(-9.9, -13.1, -12.0)], 8, "time")
     assert related["related"]
     assert related["pairs"]["true"]["difference"][0] == pytest.approx(2.0)
-    assert "are related" in related["answer"]
+    assert "are related, and one code pays" in related["answer"]
     assert "better than two separate codes" in related["answer"]
     none = coding.summary([one(-13.0, -13.0, -12.0), one(-13.2, -13.1, -12.1), one(-13.1, -13.2, -12.0)], 8, "time")
     assert not none["related"]
-    assert "not told apart from shuffled pairs" in none["answer"]
-    assert "Two separate codes of the same total size describe new cells better, by 1.1" in none["answer"]
+    assert "not told apart from shuffled pairs, and one code does not pay" in none["answer"]
+    assert "two separate codes of the same total size describe new cells better, by 1.1" in none["answer"]
+    # Related, and yet better described apart: two questions with two answers.
+    both = coding.summary([one(-12.0, -13.0, -10.0), one(-12.1, -13.1, -10.2), one(-12.1, -13.0, -10.1)], 8, "time")
+    assert both["related"]
+    assert "are related, but one code does not pay" in both["answer"]
+    assert "are related, but one code is not shown to pay" in coding.sentence(8, (1.0, 0.5, 1.5), (0.1, -0.2, 0.4), 3)
     once = coding.summary([one(-10.0, -13.0, -12.0)], 8, "time")
     assert not once["related"]
     assert "no interval" in once["answer"]

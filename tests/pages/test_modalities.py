@@ -220,6 +220,83 @@ def test_the_answer_follows_the_figures():
     assert "too few cells" in relations(nothing)[0]
 
 
+def test_two_questions_make_one_verdict():
+    def code(*difference: float) -> dict:
+        return {"d": 8, "pairs": {"true": {"difference": list(difference)}}, "pairing": [0.8, 0.5, 1.2]}
+
+    apart, unsure, single = code(-1.6, -2.2, -1.0), code(-0.9, -5.9, 4.1), code(1.0, 1.0, 1.0)
+    assert (
+        comparisons.verdict("A and B are related.", True, apart)
+        == "A and B are related, but one joint code of both does not pay."
+    )
+    assert comparisons.verdict("They are not.", False, apart) == "They are not, and one joint code of both does not pay."
+    assert comparisons.verdict("They are.", True, code(1.0, 0.5, 1.5)) == "They are, and one joint code of both pays."
+    assert "but one joint code of both is not shown to pay" in comparisons.verdict("They are.", True, unsure)
+    assert comparisons.joint_code(apart) == (
+        False,
+        "No: two separate codes of the same total size (8 numbers) describe unseen cells better, by 1.6 nats a cell "
+        "(95 % interval 1.0 to 2.2), although the true pairing is worth 0.8 nats a cell to the joint code.",
+    )
+    assert comparisons.joint_code(unsure)[0] is None
+    assert "one split" in comparisons.joint_code(single)[1]
+
+
+def test_what_the_number_of_open_peaks_gives_is_read_from_the_rows():
+    def said(ours: float, alone: float | None) -> str:
+        rows = [{"method": "VirtualCell", "values": [None, [ours, ours - 1, ours + 1]]}]
+        if alone is not None:
+            rows.append({"method": comparisons.NUMBER_ALONE, "values": [None, [alone, 0, 9]]})
+        return comparisons.number_alone({"columns": ["AUROC", "RNA to ATAC: gain, nats a cell"], "rows": rows})
+
+    assert said(6.5, 5.5) == (
+        "RNA to chromatin, unseen cells are predicted 6.5 nats a cell better than by the average cell; "
+        "of the 6.5 nats, 5.5 come from the number of open peaks alone."
+    )
+    assert "alone gives as much (7.0)" in said(6.5, 7.0)
+    assert "alone gives nothing" in said(6.5, -1.0)
+    assert "open peaks" not in said(6.5, None)
+    assert "no better than by the average" in said(-2.0, 1.0)
+    assert comparisons.number_alone({"columns": ["AUROC"], "rows": []}) == ""
+
+
+def test_a_chosen_feature_stays_in_the_link_whichever_it_is():
+    at = open_page("a549")
+    usual = at.selectbox(key="feature-atac-a549").value
+    b = state.bundle("a549")
+    share = (b.cells.mod["atac"][:, usual].layers["counts"].toarray() > 0).mean()
+    assert 0.1 <= share <= 0.5
+
+    def left_out_of_the_link() -> str:
+        box = at.selectbox(key="feature-atac-a549")
+        return box.options[box.proto.default]
+
+    # The browser leaves a value out of the link where it is the default: that must be what a link without it shows.
+    assert left_out_of_the_link() == usual
+    at.selectbox(key="direction-a549").select("chromatin → RNA").run()
+    at.selectbox(key="direction-a549").select("RNA → chromatin").run()
+    assert left_out_of_the_link() == usual
+    # So does a choice written by a click, as the page does it; and no warning says that there are two defaults.
+    clicked = b.model.features("atac")[0]
+    at.session_state["feature-atac-a549"] = clicked
+    at.run()
+    assert at.selectbox(key="feature-atac-a549").value == clicked != usual
+    assert left_out_of_the_link() == usual
+    assert not at.warning
+
+
+def test_averages_that_are_no_nearer_than_the_training_average_are_said_to_be():
+    at = open_page("a549")
+    b = state.bundle("a549")
+    table = feature_table(b, kept_out(b), "rna", "atac")
+    off, simple = (np.sqrt(((table[name] - table["measured"]) ** 2).mean()) for name in ("predicted", "average"))
+    said = words(at)
+    assert ("No nearer than the average of the training cells" in said) == (round(100 * off, 2) >= round(100 * simple, 2))
+    assert f"off by {100 * simple:.2f}" in said
+    deltas = {metric.label: metric.delta for metric in at.metric}
+    assert deltas["Averages are off by"] == "percentage points"
+    assert deltas["Single cells told apart"] == "AUROC, chance 0.5"
+
+
 def test_share_interval_is_wilsons():
     share, low, high = share_interval(np.array([0, 3, 20]), 20)
     for count, *found in zip((0, 3, 20), share, low, high, strict=True):
@@ -259,6 +336,7 @@ REPORT = {
             "true": {"joint": [-90, -91, -89], "separate": [-91, -92, -90], "difference": [1.0, 0.5, 1.5]},
             "shuffled": {"joint": [-95, -96, -94], "separate": [-91, -92, -90], "difference": [-4.0, -4.5, -3.5]},
         },
+        "pairing": [5.0, 4.0, 6.0],
         "answer": "RNA and chromatin of these cells share a little.",
         "related": True,
     },
@@ -289,12 +367,14 @@ def test_without_a_benchmark_the_page_names_the_command(models):
     assert any("benchmarks.multiomics --demo a549" in block.value for block in at.code)
 
 
-def test_the_benchmark_is_drawn_and_its_sentence_is_the_answer(models):
+def test_the_benchmark_is_drawn_and_its_figures_are_the_answer(models):
     (models / comparisons.MULTIOMICS).write_text(json.dumps(REPORT))
     at = open_page("a549")
     assert not at.exception
     said = words(at)
-    assert "RNA and chromatin of these cells share a little." in said
+    assert "of RNA, and one joint code of both pays." in said
+    assert "Yes: one code of 16 numbers describes unseen cells better" in said
+    assert "by 1.0 nats a cell (95 % interval 0.5 to 1.5)" in said
     assert "holds]: ahead of ridge (0.006, target >= 0.004)" in said
     drawn = {trace.get("name"): trace for fig in figures(at) for trace in fig["data"]}
     assert drawn["true"]["x"] == [1.0]

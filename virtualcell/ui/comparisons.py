@@ -13,12 +13,15 @@ from virtualcell.demo import Bundle, models_folder
 from virtualcell.figures.coding import coding, rate
 from virtualcell.figures.leaderboard import leaderboard
 from virtualcell.ui import state
-from virtualcell.ui.modalities import NAT
+from virtualcell.ui.modalities import NAT, called
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
 MULTIOMICS = "multiomics.json"
 """What ``python -m benchmarks.multiomics`` writes beside the model."""
+
+NUMBER_ALONE = "number of open peaks alone, from RNA"
+"""The method that foretells how many peaks of a cell are open, and nothing of which ones."""
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -30,6 +33,61 @@ def _benchmark(key: str, stamp: int) -> dict[str, Any] | None:
 def benchmark(b: Bundle) -> dict[str, Any] | None:
     """What ``python -m benchmarks.multiomics`` found for this demo; None where it was not run."""
     return _benchmark(b.demo.key, state.stamp(b))
+
+
+def number_alone(board: dict[str, Any]) -> str:
+    """How much better than by the average cell unseen cells are predicted, and how much of it the number of open peaks gives.
+
+    Empty where the leaderboard has no such gain.
+    """
+    place = next((i for i, name in enumerate(board["columns"]) if "gain, nats" in name), None)
+    gain = {row["method"]: row["values"][place] for row in board["rows"]} if place is not None else {}
+    ours, alone = gain.get("VirtualCell"), gain.get(NUMBER_ALONE)
+    if place is None or ours is None:
+        return ""
+    way = board["columns"][place].split(":")[0].replace("ATAC", called("atac"))
+    total = ours[0]
+    if total <= 0:
+        return f"{way}, unseen cells are predicted no better than by the average cell ({total:+.1f} nats a cell)."
+    said = f"{way}, unseen cells are predicted {total:.1f} nats a cell better than by the average cell"
+    if alone is None:
+        return f"{said}."
+    if alone[0] >= total:
+        return f"{said}; the number of open peaks alone gives as much ({alone[0]:.1f})."
+    if alone[0] <= 0:
+        return f"{said}; the number of open peaks alone gives nothing."
+    return f"{said}; of the {total:.1f} nats, {alone[0]:.1f} come from the number of open peaks alone."
+
+
+def joint_code(code: dict[str, Any]) -> tuple[bool | None, str]:
+    """Whether one joint code pays (None: not told), and the same as a sentence with its figures."""
+    mean, low, high = code["pairs"]["true"]["difference"]
+    apart = "two separate codes of the same total size"
+    if low == high:
+        return None, f"Not told from one split (joint minus separate {mean:+.1f} nats a cell)."
+    worth, at_least, _ = code["pairing"]
+    paired = f"the true pairing is worth {worth:.1f} nats a cell to the joint code"
+    if low > 0:
+        said = f"Yes: one code of {code['d']} numbers describes unseen cells better than {apart}, by {mean:.1f} nats a cell"
+        return True, f"{said} (95 % interval {low:.1f} to {high:.1f})."
+    if high < 0:
+        said = f"No: {apart} ({code['d']} numbers) describe unseen cells better, by {-mean:.1f} nats a cell"
+        said += f" (95 % interval {-high:.1f} to {-low:.1f})"
+    else:
+        said = f"Not shown: {apart} ({code['d']} numbers) do as well"
+        said += f" (joint minus separate {mean:+.1f} nats a cell, 95 % interval {low:.1f} to {high:.1f})"
+    return (False if high < 0 else None), f"{said}{f', although {paired}' if at_least > 0 else ''}."
+
+
+def verdict(relation: str, related: bool, code: dict[str, Any]) -> str:
+    """Both questions in one sentence: is one told by the other, and does it pay to describe them by one code?"""
+    pays, _ = joint_code(code)
+    clause = {
+        True: "one joint code of both pays",
+        False: "one joint code of both does not pay",
+        None: "one joint code of both is not shown to pay",
+    }[pays]
+    return f"{relation.rstrip('.')}, {'and' if related == bool(pays) else 'but'} {clause}."
 
 
 def board_table(board: dict[str, Any]) -> pd.DataFrame:

@@ -14,6 +14,9 @@ from virtualcell.schema import UNS_KEY
 from virtualcell.ui import state
 from virtualcell.ui.modalities import kept_out, share_interval, with_measured, yes_or_no
 
+OFTEN = 0.1
+"""Share of cells in which a peak should be open to show whether its prediction is borne out."""
+
 
 @dataclass(frozen=True)
 class Translated:
@@ -100,17 +103,26 @@ def bins(measured: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def usual_feature(b: Bundle, modality: str, names: list[str]) -> str:
-    """The feature that is shown first: a marker gene, the peak nearest to one that is open most often, or simply the first."""
+    """The feature that is shown first: a marker gene, a peak open in enough cells to be judged, or simply the first.
+
+    Of peaks open in a tenth to a half of the cells, those nearest to a marker gene come first, then those nearest to a gene
+    that was measured, then all; of these, the one open most often.
+    """
     marker = next((gene for gene in b.demo.marker_genes if gene in names), None)
     if marker is not None:
         return marker
-    var = b.cells.mod[modality].var
-    if "nearest_gene" in var:
-        for gene in b.demo.marker_genes:
-            near = [name for name in var.index[var["nearest_gene"].astype(str) == gene] if name in names]
-            if near:
-                return max(near, key=lambda name: var.loc[name, "training_cells"])
-    return names[0]
+    var = b.cells.mod[modality].var.reindex(names)
+    if not {"nearest_gene", "training_cells"} <= set(var.columns):
+        return names[0]
+    nearest, cells = var["nearest_gene"].astype(str), var["training_cells"]
+    share = cells / int(with_measured(b, modality).sum())
+    # Peaks open in most cells are often copies of the mitochondrion or of repeats.
+    often = share.between(OFTEN, 0.5)
+    by_marker = nearest.isin(b.demo.marker_genes)
+    by_measured = nearest.isin(b.cells.mod["rna"].var_names) if "rna" in b.cells.mod else by_marker
+    choices = (often & by_marker, often & by_measured, often, by_marker)
+    among = next((chosen for chosen in choices if chosen.any()), share.notna())
+    return str(cells[among].idxmax())
 
 
 def described(b: Bundle, modality: str, names: list[str]) -> list[str]:
