@@ -20,6 +20,7 @@ from virtualcell.ui.agreement import Agreement, agreement, agreement_words
 from virtualcell.ui.modalities import alone, conversions, kept_out, relations, share_interval, with_measured
 from virtualcell.ui.neighbourhood import REACH, neighbourhood, peaks_around
 from virtualcell.ui.translated import bins, feature_table, translated
+from virtualcell.ui.verdict import NUMBER_ALONE, joint_code, number_alone, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 SEVERAL = ("a549", "cite")
@@ -225,28 +226,25 @@ def test_two_questions_make_one_verdict():
         return {"d": 8, "pairs": {"true": {"difference": list(difference)}}, "pairing": [0.8, 0.5, 1.2]}
 
     apart, unsure, single = code(-1.6, -2.2, -1.0), code(-0.9, -5.9, 4.1), code(1.0, 1.0, 1.0)
-    assert (
-        comparisons.verdict("A and B are related.", True, apart)
-        == "A and B are related, but one joint code of both does not pay."
-    )
-    assert comparisons.verdict("They are not.", False, apart) == "They are not, and one joint code of both does not pay."
-    assert comparisons.verdict("They are.", True, code(1.0, 0.5, 1.5)) == "They are, and one joint code of both pays."
-    assert "but one joint code of both is not shown to pay" in comparisons.verdict("They are.", True, unsure)
-    assert comparisons.joint_code(apart) == (
+    assert verdict("A and B are related.", True, apart) == "A and B are related, but one joint code of both does not pay."
+    assert verdict("They are not.", False, apart) == "They are not, and one joint code of both does not pay."
+    assert verdict("They are.", True, code(1.0, 0.5, 1.5)) == "They are, and one joint code of both pays."
+    assert "but one joint code of both is not shown to pay" in verdict("They are.", True, unsure)
+    assert joint_code(apart) == (
         False,
         "No: two separate codes of the same total size (8 numbers) describe unseen cells better, by 1.6 nats a cell "
         "(95 % interval 1.0 to 2.2), although the true pairing is worth 0.8 nats a cell to the joint code.",
     )
-    assert comparisons.joint_code(unsure)[0] is None
-    assert "one split" in comparisons.joint_code(single)[1]
+    assert joint_code(unsure)[0] is None
+    assert "one split" in joint_code(single)[1]
 
 
 def test_what_the_number_of_open_peaks_gives_is_read_from_the_rows():
     def said(ours: float, alone: float | None) -> str:
         rows = [{"method": "VirtualCell", "values": [None, [ours, ours - 1, ours + 1]]}]
         if alone is not None:
-            rows.append({"method": comparisons.NUMBER_ALONE, "values": [None, [alone, 0, 9]]})
-        return comparisons.number_alone({"columns": ["AUROC", "RNA to ATAC: gain, nats a cell"], "rows": rows})
+            rows.append({"method": NUMBER_ALONE, "values": [None, [alone, 0, 9]]})
+        return number_alone({"columns": ["AUROC", "RNA to ATAC: gain, nats a cell"], "rows": rows})
 
     assert said(6.5, 5.5) == (
         "RNA to chromatin, unseen cells are predicted 6.5 nats a cell better than by the average cell; "
@@ -256,7 +254,7 @@ def test_what_the_number_of_open_peaks_gives_is_read_from_the_rows():
     assert "alone gives nothing" in said(6.5, -1.0)
     assert "open peaks" not in said(6.5, None)
     assert "no better than by the average" in said(-2.0, 1.0)
-    assert comparisons.number_alone({"columns": ["AUROC"], "rows": []}) == ""
+    assert number_alone({"columns": ["AUROC"], "rows": []}) == ""
 
 
 def test_a_chosen_feature_stays_in_the_link_whichever_it_is():
