@@ -18,14 +18,17 @@ from virtualcell.figures.viewpoints import viewpoints
 from virtualcell.ui import modalities as m
 from virtualcell.ui import state
 from virtualcell.ui.agreement import agreement, agreement_words
-from virtualcell.ui.comparisons import benchmark, comparisons, joint_code, number_alone, verdict
+from virtualcell.ui.comparisons import benchmark, comparisons
 from virtualcell.ui.frame import inside
 from virtualcell.ui.neighbourhood import REACH, genes_with_peaks, neighbourhood
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
 from virtualcell.ui.translated import bins, described, feature_table, translated, usual_feature
+from virtualcell.ui.verdict import joint_code, number_alone, verdict
 
 KEPT_OUT = "cells kept out of training"
+# Of the amounts by which cells are coloured; a string below it would be drawn on the page.
+UNITS = {"rna": "log(1 + counts per 10,000)", "prot": "log(1 + count) minus its mean over the proteins"}
 
 
 def answer(b: Bundle) -> None:
@@ -36,11 +39,14 @@ def answer(b: Bundle) -> None:
         said = [verdict(said[0], any(way.related for way in told), code)]
     for sentence in said:
         st.markdown(f"#### {sentence}")
-    predicted = number_alone(board) if board else ""
+    predicted, hint = number_alone(board) if board else "", m.NAT
+    if predicted:
+        hint += " Over splits of their own, whose unseen cells no part of the training read; the numbers beside the figure below "
+        hint += "are of the model that is shown here."
     if not predicted and told:
         predicted = "; ".join(f"{m.called(way.source)} → {m.called(way.target)} {amount(way)}" for way in told) + "."
     if predicted:
-        st.markdown(f"**Can one be predicted from the other?** {predicted}", help=m.NAT)
+        st.markdown(f"**Can one be predicted from the other?** {predicted}", help=hint)
     if code:
         st.markdown(f"**Does one joint code pay?** {joint_code(code)[1]}", help=m.NAT)
 
@@ -84,13 +90,14 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
         options = list(dict.fromkeys([*first, *(more if column is None else []), *ways, *more]))
         colour = st.selectbox("Colour by", options, key=state.own(b, "modality-colour"), bind="query-params")
         if colour in ways:
-            values, kind = state.values(b, ways[colour][0]), ways[colour][1]
+            values, kind, where = state.values(b, ways[colour][0]), ways[colour][1], ""
         else:
-            values, kind = state.expression(b, colour, "prot" if colour in proteins else "rna"), "amount"
+            where = "prot" if colour in proteins else "rna"
+            values, kind = state.expression(b, colour, where), "amount"
         gains(b)
         st.caption("How much one tells of the other: nats a cell, or % of the differences between cells.")
     with main:
-        unit = b.demo.columns.time_unit if kind == "time" else ""
+        unit = b.demo.columns.time_unit if kind == "time" else UNITS[where] if kind == "amount" else ""
         fig = viewpoints(m.places(b), values, name=colour, kind=kind, unit=unit, look=look())
         alt = f"Cells placed by {', '.join(m.places(b))}, coloured by {colour}"
         chart(fig, f"viewpoints-{b.demo.key}", alt=alt, file=f"{b.demo.key}-viewpoints")
@@ -124,6 +131,7 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
             limit=guess,
             larger_is_better=True,
             measure="named rightly",
+            wrap=10,
             look=look(),
         )
         fig.update_xaxes(range=[0, 1.06], tickformat=".0%", nticks=3)
@@ -209,6 +217,7 @@ def translate(b: Bundle) -> None:
             table["average"].to_numpy(),
             predicted_by=m.called(source),
             share=found.yes_or_no,
+            unit=found.unit,
             smallest=0.5 / len(rows),
             chosen=place,
             look=look(),
@@ -271,8 +280,8 @@ def gene_and_peaks(b: Bundle, column: tuple[str, str, str] | None) -> None:
         n = len(found.names)
         st.markdown(f"**{n} peak{'s' if n != 1 else ''}** within {REACH // 1000} kb of the start of {gene}.")
         st.caption(
-            "Dots: share of all cells in which a peak is seen open, with 95 % interval. Diamonds: what the RNA alone lets expect "
-            "in cells kept out of training. Point at a dot for the peak and the gene nearest to it."
+            "Dots: share of all cells in which a peak is seen open, with 95 % interval. Diamonds: what the RNA alone lets "
+            "expect, in the cells kept out of training only. Point at a dot for the peak and the gene nearest to it."
         )
         if not found.sided:
             st.caption("On which side of the gene this peak lies cannot be told from the file; it is drawn to the right.")
@@ -319,6 +328,9 @@ def agree(b: Bundle, column: tuple[str, str, str] | None) -> None:
             st.metric(
                 "Other cells closer than the cell itself",
                 f"{100 * found.closer:.0f} %",
+                "50 % is chance, 0 % is perfect",
+                delta_color="off",
+                delta_arrow="off",
                 help=f"A cell seen by its {first} alone is compared with all cells seen by their {second} alone: what share of "
                 "the others is closer than the very same cell? Mean over both directions (FOSCTTM). 50 % is chance, 0 % perfect.",
             )
@@ -326,7 +338,8 @@ def agree(b: Bundle, column: tuple[str, str, str] | None) -> None:
             st.caption(
                 f"{found.n_cells:,} cells {'kept out of training' if found.unseen else 'that trained the model'}"
                 f"{'' if len(found.groups) == found.n_cells else f', {len(found.groups)} of them drawn'}. "
-                "On the diagonal the two are one cell: if it stood out, each measurement alone would find the cell again."
+                "On the diagonal (ticks at both corners) the two are one cell: if it stood out, each measurement alone would "
+                "find the cell again."
             )
     with side:
         st.markdown("**What was measured**")

@@ -9,7 +9,7 @@ from virtualcell.figures.alignment import alignment
 from virtualcell.figures.calibration import calibration
 from virtualcell.figures.coding import coding, rate
 from virtualcell.figures.interval_check import interval_check
-from virtualcell.figures.leaderboard import leaderboard
+from virtualcell.figures.leaderboard import leaderboard, log_interval
 from virtualcell.figures.look import DARK, LIGHT
 from virtualcell.figures.patterns import patterns
 from virtualcell.figures.peaks import peaks
@@ -84,12 +84,13 @@ def test_interval_check_parts_cells_inside_from_those_outside():
 
 def test_calibration_is_in_percent_with_the_average_as_a_line():
     fig = calibration([0.1, 0.3], [0.12, 0.2], [0.05, 0.1], [0.2, 0.4], [50, 50], average=0.15)
-    dots = fig.data[1]
+    line, dots = fig.data[1:]
     np.testing.assert_allclose(dots.x, [10, 30])
+    assert dots.mode == "markers"
     np.testing.assert_allclose(dots.y, [12, 20])
     np.testing.assert_allclose(dots.error_y.array, [8, 20])
     np.testing.assert_allclose(dots.error_y.arrayminus, [7, 10])
-    assert fig.layout.shapes[0].y0 == pytest.approx(15)
+    assert (line.name, line.y) == ("average of the training cells", (15, 15))
 
 
 def test_alignment_parts_groups_and_centres_its_colours_on_nothing():
@@ -100,10 +101,26 @@ def test_alignment_parts_groups_and_centres_its_colours_on_nothing():
     assert heat.zmid == 0
     assert heat.zmin == -heat.zmax
     # One line across and one down between the two groups, and a name in the middle of each.
-    assert [(shape.y0, shape.x0) for shape in fig.layout.shapes] == [(1.5, 0), (0, 1.5)]
+    across, down, *ends = fig.layout.shapes
+    assert [(shape.y0, shape.x0) for shape in (across, down)] == [(1.5, 0), (0, 1.5)]
+    # The diagonal is marked outside of the cells.
+    assert [(end.x0, end.x1) for end in ends] == [(end.y0, end.y1) for end in ends]
+    assert ends[0].x1 == -0.5
+    assert ends[1].x0 == 4.5
     assert dict(zip(fig.layout.xaxis.ticktext, fig.layout.xaxis.tickvals, strict=True)) == {"0 h": 0.5, "1 h": 3.0}
     with pytest.raises(ValueError, match="4 cells"):
         alignment(likeness, ["a"] * 4, names=("RNA", "chromatin"))
+
+
+def test_on_a_dark_page_lightness_rises_from_nothing_to_both_ends():
+    def lightness(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+
+    light = [lightness(colour) for _, colour in alignment(np.eye(2), ["a", "a"], names=("x", "y"), look=DARK).data[0].colorscale]
+    assert light[3] == min(light)
+    assert (np.diff(light[:4]) < 0).all()
+    assert (np.diff(light[3:]) > 0).all()
 
 
 def test_patterns_lay_blocks_of_cells_side_by_side():
@@ -127,11 +144,12 @@ def test_coding_greys_what_may_be_nothing():
 
 
 def test_rate_marks_the_chosen_size():
-    nats = np.array([[-10, -11, -9], [-5, -6, -4], [-4.8, -5.8, -3.8]])
+    nats = np.array([-10, -5, -4.8])
     fig = rate([2, 8, 16], nats, 8)
-    line, mark = fig.data[1:]
-    assert list(line.y) == [-10, -5, -4.8]
-    assert (mark.x[0], mark.y[0]) == (8, -5)
+    line, mark = fig.data
+    # The choice rests on differences to the best size, and so does the picture.
+    np.testing.assert_allclose(line.y, [-5.2, -0.2, 0])
+    assert (mark.x[0], mark.y[0]) == pytest.approx((8, -0.2))
     with pytest.raises(ValueError, match="must be one of them"):
         rate([2, 8, 16], nats, 4)
 
@@ -162,6 +180,10 @@ def test_peaks_stand_at_their_distance_with_the_gene_beside():
     np.testing.assert_allclose(dots.y, [30, 40])
     np.testing.assert_allclose(dots.error_y.arrayminus, [10, 10])
     np.testing.assert_allclose(dots.customdata, [-20, 5])
+    # No wider than the peaks and the start of the gene.
+    low, high = fig.layout.xaxis.range
+    assert -23 < low < -20
+    assert 5 < high < 8
     # Times of one peak stand side by side, less than two kb apart.
     np.testing.assert_allclose(dots.x, [-20, 5], atol=1)
     assert dots.x[0] > fig.data[1].x[0]
@@ -170,6 +192,23 @@ def test_peaks_stand_at_their_distance_with_the_gene_beside():
     assert (gene.y[0], gene.error_y.array[0]) == pytest.approx((2.0, 0.2))
     with pytest.raises(ValueError, match="do not fit"):
         peaks("G", np.zeros(2), ["p", "q"], ["0 h"], opened, predicted, amount)
+
+
+def test_leaderboard_tells_ways_of_joining_and_single_splits_by_their_marks():
+    rows = [[[0.6, 0.5, 0.7]], [[0.5, 0.4, 0.6]], [[0.55, 0.55, 0.55]], [[0.52, 0.5, 0.54]]]
+    once = np.array([[False], [False], [True], [False]])
+    fig = leaderboard(["AUROC"], [True], ["V", "j", "U", "M"], ["ours", "fusion", "peer", "peer"], rows, once=once)
+    marks = {trace.y[0]: trace.marker.symbol for trace in fig.data}
+    assert marks == {"V": "diamond", "U": "square-open", "M": "square", "j": "triangle-up"}
+    # The legend shows the full square, although the hollow one stands above it.
+    assert {trace.y[0] for trace in fig.data if trace.showlegend} == {"V", "M", "j"}
+
+
+def test_intervals_of_times_stay_above_nothing():
+    mean, low, high = log_interval(np.array([300.0, -30.0, 630.0]))
+    assert (mean, low, high) == pytest.approx((300, 300 * np.exp(-1.1), 300 * np.exp(1.1)))
+    # Narrow ones stay what they were.
+    np.testing.assert_allclose(log_interval(np.array([[100.0, 99.0, 101.0]])), [[100, 99, 101]], rtol=1e-4)
 
 
 def test_leaderboard_draws_measures_over_decades_on_a_logarithmic_axis():

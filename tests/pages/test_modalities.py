@@ -14,13 +14,14 @@ import streamlit as st
 from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
+from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.ui import comparisons, state
 from virtualcell.ui.agreement import Agreement, agreement, agreement_words
 from virtualcell.ui.modalities import alone, conversions, kept_out, relations, share_interval, with_measured
 from virtualcell.ui.neighbourhood import REACH, neighbourhood, peaks_around
 from virtualcell.ui.translated import bins, feature_table, translated
-from virtualcell.ui.verdict import NUMBER_ALONE, joint_code, number_alone, verdict
+from virtualcell.ui.verdict import JOINED, NUMBER_ALONE, best_joining, joint_code, number_alone, verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 SEVERAL = ("a549", "cite")
@@ -257,6 +258,29 @@ def test_what_the_number_of_open_peaks_gives_is_read_from_the_rows():
     assert number_alone({"columns": ["AUROC"], "rows": []}) == ""
 
 
+def test_every_way_of_joining_has_a_plain_name():
+    assert set(JOINED) == set(FUSIONS)
+
+
+def test_which_way_of_joining_is_best_is_read_from_the_rows():
+    def said(product: list[float], late: list[float]) -> str:
+        rows = [
+            {"method": "VirtualCell", "values": [[0.9, 0.8, 1.0]]},
+            {"method": "fusion: product", "values": [product]},
+            {"method": "fusion: late", "values": [late]},
+        ]
+        return best_joining({"columns": ["AUROC"], "higher_is_better": [True], "rows": rows}, "product")
+
+    clear = said([0.7, 0.68, 0.72], [0.5, 0.48, 0.52])
+    assert "best here: opinions multiplied by *AUROC*" in clear
+    assert "ahead of all of them by *AUROC*" in clear
+    assert "VirtualCell comes first by *AUROC* (0.900; next joined: opinions multiplied 0.700)" in clear
+    assert "None of 2 ways of joining stands clear" in said([0.7, 0.5, 0.9], [0.6, 0.55, 0.65])
+    # One split has no interval, so nothing is clear.
+    assert "None of 2 ways" in said([0.7, 0.7, 0.7], [0.5, 0.5, 0.5])
+    assert "ahead" not in said([0.95, 0.9, 1.0], [0.5, 0.48, 0.52])
+
+
 def test_a_chosen_feature_stays_in_the_link_whichever_it_is():
     at = open_page("a549")
     usual = at.selectbox(key="feature-atac-a549").value
@@ -317,7 +341,7 @@ def test_bins_hold_every_cell_once():
 REPORT = {
     "rows": [
         {"method": "ridge", "metric": "AUROC", "value": 0.58, "low": 0.57, "high": 0.59, "interval": "seeds", "where": "A549",
-         "seeds": [0, 1, 2], "n_cells": 528},
+         "seeds": [0, 1, 2], "n_cells": 528, "donors": None},
     ],
     "claims": [{"name": "ahead of ridge", "value": 0.006, "target": ">= 0.004", "holds": True}],
     "leaderboard": {
@@ -325,7 +349,7 @@ REPORT = {
         "higher_is_better": [True, False],
         "rows": [
             {"method": "ridge", "group": "baseline", "values": [[0.58, 0.57, 0.59], [0.4, 0.39, 0.41]]},
-            {"method": "product", "group": "ours", "values": [[0.59, 0.58, 0.6], None]},
+            {"method": "fusion: product", "group": "ours", "values": [[0.59, 0.58, 0.6], None]},
         ],
     },
     "coding": {
@@ -377,9 +401,15 @@ def test_the_benchmark_is_drawn_and_its_figures_are_the_answer(models):
     drawn = {trace.get("name"): trace for fig in figures(at) for trace in fig["data"]}
     assert drawn["true"]["x"] == [1.0]
     assert drawn["shuffled"]["x"] == [-4.0]
-    table = next(frame.value for frame in at.dataframe if "kind" in frame.value)
-    assert table.loc[0, "AUROC, low"] == 0.57
-    assert np.isnan(table.loc[1, "RMSE"])
+    table = next(frame.value for frame in at.dataframe if "kind" in frame.value).set_index("method")
+    # Sorted as drawn, in the words of the figure.
+    assert list(table.index) == ["joined: opinions multiplied", "ridge"]
+    assert list(table["kind"]) == ["ways of joining, no conversion step", "simple predictions"]
+    assert table.loc["ridge", "AUROC, low"] == 0.57
+    assert np.isnan(table.loc["joined: opinions multiplied", "RMSE"])
+    # Columns without any entry are left out.
+    rows = next(frame.value for frame in at.dataframe if "where" in frame.value)
+    assert "donors" not in rows
 
 
 @pytest.mark.parametrize("demo", SEVERAL)

@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 
 from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure, scale
 
+ON_DARK = ("#C4DFFF", "#7DA7D4", "#3B6299", "#222A39", "#8F4A3C", "#DB8A70", "#FFD3C2")
+"""Less and more than nothing on a dark page: nothing is dark, and lightness rises steadily to both ends."""
+
 
 def alignment(
     likeness: np.ndarray,
@@ -14,7 +17,7 @@ def alignment(
     *,
     names: tuple[str, str],
     look: Look = LIGHT,
-    height: int = 480,
+    height: int = 560,
 ) -> go.Figure:
     """A matrix of the same cells twice: rows by the first measurement, columns by the second; on the diagonal stands one cell.
 
@@ -25,8 +28,7 @@ def alignment(
     if likeness.shape != (n, n):
         raise ValueError(f"likeness {likeness.shape} must compare the {n} cells with each other")
     starts = [i for i in range(n) if i == 0 or groups[i] != groups[i - 1]]
-    # The quiet middle of the scale suits the page, so that only likeness has a colour.
-    colours = (*DIVERGING[:3], look.faint if look.name.endswith("dark") else DIVERGING[3], *DIVERGING[4:])
+    colours = ON_DARK if look.name.endswith("dark") else DIVERGING
     top = float(np.percentile(np.abs(likeness), 99)) or 1.0
     fig = figure(look, height)
     fig.add_trace(
@@ -41,9 +43,16 @@ def alignment(
             hovertemplate=f"{names[0]} of a cell: %{{text}}<br>{names[1]} of a cell: %{{customdata}}<br>"
             "likeness %{z:.2f}<extra></extra>",
             colorbar={
-                "title": {"text": "likeness", "side": "right"},
+                # Below the matrix, as long as it: how tall the square comes out depends on the width of the page.
+                "title": {"text": "likeness of direction (−1 to 1)", "side": "bottom", "font": {"size": 12}},
+                "orientation": "h",
+                "x": 0.5,
+                "y": -0.16,
+                "yanchor": "top",
+                "lenmode": "pixels",
+                "len": 220,
+                "nticks": 5,
                 "thickness": 10,
-                "len": 0.5,
                 "outlinewidth": 0,
                 "tickfont": {"size": 12},
             },
@@ -53,6 +62,10 @@ def alignment(
         line = {"color": look.text, "width": 1}
         fig.add_hline(y=start - 0.5, line=line)
         fig.add_vline(x=start - 0.5, line=line)
+    # The diagonal is marked outside of the cells, which it would hide.
+    margin = 0.03 * n
+    for begin, end in ((-0.5 - margin, -0.5), (n - 0.5, n - 0.5 + margin)):
+        fig.add_shape(type="line", x0=begin, y0=begin, x1=end, y1=end, line={"color": look.text, "width": 2})
     ends = [*starts[1:], n]
     middle = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
     ticks = {
@@ -62,11 +75,16 @@ def alignment(
         "ticklabelstandoff": 5,
         "showline": False,
     }
-    fig.update_xaxes(**ticks, title={"text": f"cells seen by {names[1]}"}, constrain="domain", constraintoward="right")
+    fig.update_xaxes(
+        **ticks,
+        title={"text": f"cells seen by {names[1]}"},
+        range=[-0.5 - margin, n - 0.5 + margin],
+        constrain="domain",
+    )
     fig.update_yaxes(
         **ticks,
         title={"text": f"the same cells seen by {names[0]}"},
-        autorange="reversed",
+        range=[n - 0.5 + margin, -0.5 - margin],
         scaleanchor="x",
         constrain="domain",
         constraintoward="top",

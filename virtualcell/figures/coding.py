@@ -15,7 +15,7 @@ def coding(pairs: dict[str, tuple[float, float, float]], *, unit: str, look: Loo
 
     pairs: name -> (mean, low, high) of joint minus separate; right of 0 together is better. An interval that holds 0 is grey.
     """
-    fig = figure(look, 84 + 40 * len(pairs))
+    fig = figure(look, 104 + 40 * len(pairs))
     fig.add_vline(x=0, line={"color": look.quiet, "width": 1, "dash": "dot"})
     for name, (mean, low, high) in pairs.items():
         if not low <= mean <= high:
@@ -42,10 +42,12 @@ def coding(pairs: dict[str, tuple[float, float, float]], *, unit: str, look: Loo
         )
     reach = 1.1 * max([abs(bound) for found in pairs.values() for bound in found], default=1.0) or 1.0
     names = list(pairs)
-    fig.update_xaxes(title={"text": f"worse together  ←  {unit}  →  better together"}, range=[-reach, reach])
+    fig.update_xaxes(
+        title={"text": f"{unit}, joint minus separate<br>← worse together · better together →"}, range=[-reach, reach]
+    )
     fig.update_yaxes(
         tickvals=names,
-        ticktext=["<br>".join(textwrap.wrap(name, 26)) for name in names],
+        ticktext=["<br>".join(textwrap.wrap(name, 18)) for name in names],
         ticks="",
         showline=False,
         range=[len(names) - 0.5, -0.5],
@@ -55,44 +57,34 @@ def coding(pairs: dict[str, tuple[float, float, float]], *, unit: str, look: Loo
 
 
 def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT, height: int = 300) -> go.Figure:
-    """How well unseen cells are described by how many numbers; the smallest size within one standard error of the best is marked.
+    """How much worse than by the best size unseen cells are described by each; the smallest within one standard error is marked.
 
-    sizes: (k,). nats: (k, 3) mean, low and high of the log-likelihood a cell. chosen: one of sizes.
+    sizes: (k,). nats: (k,) mean log-likelihood a cell over splits that all sizes share, so that a difference of means is the mean
+    of the paired differences. chosen: one of sizes.
     """
     sizes, nats = np.asarray(sizes), np.asarray(nats, float)
-    if nats.shape != (len(sizes), 3) or chosen not in sizes:
-        raise ValueError(f"nats {nats.shape} must give mean, low and high of the sizes {sizes}, and {chosen} must be one of them")
-    mean, low, high = nats.T
+    if nats.shape != sizes.shape or chosen not in sizes:
+        raise ValueError(f"nats {nats.shape} must give one mean for each of the sizes {sizes}, and {chosen} must be one of them")
+    less = nats - nats.max()
     fig = figure(look, height)
-    fig.add_trace(
-        go.Scatter(
-            x=np.concatenate([sizes, sizes[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            mode="lines",
-            line={"width": 0},
-            fillcolor=look.accent,
-            opacity=0.18,
-            showlegend=False,
-            hoverinfo="skip",
-        )
-    )
+    fig.add_hline(y=0, line={"color": look.quiet, "width": 1, "dash": "dot"})
     fig.add_trace(
         go.Scatter(
             x=sizes,
-            y=mean,
+            y=less,
             mode="lines+markers",
             line={"color": look.accent, "width": 2},
             marker={"size": 7, "color": look.accent},
             showlegend=False,
-            hovertemplate="%{x} numbers a cell<br>%{y:.2f} nats a cell<extra></extra>",
+            customdata=nats,
+            hovertemplate="%{x} numbers a cell<br>%{y:.2f} nats a cell against the best size (%{customdata:.1f})<extra></extra>",
         )
     )
     at = list(sizes).index(chosen)
     fig.add_trace(
         go.Scatter(
             x=[chosen],
-            y=[mean[at]],
+            y=[less[at]],
             mode="markers",
             showlegend=False,
             hoverinfo="skip",
@@ -101,13 +93,14 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
     )
     fig.add_annotation(
         x=chosen,
-        y=mean[at],
+        y=less[at],
         text=f"{chosen} are enough" if chosen < max(sizes) else f"{chosen}, the most tried: more may do better",
         showarrow=False,
-        yshift=-24,
+        yshift=22,
         xanchor="left" if chosen < max(sizes) else "right",
         font={"size": 13, "color": look.text},
     )
     fig.update_xaxes(title={"text": "numbers that describe a cell"}, tickvals=sizes)
-    fig.update_yaxes(title={"text": "nats a cell, unseen cells"})
+    span = float(-less.min()) or 1.0
+    fig.update_yaxes(title={"text": "nats a cell, minus the best size"}, range=[-1.1 * span, 0.25 * span])
     return fig

@@ -20,11 +20,13 @@ def heldout(
     limit: str | None = None,
     larger_is_better: bool = False,
     measure: str = "distance",
+    wrap: int = 24,
     look: Look = LIGHT,
 ) -> go.Figure:
     """Dots with intervals, best on top, ours in the accent colour, the limit that noise sets as a dotted line.
 
-    value, low, high: (methods,) in the measure's own unit. ours and limit are entries of names.
+    value, low, high: (methods,) in the measure's own unit. ours and limit are entries of names. wrap: letters in a
+    line of a name, fewer in a narrow figure.
     """
     value, low, high = (np.asarray(values, float) for values in (value, low, high))
     if ours not in names or (limit is not None and limit not in names):
@@ -64,7 +66,7 @@ def heldout(
         categoryorder="array",
         categoryarray=[names[i] for i in order][::-1],
         tickvals=names,
-        ticktext=["<br>".join(textwrap.wrap(name, 24)) for name in names],
+        ticktext=["<br>".join(textwrap.wrap(name, wrap)) for name in names],
         ticks="",
         showline=False,
         tickfont={"color": look.text, "size": 13},

@@ -12,8 +12,33 @@ from plotly.subplots import make_subplots
 from virtualcell.figures.look import LIGHT, Look
 
 PEER = "#EE8866"
-GROUPS = {"ours": "VirtualCell", "peer": "other programs", "baseline": "simple predictions"}
-SYMBOLS = {"ours": "diamond", "peer": "square", "baseline": "circle"}
+GROUPS = {
+    "ours": "VirtualCell",
+    "fusion": "ways of joining, no conversion step",
+    "peer": "other programs",
+    "baseline": "simple predictions",
+}
+SYMBOLS = {"ours": "diamond", "fusion": "triangle-up", "peer": "square", "baseline": "circle"}
+
+
+def ranking(values: np.ndarray, higher_is_better: Sequence[bool]) -> np.ndarray:
+    """Places of the methods from best to worst by the first measure; those without it come last, in the order given.
+
+    values: (methods, measures, 3) mean, low and high, NaN where a method has none.
+    """
+    first = values[:, 0, 0] * (1 if higher_is_better[0] else -1)
+    return np.argsort(-np.where(np.isfinite(first), first, -np.inf), kind="stable")
+
+
+def log_interval(values: np.ndarray) -> np.ndarray:
+    """Mean, low and high (..., 3) of positive numbers with the interval taken on the scale of logarithms, so above 0.
+
+    The error of a logarithm is the error relative to the mean (delta method).
+    """
+    values = np.asarray(values, float)
+    mean = values[..., 0]
+    factor = np.exp((values[..., 2] - values[..., 1]) / 2 / mean)
+    return np.stack([mean, mean / factor, mean * factor], axis=-1)
 
 
 def leaderboard(
@@ -21,14 +46,16 @@ def leaderboard(
     higher_is_better: list[bool],
     methods: list[str],
     groups: list[str],
-    values: Sequence[Sequence[Sequence[float] | None]],
+    values: Sequence[Sequence[Sequence[float] | None]] | np.ndarray,
     *,
+    once: np.ndarray | None = None,
     look: Look = LIGHT,
 ) -> go.Figure:
     """Dots with intervals, methods from best to worst by the first measure that they have; ours in the accent colour.
 
-    values: methods x columns of (mean, low, high), None where a method cannot do it. groups: "ours", "peer" or "baseline" of
-    each method. A faint line stands at the best mean of each measure. Measures over more than a decade have a logarithmic axis.
+    values: methods x columns of (mean, low, high), None or NaN where a method cannot do it. groups: "ours", "fusion", "peer" or
+    "baseline" of each method. once: (methods, columns) where there was one split only: drawn hollow. A faint line stands at the
+    best mean of each measure. Measures over more than a decade have a logarithmic axis.
     """
     table = np.full((len(methods), len(columns), 3), np.nan)
     for i, row in enumerate(values):
@@ -36,9 +63,9 @@ def leaderboard(
             if found is not None:
                 table[i, j] = found
     sign = np.where(higher_is_better, 1.0, -1.0)
-    first = np.where(np.isfinite(table[:, 0, 0]), sign[0] * table[:, 0, 0], -np.inf)
-    order = np.argsort(-first, kind="stable")
-    colour = {"ours": look.accent, "peer": PEER, "baseline": look.quiet}
+    order = ranking(table, higher_is_better)
+    single = np.zeros(table.shape[:2], dtype=bool) if once is None else np.asarray(once, dtype=bool)
+    colour = {"ours": look.accent, "fusion": look.accent, "peer": PEER, "baseline": look.quiet}
     titles = [
         "<br>".join([*textwrap.wrap(name, 15 if len(columns) > 4 else 22), "more is better" if up else "less is better"])
         for name, up in zip(columns, higher_is_better, strict=True)
@@ -50,11 +77,13 @@ def leaderboard(
         wide = bool(np.nanmin(mean) > 0 and np.nanmax(mean) > 10 * np.nanmin(mean)) if np.isfinite(mean).any() else False
         for i in order:
             value, low, high = table[i, j - 1]
-            if wide:  # a logarithmic axis has no place for bounds below 0
-                low = max(low, float(np.nanmin(mean)) / 3)
+            if wide and low <= 0:  # a logarithmic axis has no place for bounds below 0
+                low = float(np.nanmin(mean)) / 3
             if not np.isfinite(value):
                 continue
             group = groups[i]
+            of_group = np.array([other == group for other in groups])[:, None] & np.isfinite(table[..., 0])
+            bounds = "one split" if single[i, j - 1] else f"{low:.3g} to {high:.3g}"
             fig.add_trace(
                 go.Scatter(
                     x=[value],
@@ -62,9 +91,11 @@ def leaderboard(
                     mode="markers",
                     name=GROUPS[group],
                     legendgroup=group,
-                    showlegend=group not in shown,
-                    marker={"color": colour[group], "size": 10, "symbol": SYMBOLS[group]},
+                    # The legend shows the full mark where there is one.
+                    showlegend=group not in shown and (not single[i, j - 1] or bool(single[of_group].all())),
+                    marker={"color": colour[group], "size": 10, "symbol": SYMBOLS[group] + ("-open" if single[i, j - 1] else "")},
                     error_x={
+                        "visible": not single[i, j - 1],
                         "type": "data",
                         "array": [high - value],
                         "arrayminus": [value - low],
@@ -72,12 +103,13 @@ def leaderboard(
                         "thickness": 1.5,
                         "width": 3,
                     },
-                    hovertemplate=f"{methods[i]}<br>{column} {value:.3g} ({low:.3g} to {high:.3g})<extra></extra>",
+                    hovertemplate=f"{methods[i]}<br>{column} {value:.3g} ({bounds})<extra></extra>",
                 ),
                 row=1,
                 col=j,
             )
-            shown.add(group)
+            if not single[i, j - 1] or single[of_group].all():
+                shown.add(group)
         if np.isfinite(mean).any():
             if wide:
                 fig.update_xaxes(type="log", dtick=1, col=j)
@@ -97,7 +129,7 @@ def leaderboard(
         gridcolor=look.faint,
         gridwidth=0.5,
     )
-    fig.update_xaxes(nticks=4, selector=lambda axis: axis.type != "log")
+    fig.update_xaxes(nticks=3 if len(columns) > 4 else 4, tickangle=0, selector=lambda axis: axis.type != "log")
     fig.update_annotations(font={"size": 11, "color": look.text})
     fig.update_layout(
         template=look.name,

@@ -19,7 +19,6 @@ def peaks(
     amount: np.ndarray,
     *,
     ordered: bool = True,
-    reach: float | None = None,
     unit: str = "log(1 + counts per 10,000)",
     look: Look = LIGHT,
     height: int = 400,
@@ -28,14 +27,14 @@ def peaks(
 
     distance: (peaks,) kb along the chromosome. names: (peaks,). groups: times or states. opened: (3, groups, peaks) share of the
     cells in which the peak is open and the bounds of its interval. predicted: (groups, peaks) the same share as told by the RNA,
-    NaN where not predicted. amount: (3, groups) mean expression and bounds. ordered: groups are times. reach: kb
-    drawn to each side, by default as many as hold all peaks.
+    NaN where not predicted. amount: (3, groups) mean expression and bounds. ordered: groups are times.
+    The axis is as wide as the peaks and the start of the gene need.
     """
     distance, opened, predicted, amount = (np.asarray(values, float) for values in (distance, opened, predicted, amount))
     if opened.shape != (3, len(groups), len(names)) or predicted.shape != opened.shape[1:] or amount.shape != (3, len(groups)):
         raise ValueError(f"opened {opened.shape}, predicted {predicted.shape} and amount {amount.shape} do not fit together")
-    if reach is None:
-        reach = next((kb for kb in (5.0, 10.0, 20.0, 50.0, 100.0) if np.abs(distance).max(initial=0) < 0.9 * kb), 200.0)
+    left, right = float(distance.min(initial=0.0)), float(distance.max(initial=0.0))
+    span = max(right - left, 1.0)
     fig = make_subplots(
         rows=1,
         cols=2,
@@ -45,7 +44,8 @@ def peaks(
     )
     colours = look.times(len(groups)) if ordered else look.categories(len(groups))
     # Groups of one peak stand side by side; the pointer gives the place itself.
-    step = 0.013 * reach
+    step = 0.013 * span
+    pad = 0.04 * span + step * len(groups) / 2
     for i, (group, colour) in enumerate(zip(groups, colours, strict=True)):
         x = distance + (i - (len(groups) - 1) / 2) * step
         share, low, high = 100 * opened[:, i]
@@ -82,7 +82,7 @@ def peaks(
                 y=100 * predicted[i],
                 mode="markers",
                 marker={"color": look.paper, "size": 8, "symbol": "diamond", "line": {"color": colour, "width": 1.8}},
-                name="predicted from RNA",
+                name="predicted from RNA,<br>cells kept out of training",
                 legendrank=2000,
                 legendgroup="predicted",
                 showlegend=i == 0,
@@ -107,9 +107,7 @@ def peaks(
             col=2,
         )
     fig.add_vline(x=0, line={"color": look.quiet, "width": 1, "dash": "dot"}, row=1, col=1)
-    fig.update_xaxes(
-        title={"text": f"kb along the chromosome from the start of {gene}"}, range=[-1.05 * reach, 1.05 * reach], col=1
-    )
+    fig.update_xaxes(title={"text": f"kb along the chromosome from the start of {gene}"}, range=[left - pad, right + pad], col=1)
     fig.update_yaxes(title={"text": "cells in which the peak is open"}, rangemode="tozero", ticksuffix=" %", col=1)
     fig.update_yaxes(title={"text": unit}, rangemode="tozero", col=2)
     fig.update_xaxes(range=[-0.6, len(groups) - 0.4], col=2)
@@ -118,6 +116,12 @@ def peaks(
         template=look.name,
         height=height,
         margin={"t": 34, "b": 70},
-        legend={"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": -0.2,
+            "yanchor": "top",
+            "title": {"text": "measured in all cells: ", "font": {"size": 13}},
+        },
     )
     return fig

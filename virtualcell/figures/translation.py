@@ -18,6 +18,7 @@ def translation(
     *,
     predicted_by: str,
     share: bool = False,
+    unit: str = "",
     smallest: float = 1e-3,
     chosen: int | None = None,
     look: Look = LIGHT,
@@ -27,7 +28,8 @@ def translation(
 
     measured, predicted: (features,). average: (features,) means of the training cells, from which a faint stem leads to each dot:
     what one would predict knowing nothing of these cells. share: readings are shares of cells, drawn on logarithmic axes; those
-    below ``smallest`` stand on the edge. chosen: feature that is marked. Dots are in the order of the features.
+    below ``smallest`` stand on the edge; otherwise readings are in ``unit``. chosen: feature that is marked. Dots are in
+    the order of the features.
     """
     measured, predicted, average = (np.asarray(values, np.float32) for values in (measured, predicted, average))
     if not len(names) == len(measured) == len(predicted) == len(average):
@@ -109,8 +111,9 @@ def translation(
     axis: dict[str, object] = {"range": [float(np.log10(v)) for v in ends] if share else ends}
     if share:
         axis |= {"type": "log", "tickvals": TICKS, "ticktext": [f"{100 * tick:g} %" for tick in TICKS]}
-    fig.update_xaxes(title={"text": "cells in which it is open, measured" if share else "mean over the cells, measured"}, **axis)
-    fig.update_yaxes(title={"text": "predicted"}, **axis)
+    what = "cells in which it is open" if share else "mean over the cells"
+    fig.update_xaxes(title={"text": f"{what}, measured{f'<br>{unit}' if unit and not share else ''}"}, **axis)
+    fig.update_yaxes(title={"text": f"{what}, predicted"}, **axis)
     fig.update_layout(
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, margin={"t": 34}, clickmode="event+select"
     )

@@ -91,7 +91,12 @@ def _groups(
             "colorscale": scale(look.expression),
             "cmin": low,
             "cmax": max(float(np.nanpercentile(amount, 99.5)), low + 1e-6),
-            "colorbar": {"title": {"text": name, "side": "right"}, "thickness": 10, "len": 0.6, "outlinewidth": 0},
+            "colorbar": {
+                "title": {"text": f"{name}, {unit}" if unit else name, "side": "right", "font": {"size": 12}},
+                "thickness": 10,
+                "len": 0.6,
+                "outlinewidth": 0,
+            },
         }
         return [(rows, marker, name, f"{name} %{{marker.color:.2f}}")]
     found = []

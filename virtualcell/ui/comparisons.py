@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,15 @@ import streamlit as st
 
 from virtualcell.demo import Bundle, models_folder
 from virtualcell.figures.coding import coding, rate
-from virtualcell.figures.leaderboard import leaderboard
+from virtualcell.figures.leaderboard import GROUPS, leaderboard, log_interval, ranking
 from virtualcell.ui import state
-from virtualcell.ui.modalities import NAT, called
+from virtualcell.ui.modalities import NAT
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
+from virtualcell.ui.verdict import JOINED, best_joining, method_called
 
 MULTIOMICS = "multiomics.json"
 """What ``python -m benchmarks.multiomics`` writes beside the model."""
-
-NUMBER_ALONE = "number of open peaks alone, from RNA"
-"""The method that foretells how many peaks of a cell are open, and nothing of which ones."""
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -35,68 +34,51 @@ def benchmark(b: Bundle) -> dict[str, Any] | None:
     return _benchmark(b.demo.key, state.stamp(b))
 
 
-def number_alone(board: dict[str, Any]) -> str:
-    """How much better than by the average cell unseen cells are predicted, and how much of it the number of open peaks gives.
+@dataclass(frozen=True)
+class Board:
+    """The leaderboard, best method by the first measure on top.
 
-    Empty where the leaderboard has no such gain.
+    methods, kinds: (methods,) as the page calls them. values: (methods, measures, 3) mean, low and high, NaN where a method
+    cannot do it. once: (methods, measures) whether there was one split only.
     """
-    place = next((i for i, name in enumerate(board["columns"]) if "gain, nats" in name), None)
-    gain = {row["method"]: row["values"][place] for row in board["rows"]} if place is not None else {}
-    ours, alone = gain.get("VirtualCell"), gain.get(NUMBER_ALONE)
-    if place is None or ours is None:
-        return ""
-    way = board["columns"][place].split(":")[0].replace("ATAC", called("atac"))
-    total = ours[0]
-    if total <= 0:
-        return f"{way}, unseen cells are predicted no better than by the average cell ({total:+.1f} nats a cell)."
-    said = f"{way}, unseen cells are predicted {total:.1f} nats a cell better than by the average cell"
-    if alone is None:
-        return f"{said}."
-    if alone[0] >= total:
-        return f"{said}; the number of open peaks alone gives as much ({alone[0]:.1f})."
-    if alone[0] <= 0:
-        return f"{said}; the number of open peaks alone gives nothing."
-    return f"{said}; of the {total:.1f} nats, {alone[0]:.1f} come from the number of open peaks alone."
+
+    columns: list[str]
+    higher_is_better: list[bool]
+    methods: list[str]
+    kinds: list[str]
+    values: np.ndarray
+    once: np.ndarray
+
+    def table(self) -> pd.DataFrame:
+        """Method, kind of method, and mean, low and high of each measure; low and high are empty where there was one split."""
+        table = pd.DataFrame({"method": self.methods, "kind": [GROUPS[kind] for kind in self.kinds]})
+        for place, name in enumerate(self.columns):
+            bounds = np.where(self.once[:, place, None], np.nan, self.values[:, place, 1:])
+            table[name], (table[f"{name}, low"], table[f"{name}, high"]) = self.values[:, place, 0], bounds.T
+        return table.dropna(axis=1, how="all")
 
 
-def joint_code(code: dict[str, Any]) -> tuple[bool | None, str]:
-    """Whether one joint code pays (None: not told), and the same as a sentence with its figures."""
-    mean, low, high = code["pairs"]["true"]["difference"]
-    apart = "two separate codes of the same total size"
-    if low == high:
-        return None, f"Not told from one split (joint minus separate {mean:+.1f} nats a cell)."
-    worth, at_least, _ = code["pairing"]
-    paired = f"the true pairing is worth {worth:.1f} nats a cell to the joint code"
-    if low > 0:
-        said = f"Yes: one code of {code['d']} numbers describes unseen cells better than {apart}, by {mean:.1f} nats a cell"
-        return True, f"{said} (95 % interval {low:.1f} to {high:.1f})."
-    if high < 0:
-        said = f"No: {apart} ({code['d']} numbers) describe unseen cells better, by {-mean:.1f} nats a cell"
-        said += f" (95 % interval {-high:.1f} to {-low:.1f})"
-    else:
-        said = f"Not shown: {apart} ({code['d']} numbers) do as well"
-        said += f" (joint minus separate {mean:+.1f} nats a cell, 95 % interval {low:.1f} to {high:.1f})"
-    return (False if high < 0 else None), f"{said}{f', although {paired}' if at_least > 0 else ''}."
-
-
-def verdict(relation: str, related: bool, code: dict[str, Any]) -> str:
-    """Both questions in one sentence: is one told by the other, and does it pay to describe them by one code?"""
-    pays, _ = joint_code(code)
-    clause = {
-        True: "one joint code of both pays",
-        False: "one joint code of both does not pay",
-        None: "one joint code of both is not shown to pay",
-    }[pays]
-    return f"{relation.rstrip('.')}, {'and' if related == bool(pays) else 'but'} {clause}."
-
-
-def board_table(board: dict[str, Any]) -> pd.DataFrame:
-    """The leaderboard as a table: method, kind of method, and mean, low and high of each measure."""
-    table = pd.DataFrame({"method": [row["method"] for row in board["rows"]], "kind": [row["group"] for row in board["rows"]]})
-    for place, name in enumerate(board["columns"]):
-        for part, title in enumerate((name, f"{name}, low", f"{name}, high")):
-            table[title] = [row["values"][place][part] if row["values"][place] is not None else np.nan for row in board["rows"]]
-    return table
+def board_of(found: dict[str, Any]) -> Board:
+    """The leaderboard of a benchmark; intervals of times, which cannot be negative, are taken on the scale of logarithms."""
+    board = found["leaderboard"]
+    rows, columns = board["rows"], board["columns"]
+    splits = {(row["method"], row["metric"]): len(row["seeds"]) for row in found.get("rows", [])}
+    values = np.array([[[np.nan] * 3 if value is None else value for value in row["values"]] for row in rows], dtype=float)
+    for place, name in enumerate(columns):
+        if name.endswith("seconds"):
+            values[:, place] = log_interval(values[:, place])
+    once = np.array([[splits.get((row["method"], name)) == 1 for name in columns] for row in rows])
+    order = ranking(values, board["higher_is_better"])
+    methods = [method_called(row["method"]) for row in rows]
+    kinds = ["fusion" if row["method"].startswith("fusion: ") else row["group"] for row in rows]
+    return Board(
+        columns,
+        board["higher_is_better"],
+        [methods[i] for i in order],
+        [kinds[i] for i in order],
+        values[order],
+        once[order],
+    )
 
 
 def command(b: Bundle) -> str:
@@ -114,17 +96,23 @@ def comparisons(b: Bundle) -> None:
         return
     board = found.get("leaderboard")
     if board and board["rows"]:
-        rows = board["rows"]
-        names, groups, values = ([row[key] for row in rows] for key in ("method", "group", "values"))
-        fig = leaderboard(board["columns"], board["higher_is_better"], names, groups, values, look=look())
+        shown = board_of(found)
+        st.markdown(best_joining(board, b.model.settings.autoencoder.fusion))
+        fig = leaderboard(
+            shown.columns, shown.higher_is_better, shown.methods, shown.kinds, shown.values, once=shown.once, look=look()
+        )
         chart(fig, "leaderboard", alt="Every method by every measure", file=f"{b.demo.key}-leaderboard")
+        joined = " ".join(f"{name[0].upper()}{name[1:]}: {meaning}." for name, meaning in JOINED.values())
         st.caption(
-            "Unseen cells; intervals are over reruns with other seeds. Method on top: best by the first measure.",
-            help=glossary(board["columns"]),
+            "Unseen cells; intervals (95 %) are over other splits of the cells. Hollow: one split, so no interval. "
+            'Method on top: best by the first measure. Rows that begin with "joined" predict one measurement from the other '
+            "through the joint description alone; VirtualCell adds a conversion step of its own.",
+            help=f"{glossary(board['columns'])}\n\nWays of joining. {joined}",
         )
         with st.expander("As a table"):
-            table = board_table(board)
-            st.dataframe(table, hide_index=True)
+            table = shown.table()
+            measures = list(table.columns[2:])
+            st.dataframe(table.style.format("{:.3g}", subset=measures, na_rep=""), hide_index=True)
             table_download(b, table, "leaderboard")
     code, sizes = found.get("coding"), found.get("rate")
     if code or sizes:
@@ -142,15 +130,23 @@ def comparisons(b: Bundle) -> None:
                 )
         with right:
             if sizes:
-                fig = rate(np.array(sizes["sizes"]), np.array(sizes["nats"]), sizes["chosen"], look=look())
+                fig = rate(np.array(sizes["sizes"]), np.array(sizes["nats"])[:, 0], sizes["chosen"], look=look())
                 chart(fig, "rate", alt="Likelihood of unseen cells by size of the description", file=f"{b.demo.key}-rate")
-                st.caption("Marked: the smallest size within one standard error of the best.", help=NAT)
+                reach = max((high - low) / 2 for _, low, high in sizes["nats"])
+                st.caption(
+                    "Each size minus the best, in the same splits of the cells. Marked: the smallest within one standard error "
+                    "of the best, the error being that of these differences."
+                    + (f" The level of each differs between splits (± {reach:.0f} nats); that is left out." if reach else ""),
+                    help=NAT,
+                )
     with st.expander("Every number and claim of this comparison"):
         _claims(found)
         rows = pd.DataFrame(found.get("rows", []))
         if len(rows):
             rows["seeds"] = rows["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
-            st.dataframe(rows, hide_index=True)
+            rows = rows.dropna(axis=1, how="all")
+            numbers = [name for name in ("value", "low", "high") if name in rows]
+            st.dataframe(rows.style.format("{:.4g}", subset=numbers, na_rep="").format(na_rep=""), hide_index=True)
             table_download(b, rows, "multiomics")
 
 
