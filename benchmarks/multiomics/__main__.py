@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for table in (known.table(chosen.seeds, progress), known.coding_table(chosen.seeds)):
                 rows, claims = rows + table[0], claims + table[1]
         if "throughput" in chosen.parts:
-            for table in (throughput.table(), reach.table(chosen.seeds, chosen.peers_cache)):
+            for table in (throughput.table(chosen.seeds), reach.table(chosen.seeds, chosen.peers_cache)):
                 rows, claims = rows + table[0], claims + table[1]
     if len(chosen.demo) == 1:  # what a page of one demo reads stands at the top
         extra = extra.get(chosen.demo[0], {})
