@@ -198,7 +198,7 @@ def test_leaderboard_tells_ways_of_joining_and_single_splits_by_their_marks():
     rows = [[[0.6, 0.5, 0.7]], [[0.5, 0.4, 0.6]], [[0.55, 0.55, 0.55]], [[0.52, 0.5, 0.54]]]
     once = np.array([[False], [False], [True], [False]])
     fig = leaderboard(["AUROC"], [True], ["V", "j", "U", "M"], ["ours", "fusion", "peer", "peer"], rows, once=once)
-    marks = {trace.y[0]: trace.marker.symbol for trace in fig.data}
+    marks = {method: trace.marker.symbol for trace in fig.data for method in trace.y}
     assert marks == {"V": "diamond", "U": "square-open", "M": "square", "j": "triangle-up"}
     # The legend shows the full square, although the hollow one stands above it.
     assert {trace.y[0] for trace in fig.data if trace.showlegend} == {"V", "M", "j"}

@@ -75,41 +75,39 @@ def leaderboard(
     for j, column in enumerate(columns, start=1):
         mean = table[:, j - 1, 0]
         wide = bool(np.nanmin(mean) > 0 and np.nanmax(mean) > 10 * np.nanmin(mean)) if np.isfinite(mean).any() else False
-        for i in order:
-            value, low, high = table[i, j - 1]
-            if wide and low <= 0:  # a logarithmic axis has no place for bounds below 0
-                low = float(np.nanmin(mean)) / 3
-            if not np.isfinite(value):
+        for group, hollow in ((g, h) for g in dict.fromkeys(groups[i] for i in order) for h in (False, True)):
+            mine = [i for i in order if groups[i] == group and single[i, j - 1] == hollow and np.isfinite(mean[i])]
+            if not mine:
                 continue
-            group = groups[i]
-            of_group = np.array([other == group for other in groups])[:, None] & np.isfinite(table[..., 0])
-            bounds = "one split" if single[i, j - 1] else f"{low:.3g} to {high:.3g}"
+            value, low, high = table[mine, j - 1].T
+            if wide:  # a logarithmic axis has no place for bounds below 0
+                low = np.where(low <= 0, np.nanmin(mean) / 3, low)
+            bounds = ["one split" if hollow else f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True)]
             fig.add_trace(
                 go.Scatter(
-                    x=[value],
-                    y=[methods[i]],
+                    x=value,
+                    y=[methods[i] for i in mine],
                     mode="markers",
                     name=GROUPS[group],
                     legendgroup=group,
-                    # The legend shows the full mark where there is one.
-                    showlegend=group not in shown and (not single[i, j - 1] or bool(single[of_group].all())),
-                    marker={"color": colour[group], "size": 10, "symbol": SYMBOLS[group] + ("-open" if single[i, j - 1] else "")},
+                    showlegend=group not in shown,
+                    marker={"color": colour[group], "size": 10, "symbol": SYMBOLS[group] + ("-open" if hollow else "")},
                     error_x={
-                        "visible": not single[i, j - 1],
+                        "visible": not hollow,
                         "type": "data",
-                        "array": [high - value],
-                        "arrayminus": [value - low],
+                        "array": high - value,
+                        "arrayminus": value - low,
                         "color": colour[group],
                         "thickness": 1.5,
                         "width": 3,
                     },
-                    hovertemplate=f"{methods[i]}<br>{column} {value:.3g} ({bounds})<extra></extra>",
+                    text=bounds,
+                    hovertemplate=f"%{{y}}<br>{column} %{{x:.3~g}} (%{{text}})<extra></extra>",
                 ),
                 row=1,
                 col=j,
             )
-            if not single[i, j - 1] or single[of_group].all():
-                shown.add(group)
+            shown.add(group)
         if np.isfinite(mean).any():
             if wide:
                 fig.update_xaxes(type="log", dtick=1, col=j)

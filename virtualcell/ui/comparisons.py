@@ -57,6 +57,16 @@ class Board:
             table[name], (table[f"{name}, low"], table[f"{name}, high"]) = self.values[:, place, 0], bounds.T
         return table.dropna(axis=1, how="all")
 
+    def text(self) -> pd.DataFrame:
+        """The same to read: "0.577 (0.545 to 0.609)", nothing where there is nothing."""
+        table = pd.DataFrame({"method": self.methods, "kind": [GROUPS[kind] for kind in self.kinds]})
+        for place, name in enumerate(self.columns):
+            table[name] = [
+                "" if np.isnan(mean) else f"{mean:.3g}" if once else f"{mean:.3g} ({low:.3g} to {high:.3g})"
+                for (mean, low, high), once in zip(self.values[:, place], self.once[:, place], strict=True)
+            ]
+        return table.loc[:, (table != "").any()]
+
 
 def board_of(found: dict[str, Any]) -> Board:
     """The leaderboard of a benchmark; intervals of times, which cannot be negative, are taken on the scale of logarithms."""
@@ -110,10 +120,8 @@ def comparisons(b: Bundle) -> None:
             help=f"{glossary(board['columns'])}\n\nWays of joining. {joined}",
         )
         with st.expander("As a table"):
-            table = shown.table()
-            measures = list(table.columns[2:])
-            st.dataframe(table.style.format("{:.3g}", subset=measures, na_rep=""), hide_index=True)
-            table_download(b, table, "leaderboard")
+            st.dataframe(shown.text(), hide_index=True)
+            table_download(b, shown.table(), "leaderboard")
     code, sizes = found.get("coding"), found.get("rate")
     if code or sizes:
         st.markdown("##### Is it worth describing them together?")
@@ -145,8 +153,11 @@ def comparisons(b: Bundle) -> None:
         if len(rows):
             rows["seeds"] = rows["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
             rows = rows.dropna(axis=1, how="all")
-            numbers = [name for name in ("value", "low", "high") if name in rows]
-            st.dataframe(rows.style.format("{:.4g}", subset=numbers, na_rep="").format(na_rep=""), hide_index=True)
+            # As text: an empty number would be written "None".
+            st.dataframe(
+                rows.map(lambda entry: "" if pd.isna(entry) else f"{entry:.4g}" if isinstance(entry, float) else entry),
+                hide_index=True,
+            )
             table_download(b, rows, "multiomics")
 
 
