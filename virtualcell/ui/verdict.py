@@ -50,7 +50,8 @@ def best_joining(board: dict[str, Any], own: str) -> str:
     rows = {row["method"]: row["values"] for row in board["rows"]}
     ways = {name.removeprefix(FUSION): values for name, values in rows.items() if name.startswith(FUSION)}
     best: dict[str, list[str]] = {}
-    unclear, ahead = [], []
+    unclear: list[str] = []
+    ahead: list[str] = []
     for place, column in enumerate(board["columns"]):
         sign = 1 if board["higher_is_better"][place] else -1
         found = {name: np.sort(sign * np.array(values[place])) for name, values in ways.items() if values[place] is not None}
