@@ -82,7 +82,7 @@ def leaderboard(
             value, low, high = table[mine, j - 1].T
             if wide:  # a logarithmic axis has no place for bounds below 0
                 low = np.where(low <= 0, np.nanmin(mean) / 3, low)
-            bounds = ["one split" if hollow else f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True)]
+            bounds = ["one split" if hollow else f"{a:.4g} to {b:.4g}" for a, b in zip(low, high, strict=True)]
             fig.add_trace(
                 go.Scatter(
                     x=value,
@@ -102,7 +102,7 @@ def leaderboard(
                         "width": 3,
                     },
                     text=bounds,
-                    hovertemplate=f"%{{y}}<br>{column} %{{x:.3~g}} (%{{text}})<extra></extra>",
+                    hovertemplate=f"%{{y}}<br>{column} %{{x:.4~g}} (%{{text}})<extra></extra>",
                 ),
                 row=1,
                 col=j,

@@ -58,11 +58,11 @@ class Board:
         return table.dropna(axis=1, how="all")
 
     def text(self) -> pd.DataFrame:
-        """The same to read: "0.577 (0.545 to 0.609)", nothing where there is nothing."""
+        """The same to read: "0.5767 (0.5447 to 0.6087)", nothing where there is nothing."""
         table = pd.DataFrame({"method": self.methods, "kind": [GROUPS[kind] for kind in self.kinds]})
         for place, name in enumerate(self.columns):
             table[name] = [
-                "" if np.isnan(mean) else f"{mean:.3g}" if once else f"{mean:.3g} ({low:.3g} to {high:.3g})"
+                "" if np.isnan(mean) else f"{mean:.4g}" if once else f"{mean:.4g} ({low:.4g} to {high:.4g})"
                 for (mean, low, high), once in zip(self.values[:, place], self.once[:, place], strict=True)
             ]
         return table.loc[:, (table != "").any()]
