@@ -96,12 +96,17 @@ def sentence(d: int, worth: Sequence[float], advantage: Sequence[float], n_seeds
 
 
 def curve(nats: np.ndarray, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
-    """nats: (seeds, sizes)."""
-    rows = []
-    for column in nats.T:
-        interval = seed_interval(list(column)) if len(column) > 1 else None
-        rows.append([interval.value, interval.low, interval.high] if interval else [float(column[0])] * 3)
-    return {"sizes": list(sizes), "nats": rows, "chosen": smallest_within_one_error(list(sizes), nats)}
+    """nats: (seeds, sizes). against_best: each size minus the one that is best on average, within each split."""
+
+    def over(columns: np.ndarray) -> list[list[float]]:
+        if len(columns) == 1:
+            return [[float(value)] * 3 for value in columns[0]]
+        intervals = [seed_interval(list(column)) for column in columns.T]
+        return [[interval.value, interval.low, interval.high] for interval in intervals]
+
+    best = nats[:, [int(nats.mean(0).argmax())]]
+    chosen = smallest_within_one_error(list(sizes), nats)
+    return {"sizes": list(sizes), "nats": over(nats), "against_best": over(nats - best), "chosen": chosen}
 
 
 def rows(key: str, answer: dict[str, Any], rate_curve: dict[str, Any], seeds: Sequence[int]) -> list[Row]:

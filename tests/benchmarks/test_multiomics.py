@@ -256,6 +256,10 @@ def test_the_curve_has_a_smallest_size_that_is_enough() -> None:
     assert found["chosen"] == 2
     assert found["nats"][0][0] == pytest.approx(1.05)
     assert coding.curve(np.array([[1.0, 5.0, 5.1]]), (1, 2, 4))["nats"][0] == [1.0, 1.0, 1.0]
+    # Within each split, though the splits' levels are far apart: -0.1 and -0.3.
+    found = coding.curve(np.array([[1.0, 5.0, 5.1], [71.0, 75.0, 75.3]]), (1, 2, 4))
+    assert found["against_best"][1] == pytest.approx([-0.2, -0.2 - 12.706 * 0.1, -0.2 + 12.706 * 0.1], rel=1e-3)
+    assert found["against_best"][2] == [0.0] * 3
 
 
 # -- program ---------------------------------------------------------------------------------------------------------------------

@@ -144,14 +144,19 @@ def test_coding_greys_what_may_be_nothing():
 
 
 def test_rate_marks_the_chosen_size():
-    nats = np.array([-10, -5, -4.8])
-    fig = rate([2, 8, 16], nats, 8)
+    against_best = np.array([[-5.2, -6.0, -4.4], [-0.2, -0.5, 0.1], [0.0, 0.0, 0.0]])
+    fig = rate([2, 8, 16], against_best, 8)
     line, mark = fig.data
     # The choice rests on differences to the best size, and so does the picture.
     np.testing.assert_allclose(line.y, [-5.2, -0.2, 0])
+    np.testing.assert_allclose(line.error_y.array, [0.8, 0.3, 0.0])
+    np.testing.assert_allclose(line.error_y.arrayminus, [0.8, 0.3, 0.0])
+    low, high = fig.layout.yaxis.range
+    assert low < -6.0
+    assert high > 0.1
     assert (mark.x[0], mark.y[0]) == pytest.approx((8, -0.2))
-    with pytest.raises(ValueError, match="must be one of them"):
-        rate([2, 8, 16], nats, 4)
+    with pytest.raises(ValueError, match="be one of them"):
+        rate([2, 8, 16], against_best, 4)
 
 
 def test_leaderboard_orders_by_the_first_measure_and_leaves_out_what_a_method_cannot_do():

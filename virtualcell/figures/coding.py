@@ -56,16 +56,18 @@ def coding(pairs: dict[str, tuple[float, float, float]], *, unit: str, look: Loo
     return fig
 
 
-def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT, height: int = 300) -> go.Figure:
+def rate(sizes: np.ndarray, against_best: np.ndarray, chosen: int, *, look: Look = LIGHT, height: int = 300) -> go.Figure:
     """How much worse than by the best size unseen cells are described by each; the smallest within one standard error is marked.
 
-    sizes: (k,). nats: (k,) mean log-likelihood a cell over splits that all sizes share, so that a difference of means is the mean
-    of the paired differences. chosen: one of sizes.
+    sizes: (k,). against_best: (k, 3) mean, low and high of the log-likelihood a cell, minus the best size's in the same split.
+    chosen: one of sizes.
     """
-    sizes, nats = np.asarray(sizes), np.asarray(nats, float)
-    if nats.shape != sizes.shape or chosen not in sizes:
-        raise ValueError(f"nats {nats.shape} must give one mean for each of the sizes {sizes}, and {chosen} must be one of them")
-    less = nats - nats.max()
+    sizes, against_best = np.asarray(sizes), np.asarray(against_best, float)
+    if against_best.shape != (len(sizes), 3) or chosen not in sizes:
+        raise ValueError(
+            f"against_best {against_best.shape} must be mean, low and high of each of the sizes {sizes}, {chosen} be one of them"
+        )
+    less, low, high = against_best.T
     fig = figure(look, height)
     fig.add_hline(y=0, line={"color": look.quiet, "width": 1, "dash": "dot"})
     fig.add_trace(
@@ -76,8 +78,17 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
             line={"color": look.accent, "width": 2},
             marker={"size": 7, "color": look.accent},
             showlegend=False,
-            customdata=nats,
-            hovertemplate="%{x} numbers a cell<br>%{y:.2f} nats a cell against the best size (%{customdata:.1f})<extra></extra>",
+            error_y={
+                "type": "data",
+                "array": high - less,
+                "arrayminus": less - low,
+                "color": look.accent,
+                "thickness": 1.2,
+                "width": 4,
+            },
+            customdata=np.c_[low, high],
+            hovertemplate="%{x} numbers a cell<br>%{y:.2f} nats a cell against the best size "
+            "(%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
         )
     )
     at = list(sizes).index(chosen)
@@ -101,6 +112,7 @@ def rate(sizes: np.ndarray, nats: np.ndarray, chosen: int, *, look: Look = LIGHT
         font={"size": 13, "color": look.text},
     )
     fig.update_xaxes(title={"text": "numbers that describe a cell"}, tickvals=sizes)
-    span = float(-less.min()) or 1.0
-    fig.update_yaxes(title={"text": "nats a cell, minus the best size"}, range=[-1.1 * span, 0.25 * span])
+    span = max(float(-low.min()), float(high.max()), 1e-9)
+    top = max(float(high.max()), 0.25 * span)
+    fig.update_yaxes(title={"text": "nats a cell, minus the best size"}, range=[1.1 * min(float(low.min()), 0.0), 1.1 * top])
     return fig

@@ -138,13 +138,11 @@ def comparisons(b: Bundle) -> None:
                 )
         with right:
             if sizes:
-                fig = rate(np.array(sizes["sizes"]), np.array(sizes["nats"])[:, 0], sizes["chosen"], look=look())
+                fig = rate(np.array(sizes["sizes"]), np.array(sizes["against_best"]), sizes["chosen"], look=look())
                 chart(fig, "rate", alt="Likelihood of unseen cells by size of the description", file=f"{b.demo.key}-rate")
-                reach = max((high - low) / 2 for _, low, high in sizes["nats"])
                 st.caption(
-                    "Each size minus the best, in the same splits of the cells. Marked: the smallest within one standard error "
-                    "of the best, the error being that of these differences."
-                    + (f" The level of each differs between splits (± {reach:.0f} nats); that is left out." if reach else ""),
+                    "Each size minus the best, within the same split of the cells, with a 95 % interval over splits. Marked: the "
+                    "smallest within one standard error of the best.",
                     help=NAT,
                 )
     with st.expander("Every number and claim of this comparison"):
