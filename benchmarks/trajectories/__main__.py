@@ -9,8 +9,9 @@ floor; extrapolation to the last time; a rollout from the first time; the same w
 the other cells; the same with the scaling fitted without the time left out.
 
 Ours pools flows from hardly any growth to nearly free growth, because snapshots do not tell which it was; nothing is chosen by
-time or space. Its grid of strengths, its half curve and its smoothing were set with the 5 PCs in view, so that the 10 and 50 PCs
-and other cells are the stricter test; what each strength gives alone stands beside it.
+time or space. Its grid of strengths, its half curve and its smoothing, and what calibration weighs, were set with held-out scores
+of the 5 PCs in view. 10 and 50 PCs are other coordinates of the same cells; A549 and LARRY (genes chosen by their sources from
+all cells; two times left, so no curve) test the pooled growths alone. What each strength gives alone stands beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ from virtualcell.training.ensemble import STRENGTHS, FlowMatching, blurred, cali
 
 PILOT, PILOT_DRAWS = 30, 5
 LEAK_FREE_SEEDS = 2
-OURS, CALIBRATED, BLURRED = "VirtualCell flows", "VirtualCell flows, 30 pilot cells", "30 pilot cells alone, blurred"
+DRAWS = 4
+EQUAL = "W1, as many cells as measured"
+OURS, CALIBRATED = "VirtualCell flows", "VirtualCell flows, 30 pilot cells"
+BLURRED, RAW = "30 pilot cells alone, blurred", "30 pilot cells alone, as they are"
 LEAK_FREE = "VirtualCell flows, scaled without the time"
 FLOOR = "floor: two halves of the measured cells"
 MCCANN = "linear transport (McCann)"
@@ -48,17 +52,23 @@ Found = dict[str, dict[str, dict[tuple[float, int], float]]]
 
 
 def learned() -> list[FlowMatching]:
-    """Ours and the flow matching of the field, as its papers have it."""
+    """Ours and the flow matching of the field, with its paths and noise; five of one kind show what pooling alone gives."""
     return [
         FlowMatching(name=OURS),
         FlowMatching("independent", name="I-CFM", curvature=0.0, smoothing=0.1, steps=1500),
         FlowMatching("exact", name="OT-CFM, one plan an interval", curvature=0.0, smoothing=0.1, steps=1500),
+        FlowMatching("exact", name="OT-CFM, five pooled", members=5, curvature=0.0, smoothing=0.1, steps=1500),
     ]
 
 
 def note(found: Found, method: str, at: tuple[float, int], predicted: Population, true: np.ndarray) -> None:
-    for metric, distance in METRICS.items():
-        found.setdefault(method, {}).setdefault(metric, {})[at] = float(distance(predicted.states, true, predicted.weights))
+    values = {metric: float(distance(predicted.states, true, predicted.weights)) for metric, distance in METRICS.items()}
+    # W1 falls with more cells, so a method that gives many, or weighted ones, is also judged by as many as were measured.
+    values[EQUAL] = values["W1"]
+    if len(predicted.states) != len(true) or np.ptp(predicted.weights) > 1e-12:
+        values[EQUAL] = float(np.mean([wasserstein1(predicted.draw(len(true), draw), true) for draw in range(DRAWS)]))
+    for metric, value in values.items():
+        found.setdefault(method, {}).setdefault(metric, {})[at] = value
 
 
 def leave_out(space: str, held: float, seed: int, found: Found) -> None:
@@ -100,8 +110,8 @@ def pilots(predictor: FlowMatching, cells: dict[float, np.ndarray], held: float,
         order = np.random.default_rng((seed, draw)).permutation(len(cells[held]))
         pilot, rest = cells[held][order[:PILOT]], cells[held][order[PILOT:]]
         given, _ = calibrate(predictor, pilot, cells[before], before, held, seed=seed)
-        for method, population in ((CALIBRATED, given), (BLURRED, blurred(pilot, seed))):
-            drawn = population.draw(1600, seed)
+        for method, population in ((CALIBRATED, given), (BLURRED, blurred(pilot, seed)), (RAW, None)):
+            drawn = pilot if population is None else population.draw(len(rest), seed)
             for metric, distance in METRICS.items():
                 values.setdefault((method, metric), []).append(float(distance(drawn, rest)))
     for (method, metric), of_draws in values.items():
@@ -155,9 +165,10 @@ def beside(space: str, found: Found, method: str, other: str, metric: str = "W1"
 
 
 def skill(space: str, found: Found, method: str) -> list[float]:
-    """Share of the way from McCann's W1 to the floor, one value a seed."""
-    floor = float(np.mean(means(found, FLOOR, "W1", HELD[space])))
-    return [(mccann - value) / (mccann - floor) for value, mccann in beside(space, found, method, MCCANN)]
+    """Share of the way from McCann's W1 to the floor of halves (optimistic: that floor is too high), one value a seed."""
+    ours = beside(space, found, method, MCCANN)
+    floors = means(found, FLOOR, "W1", HELD[space])
+    return [(mccann - value) / (mccann - floors[min(i, len(floors) - 1)]) for i, (value, mccann) in enumerate(ours)]
 
 
 def claims_of(space: str, found: Found) -> list[Claim]:
@@ -168,15 +179,19 @@ def claims_of(space: str, found: Found) -> list[Claim]:
     if space == "EB, 5 PCs":
         claims += [
             Claim(f"{space}: W1, mean of times and seeds", ours["W1"], "<=", 0.85),
+            Claim(
+                f"{space}: {EQUAL}, mean of times and seeds", float(np.mean(means(found, OURS, EQUAL, HELD[space]))), "<=", 0.85
+            ),
             Claim(f"{space}: energy distance, mean of times and seeds", ours["energy distance"], "<=", 0.125),
             Claim(f"{space}: W1 with 30 pilot cells", pilot["W1"], "<=", 0.76),
             Claim(f"{space}: energy distance with 30 pilot cells", pilot["energy distance"], "<=", 0.065),
         ]
-    for metric in ("W1", "energy distance"):
+    for metric in ("W1", EQUAL, "energy distance"):
         differences = [value - other for value, other in beside(space, found, OURS, MCCANN, metric)]
         upper = Row.over_seeds(OURS, metric, differences).high
         if upper is not None:
-            claims.append(Claim(f"{space}: {metric} minus McCann's, upper end of the interval over seeds", upper, "<", 0.0))
+            name = f"{space}: {metric} minus McCann's, upper end of the interval over training seeds (same cells and times)"
+            claims.append(Claim(name, upper, "<", 0.0))
     return claims
 
 

@@ -14,7 +14,7 @@ from virtualcell.model import VirtualCell
 COMPONENTS = {"EB, 5 PCs": (5, True), "EB, 10 PCs": (10, False), "EB, 50 PCs": (50, False)}
 """Number of components, and whether each is scaled to unit variance."""
 LATENTS = {"A549, latent": "a549", "LARRY, latent": "larry"}
-"""Demos whose middle time is left out of the autoencoder too: nothing at all has seen it."""
+"""Demos whose middle time is left out of the autoencoder too; only the sources' choice of genes has seen it."""
 HELD = dict.fromkeys(COMPONENTS, (1.0, 2.0, 3.0)) | {"A549, latent": (1.0,), "LARRY, latent": (4.0,)}
 """Times left out between others."""
 LAST = dict.fromkeys(COMPONENTS, 4.0)

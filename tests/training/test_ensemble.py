@@ -85,6 +85,11 @@ def test_members_disagree_where_growth_could_have_done_it() -> None:
         for cells in (swapped, moved)
     ]
     assert found[0] > 0.05
+    assert found[1] >= 0
+    same = FlowMatching((1.0, 0.5), steps=5).fit(moved)
+    assert same.disagreement(moved[0.0], 0.0, [1e-9])[0] == pytest.approx(0.0, abs=1e-6)
+    with pytest.raises(ValueError, match="alone"):
+        FlowMatching((1.0,), steps=5).fit(moved).disagreement(moved[0.0], 0.0, [0.5])
     assert found[0] > 5 * abs(found[1])
 
 
@@ -99,3 +104,16 @@ def test_blurred_cells_keep_mean_and_add_little_spread() -> None:
 def test_one_time_is_not_enough() -> None:
     with pytest.raises(ValueError, match="two times"):
         FlowMatching().fit({0.0: moving(0.0)})
+
+
+def test_bad_input_is_refused(fitted: FlowMatching) -> None:
+    with pytest.raises(ValueError, match="not known"):
+        FlowMatching("ot")
+    with pytest.raises(ValueError, match="not known"):
+        FlowMatching(())
+    with pytest.raises(ValueError, match="finite"):
+        FlowMatching().fit({0.0: np.full((5, 2), np.nan), 1.0: moving(1.0)})
+    with pytest.raises(ValueError, match="rise"):
+        fitted.carry(moving(1.0), 1.0, 0.5)
+    with pytest.raises(ValueError, match="after"):
+        calibrate(fitted, moving(1.0)[:20], moving(1.0), 1.0, 1.0)

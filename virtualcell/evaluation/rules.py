@@ -29,7 +29,9 @@ class Rule:
         if after is not None:
             found = self._between(np.asarray(start, dtype=np.float64), self.snapshots[after], (t1 - t0) / (after - t0), seed)
         else:
-            before = max(t for t in times if t < t0)
+            before = max((t for t in times if t < t0), default=None)
+            if before is None:
+                raise ValueError(f"Nothing was measured before {t0:g}: there is no interval that could go on.")
             share = (t1 - before) / (t0 - before)
             found = self._between(self.snapshots[before], np.asarray(start, dtype=np.float64), share, seed)
         return Population.of(found)

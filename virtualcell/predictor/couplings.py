@@ -31,7 +31,7 @@ def growth_targets(
 
 
 def unbalanced_plan(start: np.ndarray, end: np.ndarray, reg_mass: float, entropy: float = 0.02) -> np.ndarray:
-    """Unbalanced transport plan (n, m) of sum about 1: which cells became which, where cells may have divided and died.
+    """Unbalanced transport plan (n, m), of sum 1 or less: which cells became which, where cells may have divided and died.
 
     Squared distances over their median as cost; reg_mass: how dear it is that a cell has more or fewer descendants than the mean,
     in units of that median (Chizat et al. 2018, Math. Comp. 87, eq. 2 with Kullback-Leibler penalties).

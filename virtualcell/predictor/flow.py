@@ -45,6 +45,8 @@ class Flow(nn.Module):
         Returns states (ends, members, n, d) and log weights (ends, members, n); steps: at least so many a unit of time;
         after ``latest`` the field stays what it is then.
         """
+        if any(b <= a for a, b in pairwise([t0, *ends])):
+            raise ValueError(f"Times must rise from the start: {t0:g}, {', '.join(f'{end:g}' for end in ends)}.")
         members, device = self.weight[0].shape[0], self.weight[0].device
         z = torch.from_numpy(np.ascontiguousarray(start, dtype=np.float32)).to(device).expand(members, -1, -1)
         log_weight = torch.zeros(z.shape[:2], device=device)

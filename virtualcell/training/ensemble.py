@@ -24,7 +24,8 @@ class FlowMatching:
     """Flows on transport plans between adjacent times, one for each plan, whose populations are pooled.
 
     plan: "independent" (I-CFM), "exact" (OT-CFM with one plan an interval) or strengths of unbalanced transport, one flow for
-    each. curvature, smoothing: as in ``train_flow``, smoothing in units of the pooled standard deviation.
+    each; members: how many flows of one and the same plan. curvature, smoothing: as in ``train_flow``, smoothing in units of the
+    pooled standard deviation.
     """
 
     def __init__(
@@ -32,12 +33,15 @@ class FlowMatching:
         plan: str | tuple[float, ...] = STRENGTHS,
         *,
         name: str = "VirtualCell flows",
+        members: int = 1,
         curvature: float = 0.5,
         smoothing: float = 0.2,
         steps: int = 1000,
         device: str = "cpu",
     ):
-        self.plan, self.name = plan, name
+        if plan not in ("independent", "exact") and (isinstance(plan, str) or not plan):
+            raise ValueError(f"plan={plan!r} is not known; choose 'independent', 'exact' or strengths of unbalanced transport.")
+        self.plan, self.name, self.copies = plan, name, members
         self.curvature, self.smoothing, self.steps, self.device = curvature, smoothing, steps, device
 
     def fit(self, snapshots: Snapshots, seed: int = 0, progress: Progress | None = None) -> Self:
@@ -47,6 +51,8 @@ class FlowMatching:
         pooled = np.concatenate([snapshots[t] for t in self.times])
         # One unit for all directions, so that distances mean what they meant; one unit of time is the mean gap.
         self.centre, self.scale = pooled.mean(0), float(np.sqrt(pooled.var(0).mean()))
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise ValueError("Cell states must be finite numbers that differ between cells.")
         self.gap = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
         cells = [(np.asarray(snapshots[t], dtype=np.float64) - self.centre) / self.scale for t in self.times]
         chains = [
@@ -65,9 +71,9 @@ class FlowMatching:
 
     def _plans(self) -> list:
         if self.plan == "independent":
-            return [lambda a, b: np.full((len(a), len(b)), 1 / (len(a) * len(b)))]
+            return [lambda a, b: np.full((len(a), len(b)), 1 / (len(a) * len(b)))] * self.copies
         if self.plan == "exact":
-            return [exact_plan]
+            return [exact_plan] * self.copies
         return [lambda a, b, strength=strength: unbalanced_plan(a, b, strength) for strength in self.plan]
 
     def _clock(self, t: float) -> float:
@@ -98,10 +104,14 @@ class FlowMatching:
         """
         found = []
         for members in self.members(start, t0, ends):
-            mean = _mean_distances([part.draw(300, 0) for part in members])
             k = len(members)
-            own = np.diag(mean)
+            if k < 2:
+                raise ValueError("One flow alone cannot disagree; give two strengths or more.")
+            mean = _mean_distances([part.draw(DRAWN, 0) for part in members])
+            # All draws descend from the same cells, so a cell meets itself across members too: it must within them.
+            own = np.diag(mean) * (DRAWN - 1) / DRAWN
             between = 2 * mean - own[:, None] - own[None]
+            np.fill_diagonal(between, 0.0)
             found.append(between.sum() / (k * (k - 1)))
         return np.array(found)
 
@@ -126,16 +136,19 @@ def calibrate(
 ) -> tuple[Population, Calibration]:
     """The population at a missing time, from the flows and from some cells measured there, pilot (k, d), 10 or more.
 
-    The cells may be further or less far than the clock says (up to the next measured time), each in its own way, and growth may
-    have been more or less: shares of clocks and members are those nearest to the pilot cells in energy distance, which is convex
-    in them, with a pull towards equal shares of ``loyalty`` / k. Then the whole is moved towards the pilot's mean, as far as the
-    noise of that mean allows (James & Stein 1961, positive part), and the pilot cells, blurred, join it: what the flows say
-    weighs as much as PRIOR_CELLS measured cells.
+    t1 only says between which measured times; the pilot cells say the rest. Cells may be anywhere on the way, each at its own,
+    and growth may have been more or less: shares of clocks and members are those nearest to the pilot cells in energy distance,
+    which is convex in them, with a pull towards equal shares of ``loyalty`` / k. Then the whole is moved towards the pilot's mean,
+    as far as the noise of that mean allows (in the spirit of James & Stein 1961, positive part), and the pilot cells, blurred,
+    join it: what the flows say weighs as much as PRIOR_CELLS measured cells. ValueError for fewer than 10 pilot cells and for a
+    time that is not after t0.
     """
     if len(pilot) < 10:
         raise ValueError(f"{len(pilot)} pilot cells do not show a population; give 10 or more.")
+    if not t1 > t0:
+        raise ValueError(f"The missing time {t1:g} must be after {t0:g}.")
     _, after = neighbours(predictor.times, t1)
-    end = after if after is not None and after > t1 else 2 * t1 - t0
+    end = after if after is not None else 2 * t1 - t0
     times = t0 + (end - t0) * np.arange(1, CLOCKS + 1) / (CLOCKS + 1)
     parts = predictor.members(start, t0, times.tolist())
     flat = [part for members in parts for part in members]

@@ -11,6 +11,8 @@ from virtualcell.training.autoencoder import Progress
 
 RATE, DECAY = 3e-3, 1e-5
 LARGEST_WEIGHT = 5.0
+"""Of a path, over the mean path: where growth is nearly free (strength .1) a tenth of the mass lies above, and growth is then
+somewhat too small for the weights."""
 AHEAD = 20
 """Steps whose examples are drawn at once."""
 
