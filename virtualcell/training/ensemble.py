@@ -138,7 +138,7 @@ def calibrate(
 
     t1 only says between which measured times; the pilot cells say the rest. Cells may be anywhere on the way, each at its own,
     and growth may have been more or less: shares of clocks and members are those nearest to the pilot cells in energy distance,
-    which is convex in them, with a pull towards equal shares of ``loyalty`` / k. Then the whole is moved towards the pilot's mean,
+    which is convex in them, with a pull towards equal shares of ``loyalty`` / k. Then the whole is moved to the pilot's mean,
     as far as the noise of that mean allows (in the spirit of James & Stein 1961, positive part), and the pilot cells, blurred,
     join it: what the flows say weighs as much as PRIOR_CELLS measured cells. ValueError for fewer than 10 pilot cells and for a
     time that is not after t0.
