@@ -10,7 +10,7 @@ import numpy as np
 
 from virtualcell.evaluation.baselines import mccann, mean_shift, no_change, union
 from virtualcell.predictor.couplings import Chain, curve, unbalanced_plan
-from virtualcell.predictor.population import Population, Snapshots, neighbours
+from virtualcell.predictor.population import Population, Predictor, Snapshots, neighbours
 
 
 class Rule:
@@ -81,7 +81,7 @@ class NoiseOnly:
         return Population.of(np.asarray(start) + np.sqrt(self.variance_rate * (t1 - t0)) * noise)
 
 
-def rules() -> list[Rule | UnbalancedCurve | NoiseOnly]:
+def rules() -> list[Predictor]:
     """One of each, under the names that tables show."""
     return [
         Rule("no change", no_change),

@@ -20,13 +20,7 @@ def growth_targets(
     start (n, d), end (m, d); duration in spans. Squared distances over their median as cost; the row masses of the plan, relative
     to their mean, are how many descendants a cell has (Chizat et al. 2018; the recipe of Schiebinger et al. 2019, sec. "growth").
     """
-    cost = ot.dist(start.astype(np.float64), end.astype(np.float64))
-    cost /= np.median(cost)
-    # Further than this is as far as a cell can be: beyond it exp(-cost / entropy) is zero, and one stray cell with nothing but
-    # zeros stops the iteration at its start for all cells.
-    cost = np.minimum(cost, LARGEST_EXPONENT * entropy)
-    plan = ot.unbalanced.sinkhorn_unbalanced(ot.unif(len(start)), ot.unif(len(end)), cost, entropy, reg_mass, numItermax=2000)
-    mass = np.clip(plan.sum(1), 1e-12, None)
+    mass = np.clip(unbalanced_plan(start, end, reg_mass, entropy).sum(1), 1e-12, None)
     return np.clip(np.log(mass / mass.mean()) / duration, -3.0, 3.0)
 
 
@@ -37,6 +31,8 @@ def unbalanced_plan(start: np.ndarray, end: np.ndarray, reg_mass: float, entropy
     in units of that median (Chizat et al. 2018, Math. Comp. 87, eq. 2 with Kullback-Leibler penalties).
     """
     cost = ot.dist(start.astype(np.float64), end.astype(np.float64))
+    # Further than this is as far as a cell can be: beyond it exp(-cost / entropy) is zero, and one stray cell with nothing but
+    # zeros stops the iteration at its start for all cells.
     cost = np.minimum(cost / np.median(cost), LARGEST_EXPONENT * entropy)
     return ot.unbalanced.sinkhorn_unbalanced(ot.unif(len(start)), ot.unif(len(end)), cost, entropy, reg_mass, numItermax=2000)
 
