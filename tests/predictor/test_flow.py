@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from virtualcell.predictor.flow import LARGEST_RATE, Flow
@@ -61,3 +62,13 @@ def test_the_field_is_the_same_for_a_seed() -> None:
         made.append(Flow(1, 2).rollout(np.ones((4, 2)), 0.0, [1.0])[0])
     np.testing.assert_array_equal(*made)
     assert np.isfinite(made[0]).all()
+
+
+def test_back_in_time_cells_return_to_where_they_were() -> None:
+    start = np.random.default_rng(0).normal(size=(20, 2))
+    ahead, grown = Spiral(1, 2).rollout(start, 0.0, [1.0], steps=100)
+    back, shrunk = Spiral(1, 2).rollout(ahead[0, 0], 1.0, [0.5, 0.0], steps=100)
+    np.testing.assert_allclose(back[1, 0], start, atol=2e-3)
+    np.testing.assert_allclose(shrunk[1], -grown[0], atol=1e-4)
+    with pytest.raises(ValueError, match="all rise, or all fall"):
+        Spiral(1, 2).rollout(start, 0.0, [1.0, 0.5])

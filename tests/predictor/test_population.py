@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from virtualcell.evaluation.metrics import wasserstein1
 from virtualcell.predictor.population import Population, mixture, neighbours
 
 
@@ -21,6 +22,28 @@ def test_a_draw_has_every_cell_as_often_as_its_weight() -> None:
 def test_equal_weights_draw_each_cell_once() -> None:
     drawn = Population.of(np.arange(12.0)[:, None]).draw(12, seed=3)
     np.testing.assert_array_equal(np.sort(drawn[:, 0]), np.arange(12))
+
+
+def test_even_cells_stand_as_often_as_their_weights_and_lie_closer_than_drawn_ones() -> None:
+    states = np.random.default_rng(0).normal(size=(1500, 3))
+    population = Population.of(states, np.exp(states[:, 0]))
+    given = population.even(400, seed=1)
+    often = (given[:, None] == states[None]).all(2).sum(0)
+    assert often.sum() == 400, "only cells of the population"
+    assert np.abs(often - 400 * population.weights).max() <= 1
+    drawn, even = (
+        np.mean([wasserstein1(states, cells, population.weights) for cells in of_seeds])
+        for of_seeds in ([population.draw(400, s) for s in range(3)], [population.even(400, s) for s in range(3)])
+    )
+    assert even < 0.95 * drawn
+
+
+def test_even_cells_have_every_share_without_bias() -> None:
+    states = np.arange(4.0)[:, None]
+    population = Population.of(states, np.array([0.1, 0.2, 0.3, 0.4]))
+    means = [population.even(3, seed).mean() for seed in range(600)]
+    assert np.mean(means) == pytest.approx(2.0, abs=0.05)
+    np.testing.assert_array_equal(np.sort(Population.of(states).even(4, 0)[:, 0]), states[:, 0])
 
 
 def test_a_mixture_keeps_shares_and_mean() -> None:

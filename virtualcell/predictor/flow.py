@@ -40,19 +40,21 @@ class Flow(nn.Module):
     def rollout(
         self, start: np.ndarray, t0: float, ends: list[float], steps: int = 40, latest: float = np.inf
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Carries cells (n, d) from t0 to each of the rising ``ends`` by the midpoint rule.
+        """Carries cells (n, d) from t0 to each of the rising (or, back in time, falling) ``ends`` by the midpoint rule.
 
         Returns states (ends, members, n, d) and log weights (ends, members, n); steps: at least so many a unit of time;
         after ``latest`` the field stays what it is then.
         """
-        if any(b <= a for a, b in pairwise([t0, *ends])):
-            raise ValueError(f"Times must rise from the start: {t0:g}, {', '.join(f'{end:g}' for end in ends)}.")
+        way = [b - a for a, b in pairwise([t0, *ends])]
+        if not (all(step > 0 for step in way) or all(step < 0 for step in way)):
+            said = ", ".join(f"{end:g}" for end in ends)
+            raise ValueError(f"Times must all rise, or all fall, from the start: {t0:g}, {said}.")
         members, device = self.weight[0].shape[0], self.weight[0].device
         z = torch.from_numpy(np.ascontiguousarray(start, dtype=np.float32)).to(device).expand(members, -1, -1)
         log_weight = torch.zeros(z.shape[:2], device=device)
         states, weights, now = [], [], t0
         for end in ends:
-            n = max(1, int(np.ceil((end - now) * steps)))
+            n = max(1, int(np.ceil(abs(end - now) * steps)))
             h = (end - now) / n
             for i in range(n):
                 early, middle = (

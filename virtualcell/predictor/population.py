@@ -41,6 +41,34 @@ class Population:
         level = np.cumsum(self.weights[order])
         return self.states[order[np.searchsorted(level, at * level[-1], side="right").clip(max=len(order) - 1)]]
 
+    def even(self, n: int, seed: int) -> np.ndarray:
+        """n cells (n, d), each as likely as its weight, spread over the population as evenly as its own cells allow.
+
+        Systematic, as ``draw``, along a walk on which neighbours are near, so that every part of the population gets its share
+        of cells to about one (Gerber, Chopin & Whiteley 2019, Ann. Stat. 47, there along Hilbert's curve).
+        """
+        at = (np.random.default_rng(seed).random() + np.arange(n)) / n
+        order = _walk(self.states)
+        level = np.cumsum(self.weights[order])
+        return self.states[order[np.searchsorted(level, at * level[-1], side="right").clip(max=len(order) - 1)]]
+
+
+def _walk(states: np.ndarray) -> np.ndarray:
+    """Rows (n,) in an order in which near cells follow one another: halved across the widest direction, there and back."""
+    parts = [(np.arange(len(states)), False)]
+    done: list[np.ndarray] = []
+    while parts:
+        rows, back = parts.pop()
+        if len(rows) > 1:
+            rows = rows[np.argsort(states[rows, np.argmax(np.var(states[rows], 0))], kind="stable")]
+        rows = rows[::-1] if back else rows
+        if len(rows) <= 2:
+            done.append(rows)
+        else:
+            # The later half waits below the earlier one.
+            parts += [(rows[len(rows) // 2 :], True), (rows[: len(rows) // 2], False)]
+    return np.concatenate(done)
+
 
 def mixture(parts: list[Population], shares: np.ndarray | None = None) -> Population:
     """One population out of several, by shares of sum 1 (default: equal)."""

@@ -80,7 +80,7 @@ class FlowMatching:
         return (t - self.times[0]) / self.gap
 
     def members(self, start: np.ndarray, t0: float, ends: list[float]) -> list[list[Population]]:
-        """[end][member]: where each flow carries the cells start (n, d) from t0 to each of the rising times.
+        """[end][member]: where each flow carries the cells start (n, d) from t0 to each of the rising (or falling) times.
 
         Beyond the last measured time the field of that time goes on.
         """
@@ -95,6 +95,8 @@ class FlowMatching:
         ]
 
     def carry(self, start: np.ndarray, t0: float, t1: float, seed: int = 0) -> Population:
+        if not t1 > t0:
+            raise ValueError(f"Times must rise from the start, but {t1:g} is not after {t0:g}.")
         return mixture(self.members(start, t0, [t1])[0])
 
     def disagreement(self, start: np.ndarray, t0: float, ends: list[float]) -> np.ndarray:

@@ -1,0 +1,39 @@
+"""The population between two measured ones, from both: cells carried forward from the one, and back from the other."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from virtualcell.predictor.population import Population, Snapshots, mixture, neighbours
+from virtualcell.training.autoencoder import Progress
+from virtualcell.training.ensemble import FlowMatching
+
+
+class BothSides(FlowMatching):
+    """``FlowMatching`` whose populations between measured times come from both sides, each as near as it is in time.
+
+    A flow that is not perfect drifts off the further it carries; what comes back from the other side has drifted off less where
+    the first has most, and the two populations are two samples of cells instead of one. Going back, the flow's growth divides.
+    """
+
+    def fit(self, snapshots: Snapshots, seed: int = 0, progress: Progress | None = None) -> Self:
+        super().fit(snapshots, seed, progress)
+        self.measured = {t: np.asarray(snapshots[t], dtype=np.float64) for t in self.times}
+        return self
+
+    def carry(self, start: np.ndarray, t0: float, t1: float, seed: int = 0) -> Population:
+        """Beyond the last measured time, and across one, forward alone. ValueError for a start between two measured populations
+        that is not the first of them: what comes back are descendants of all of its cells."""
+        forward = super().carry(start, t0, t1, seed)
+        before, after = neighbours(self.times, t1)
+        if after is None or before != t0:
+            return forward
+        if len(start) != len(self.measured[t0]):
+            raise ValueError(f"{len(start)} cells are not the {len(self.measured[t0])} measured at {t0:g}; use FlowMatching.")
+        share = (t1 - t0) / (after - t0)
+        if share == 1:
+            return forward
+        back = mixture(self.members(self.measured[after], after, [t1])[0])
+        return mixture([forward, back], np.array([1 - share, share]))
