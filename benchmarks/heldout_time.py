@@ -4,9 +4,12 @@
 
 The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured
 cells of the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen
-encoder. Beside it: no change, the shift of the mean and linear optimal-transport interpolation (McCann) in the same latent, our
-predictor without its steady-state prior, and the distance between two halves of the measured cells. Expression is compared as
-change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
+encoder. Beside it, in the same latent: every simple rule, our flows between measured times (from both sides, all growths
+pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. Expression is
+compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
+
+Then the last time is hidden too (``--no-extrapolate`` leaves this out): everything is fitted without its cells and predicts them
+from the time before. How far beyond the last time no change was beaten on every seed is the horizon of the demo.
 """
 
 from __future__ import annotations
@@ -25,15 +28,20 @@ from mudata import MuData
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS, bar
-from virtualcell.evaluation.baselines import mccann, mean_shift, no_change
 from virtualcell.evaluation.floor import split_half
+from virtualcell.evaluation.horizon import Horizon, Step
 from virtualcell.evaluation.intervals import half_sample_interval
-from virtualcell.evaluation.metrics import energy_distance, pearson_delta, wasserstein1
+from virtualcell.evaluation.metrics import energy_distance, mmd, pearson_delta, wasserstein1
 from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.rules import BETWEEN_ONLY, rules
 from virtualcell.model import VirtualCell
+from virtualcell.predictor.population import Population, Snapshots
 from virtualcell.schema import Settings
+from virtualcell.training.both_sides import BothSides
 
-OURS, ABLATED = "VirtualCell", "VirtualCell without steady-state prior"
+OURS, ABLATED, FLOWS = "VirtualCell", "VirtualCell without steady-state prior", "VirtualCell flows"
+EQUAL = "W1, as many cells as measured"
+HORIZON_SEEDS = (0, 1, 2)
 KNOWN_RISING = {"a549": ("FKBP5", "PER1", "TSC22D3")}
 
 
@@ -55,6 +63,16 @@ def weighted_pseudobulk(model: VirtualCell, states: np.ndarray, log_weights: np.
     return np.log1p((model.decode(states) * weight[:, None]).sum(0) / weight.sum())
 
 
+def distances(predicted: Population, true: np.ndarray, seed: int) -> dict[str, float]:
+    """Of a weighted population to the cells measured; W1 falls with more cells, so it stands there twice."""
+    return {
+        "W1": wasserstein1(predicted.states, true, predicted.weights),
+        EQUAL: wasserstein1(predicted.even(len(true), seed), true),
+        "energy distance": energy_distance(predicted.states, true, predicted.weights),
+        "MMD": mmd(predicted.states, true, predicted.weights),
+    }
+
+
 def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress: Any = None) -> dict[str, Any]:
     """Fits without the cells of time ``held`` and measures every method at that time."""
     columns = DEMOS[key].columns
@@ -74,7 +92,8 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
     model = VirtualCell(settings).fit(training, **arguments)
     genes = model.features()
     start_cells, true_cells, end_cells = (take(cells, time == t) for t in (before, held, after))
-    start, true, end = (model.embed(c) for c in (start_cells, true_cells, end_cells))
+    start, true = (model.embed(c) for c in (start_cells, true_cells))
+    seen: Snapshots = {float(t): model.embed(take(cells, time == t)) for t in times if t != held}
     # One half of the start cells makes the predictions, the other is what the measured change is taken from: noise that is shared
     # between the two would make every method look right.
     order = np.random.default_rng(settings.seed).permutation(len(start))
@@ -84,17 +103,18 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
     shift = u * (pseudobulk(end_cells, genes) - bulk_here)
     found: dict[str, dict[str, float]] = {}
 
-    def measure(name: str, states: np.ndarray, change: np.ndarray | None, weights: np.ndarray | None = None) -> None:
-        found[name] = {"W1": wasserstein1(states, true, weights), "energy distance": energy_distance(states, true, weights)}
+    def measure(name: str, predicted: Population, change: np.ndarray | None) -> None:
+        found[name] = distances(predicted, true, settings.seed)
         if change is not None:
             found[name]["RMSE of change"] = float(np.sqrt(((change - true_change) ** 2).mean()))
         if change is not None and change.any():
             found[name]["Pearson of change"] = pearson_delta(change, true_change, np.zeros_like(change))
 
-    measure("no change", no_change(start, end, u), np.zeros(len(genes)))
-    measure("mean shift", mean_shift(start, end, u), shift)
-    # Its change of the mean is that of the mean shift.
-    measure("linear transport (McCann)", mccann(start, end, u, settings.seed), None)
+    # The other rules and the flows have no genes of their own: they move states.
+    changes = {"no change": np.zeros(len(genes)), "mean shift": shift}
+    for predictor in [*rules(), BothSides(name=FLOWS)]:
+        given = predictor.fit(seen, settings.seed).carry(seen[before], before, held, settings.seed)
+        measure(predictor.name, given, changes.get(predictor.name))
     ablated = dataclasses.replace(settings, predictor=dataclasses.replace(settings.predictor, stationary_weight=0.0))
     without = VirtualCell(ablated).fit(training, **arguments)
     curves: dict[str, Any] = {}
@@ -103,7 +123,7 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
         path = m.predict(states=start, duration=held - before, frames=2, seed=settings.seed)
         weights = np.exp(path.log_weights[-1])
         first, last = (weighted_pseudobulk(m, path.states[i][here], path.log_weights[i][here]) for i in (0, -1))
-        measure(name, path.states[-1], last - first, weights)
+        measure(name, Population.of(path.states[-1], weights), last - first)
         if name == OURS:
             packed = np.c_[path.states[-1], weights]
             whole = m.predict(states=start, duration=after - before, frames=13, seed=settings.seed)
@@ -128,6 +148,56 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
         lambda a, b: energy_distance(a[:, :-1], b, a[:, -1]), packed, true, n_resamples=50, seed=settings.seed
     )
     return {"figures": found, "curves": curves, "n_true": len(true), "energy_over_cells": over_cells}
+
+
+def beyond(cells: MuData, key: str, settings: Settings, progress: Any = None) -> tuple[dict[str, dict[str, float]], list[Step]]:
+    """Method -> metric -> value at the last time, predicted from the one before without a look at it, and the steps of ours."""
+    columns = DEMOS[key].columns
+    time = cells.obs[columns.time].to_numpy(dtype=float)
+    *earlier, last, hidden = (float(t) for t in np.unique(time))
+    model = VirtualCell(settings).fit(
+        take(cells, time != hidden),
+        time=columns.time,
+        time_unit=columns.time_unit,
+        clones=columns.clones,
+        device="cpu",
+        progress=progress,
+    )
+    seen: Snapshots = {t: model.embed(take(cells, time == t)) for t in (*earlier, last)}
+    start, true, seed = seen[last], model.embed(take(cells, time == hidden)), settings.seed
+    path = model.predict(states=start, duration=hidden - last, frames=2, seed=seed)
+    given = {OURS: Population.of(path.states[-1], np.exp(path.log_weights[-1]))}
+    for predictor in [*rules(), BothSides(name=FLOWS)]:
+        if predictor.name not in BETWEEN_ONLY:
+            given[predictor.name] = predictor.fit(seen, seed).carry(start, last, hidden, seed)
+    found = {name: distances(population, true, seed) for name, population in given.items()}
+    found["floor: two halves of the measured cells"] = {
+        "W1": float(split_half(true, 5, seed).mean()),
+        "energy distance": float(split_half(true, 5, seed, energy_distance).mean()),
+    }
+    return found, [Step.of(name, last, hidden, seed, given[name], start, true) for name in (OURS, FLOWS)]
+
+
+def extrapolate(
+    key: str, seeds: Sequence[int] = HORIZON_SEEDS, settings: Settings | None = None, progress: Any = None
+) -> tuple[list[Row], dict[str, Any]]:
+    """Rows of the last time, hidden, and the horizons of our two predictors: "horizon" (what pages draw), "horizon_flows"."""
+    demo, cells = DEMOS[key], load_demo(key)
+    unit = demo.columns.time_unit
+    base = settings or DEMO_SETTINGS[key]
+    results = [beyond(cells, key, dataclasses.replace(base, seed=seed), progress) for seed in seeds]
+    steps = [step for _, of_seed in results for step in of_seed]
+    where = f"{key}, {steps[0].time:g} {unit} held out, beyond the last time"
+    n_true = int((cells.obs[demo.columns.time].to_numpy(dtype=float) == steps[0].time).sum())
+    rows = [
+        Row.over_seeds(
+            method, metric, [found[method][metric] for found, _ in results], where=where, seeds=tuple(seeds), n_cells=n_true
+        )
+        for method, metrics in results[0][0].items()
+        for metric in metrics
+    ]
+    of = {name: Horizon.of([step for step in steps if step.method == name], unit).to_dict() for name in (OURS, FLOWS)}
+    return rows, {"horizon": of[OURS], "horizon_flows": of[FLOWS]}
 
 
 def run(
@@ -182,6 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", default="a549", choices=[k for k, d in DEMOS.items() if d.dynamics])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--extrapolate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help=f"also hide the last time, for the horizon (seeds {', '.join(map(str, HORIZON_SEEDS))})",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
     chosen = parser.parse_args(arguments)
@@ -189,6 +265,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shown, progress = bar()
     with shown:
         rows, claims, extra = run(chosen.demo, chosen.seeds, progress=progress)
+        if chosen.extrapolate:
+            more, horizons = extrapolate(chosen.demo, progress=progress)
+            rows, extra = [*rows, *more], extra | horizons
     if chosen.out:
         chosen.out.write_text(json.dumps(payload(rows, claims) | extra, indent=1) + "\n")
     emit(rows, claims, chosen.json)

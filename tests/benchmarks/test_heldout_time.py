@@ -9,9 +9,11 @@ import pytest
 import scipy.sparse as sp
 from mudata import MuData
 
-from benchmarks.heldout_time import OURS, one_seed, pseudobulk, run
+from benchmarks.heldout_time import EQUAL, FLOWS, OURS, extrapolate, one_seed, pseudobulk, run
 from virtualcell.data.catalogue import load_demo
 from virtualcell.evaluation.report import payload
+from virtualcell.evaluation.rules import rules
+from virtualcell.model import VirtualCell
 from virtualcell.schema import MEASURED_KEY, AutoencoderSettings, PredictorSettings, PreprocessSettings, Settings
 
 SMALL = Settings(
@@ -26,7 +28,7 @@ def test_rows_and_claims_are_computed_from_the_same_run() -> None:
     rows, claims, extra = run("simulated", [0, 1], SMALL)
     said = json.loads(json.dumps(payload(rows, claims) | extra))
     methods = {row["method"] for row in said["rows"]}
-    assert {OURS, "no change", "mean shift", "linear transport (McCann)", "floor: two halves of the measured cells"} <= methods
+    assert {OURS, FLOWS, "floor: two halves of the measured cells"} | {rule.name for rule in rules()} <= methods
     assert all(set(claim) == {"name", "value", "target", "holds"} for claim in said["claims"])
     table = {(row["method"], row["metric"]): row for row in said["rows"]}
     for claim in said["claims"]:
@@ -35,8 +37,36 @@ def test_rows_and_claims_are_computed_from_the_same_run() -> None:
         assert claim["target"] == f"< {table[other, metric]['low']:.6g}"
         assert claim["holds"] == (table[OURS, metric]["high"] < table[other, metric]["low"])
     assert len(said["claims"]) == 4
+    for method in methods - {"floor: two halves of the measured cells"}:
+        assert {"W1", EQUAL, "energy distance", "MMD"} <= {metric for name, metric in table if name == method}, method
     floor = table["floor: two halves of the measured cells", "energy distance"]["value"]
     assert floor < table["no change", "energy distance"]["value"]
+
+
+@pytest.mark.slow
+def test_the_horizon_follows_from_the_last_time_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[set[float]] = []
+    original = VirtualCell.fit
+
+    def watch(model: VirtualCell, cells, **arguments):
+        shown.append(set(cells.obs[arguments["time"]].astype(float)))
+        return original(model, cells, **arguments)
+
+    monkeypatch.setattr(VirtualCell, "fit", watch)
+    rows, extra = extrapolate("simulated", (0, 1, 2), SMALL)
+    assert shown == [{0.0, 2.0, 4.0}] * 3
+    for key, method in (("horizon", OURS), ("horizon_flows", FLOWS)):
+        found = json.loads(json.dumps(extra[key]))
+        assert found["unit"] == "time units"
+        assert {(row["method"], row["last"], row["time"]) for row in found["evidence"]} == {(method, 4.0, 8.0)}
+        assert [row["seed"] for row in found["evidence"]] == [0, 1, 2]
+        beaten = all(r["energy"] < r["energy_no_change"] and r["w1"] < r["w1_no_change"] for r in found["evidence"])
+        assert found["beyond_last"] == (4.0 if beaten else 0.0)
+    table = {(row.method, row.metric): row.value for row in rows}
+    assert {"no change", "mean shift", OURS, FLOWS} <= {method for method, _ in table}
+    mean = np.mean([row["energy"] for row in extra["horizon"]["evidence"]])
+    assert table[OURS, "energy distance"] == pytest.approx(mean)
+    assert all(row.where == "simulated, 8 time units held out, beyond the last time" for row in rows)
 
 
 def small_a549() -> MuData:

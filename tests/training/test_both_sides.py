@@ -42,3 +42,12 @@ def test_where_there_is_one_side_only_it_is_the_flow_forward(fitted: BothSides) 
         fitted.carry(moving(1.0)[:20], 1.0, 2.0)
     with pytest.raises(ValueError, match="rise"):
         fitted.carry(moving(1.0), 1.0, 0.5)
+
+
+def test_large_populations_are_thinned_evenly(fitted: BothSides, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fitted.carry(moving(1.0), 1.0, 2.0)
+    monkeypatch.setattr("virtualcell.training.both_sides.LARGEST", 250)
+    given = fitted.carry(moving(1.0), 1.0, 2.0, seed=3)
+    assert given.states.shape == (250, 2)
+    np.testing.assert_array_equal(given.states, whole.even(250, 3))
+    np.testing.assert_allclose(given.mean, whole.mean, atol=0.05)

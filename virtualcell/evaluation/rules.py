@@ -12,6 +12,9 @@ from virtualcell.evaluation.baselines import mccann, mean_shift, no_change, unio
 from virtualcell.predictor.couplings import Chain, curve, unbalanced_plan
 from virtualcell.predictor.population import Population, Predictor, Snapshots, neighbours
 
+BETWEEN_ONLY = ("union of neighbours", "unbalanced transport with a curve")
+"""Rules that say nothing beyond the last measured time."""
+
 
 class Rule:
     """A prediction from the start and the next measured population, or, beyond the last, from the last two."""

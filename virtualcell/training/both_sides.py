@@ -10,6 +10,10 @@ from virtualcell.predictor.population import Population, Snapshots, mixture, nei
 from virtualcell.training.autoencoder import Progress
 from virtualcell.training.ensemble import FlowMatching
 
+LARGEST = 3000
+"""Cells of a population that is given: all of them, from both sides and every member, would be many, and distances between cells
+take memory with their square."""
+
 
 class BothSides(FlowMatching):
     """``FlowMatching`` whose populations between measured times come from both sides, each as near as it is in time.
@@ -25,7 +29,8 @@ class BothSides(FlowMatching):
 
     def carry(self, start: np.ndarray, t0: float, t1: float, seed: int = 0) -> Population:
         """Beyond the last measured time, and across one, forward alone. ValueError for a start between two measured populations
-        that is not the first of them: what comes back are descendants of all of its cells."""
+        that is not the first of them: what comes back were descendants of all of its cells. Of more than ``LARGEST`` cells, so
+        many, evenly (seed)."""
         forward = super().carry(start, t0, t1, seed)
         before, after = neighbours(self.times, t1)
         if after is None or before != t0:
@@ -36,4 +41,5 @@ class BothSides(FlowMatching):
         if share == 1:
             return forward
         back = mixture(self.members(self.measured[after], after, [t1])[0])
-        return mixture([forward, back], np.array([1 - share, share]))
+        whole = mixture([forward, back], np.array([1 - share, share]))
+        return whole if len(whole.states) <= LARGEST else Population.of(whole.even(LARGEST, seed))
