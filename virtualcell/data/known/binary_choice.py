@@ -6,7 +6,7 @@ import numpy as np
 
 from virtualcell.data.known.system import KnownSystem, around, rest
 
-BEFORE, AFTER = (0.0, 1.0), (0.1, -0.5)
+BEFORE, AFTER = (0.0, 1.0), (0.1, -1.0)
 """Tilts along x and y before and after the signal. Before it the progenitor has a valley; after it a ridge stands there."""
 
 DIFFUSION = 0.1
@@ -30,12 +30,12 @@ def drift(xy: np.ndarray, tilt: tuple[float, float] = AFTER) -> np.ndarray:
 
 _PROGENITOR = rest(lambda xy: drift(xy, BEFORE), (0.0, -0.6))
 _CURVATURE = np.diag([-8 * _PROGENITOR[1], 12 * _PROGENITOR[1] ** 2 + 6 * _PROGENITOR[1] + 2])
-_A, _B = rest(drift, (-1.39, 0.96)), rest(drift, (1.37, 0.95))
+_A, _B = rest(drift, (-1.42, 1.01)), rest(drift, (1.40, 0.99))
 
 BINARY_CHOICE = KnownSystem(
     name="binary choice",
     diffusion=DIFFUSION,
-    times=(0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+    times=(0.0, 0.25, 0.5, 1.0, 1.5, 3.0),
     drift=drift,
     potential=potential,
     attractors={"Fate A": _A, "Fate B": _B},
@@ -43,5 +43,5 @@ BINARY_CHOICE = KnownSystem(
     # At rest in the valley that the signal takes away.
     start=around(_PROGENITOR, DIFFUSION * np.linalg.inv(_CURVATURE)),
     box=(-2.1, 2.1, -1.6, 1.8),
-    step=0.0005,  # the fates' valleys are steep: their curvature is 28 across
+    step=0.0005,  # the fates' valleys are steep: their curvature is 30 across
 )

@@ -1,0 +1,1 @@
+"""Landscapes learned from simulated cells, held against the laws that moved those cells."""

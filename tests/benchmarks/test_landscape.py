@@ -1,0 +1,182 @@
+"""The landscape benchmark: its truths, its judge (which must give the true law full marks), and its claims."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks.landscape.answers import Answer, minima, of_density, on_grid
+from benchmarks.landscape.claims import WORST, claims_of
+from benchmarks.landscape.scores import (
+    ABOVE,
+    ATTRACTOR,
+    BARRIER,
+    COMMITTOR,
+    COVARIANCE,
+    FLAGGED,
+    LOST,
+    OVERSAID,
+    SHARE,
+    SPURIOUS,
+    UNSAID,
+    above_band,
+    score,
+)
+from benchmarks.landscape.truth import Truth
+from benchmarks.landscape.variants import VARIANTS, Variant
+from virtualcell.data.known.rotational_field import SHARE as TURNING
+from virtualcell.data.known_systems import KNOWN_SYSTEMS
+from virtualcell.data.three_wells import DIFFUSION, saddles, wells
+from virtualcell.evaluation.grid import Grid
+
+N = 150
+PLAIN = [variant for variant in VARIANTS.values() if variant.name in KNOWN_SYSTEMS]
+OURS = "ours"
+
+
+def perfect(variant: Variant, seed: int = 0) -> Answer:
+    truth, cells = Truth(variant.system), variant.cells(seed, N)
+    system = variant.system
+    return Answer(
+        attractors=system.places,
+        barriers=dict(truth.barriers),
+        committor=truth.committor(cells.xy[truth.between(cells)]) if truth.fates else None,
+        unidentified=frozenset(truth.hardly_crossed(cells)),
+        covariance=system.covariance if system.linear is not None else None,
+        share=truth.share(cells),
+    )
+
+
+def test_all_systems_and_all_ways_to_take_growth_are_asked() -> None:
+    assert {variant.system.name for variant in VARIANTS.values()} == set(KNOWN_SYSTEMS)
+    assert {variant.growth for variant in VARIANTS.values() if variant.growing} == {"given", "sizes", "none"}
+    assert [variant.name for variant in VARIANTS.values() if not variant.told] == [
+        "three wells, growth ignored",
+        "three wells, times shuffled",
+    ]
+
+
+def test_truths_are_those_of_the_closed_forms() -> None:
+    barriers = Truth(KNOWN_SYSTEMS["three wells"]).barriers
+    bottom = {well.name: well.energy for well in wells()}
+    for saddle in saddles():
+        for a, b in (saddle.between, saddle.between[::-1]):
+            assert barriers[a, b] == pytest.approx((saddle.energy - bottom[a]) / DIFFUSION, abs=0.01)
+    turning = VARIANTS["rotational field"]
+    assert Truth(turning.system).share(turning.cells(0, N)) == pytest.approx(TURNING, abs=0.01)
+    assert 0.02 < Truth(KNOWN_SYSTEMS["toggle switch"]).share(VARIANTS["toggle switch"].cells(0, N)) < 0.1
+
+
+@pytest.mark.parametrize("variant", PLAIN, ids=lambda v: v.name)
+def test_the_true_law_gets_full_marks(variant: Variant) -> None:
+    """Read off a grid by the same code that reads off what was learned."""
+    system, cells, truth = variant.system, variant.cells(0, N), Truth(variant.system)
+    found = score(on_grid(system.drift, system, cells, truth.between(cells), truth.fates), truth, cells)
+    assert found[ATTRACTOR] < 0.05
+    assert found[SPURIOUS] == 0
+    assert abs(found[SHARE]) < 0.01
+    assert found.get(BARRIER, 0) < 2
+    assert found.get(COMMITTOR, 0) < 0.01
+    assert found.get(COVARIANCE, 0) < 1
+    assert (BARRIER in found) == bool(system.forward)
+    assert (COMMITTOR in found) == (len(system.attractors) > 1)
+    assert (COVARIANCE in found) == (system.linear is not None)
+
+
+def test_a_wrong_law_loses_marks() -> None:
+    variant = VARIANTS["double well"]
+    system, cells, truth = variant.system, variant.cells(0, N), Truth(variant.system)
+    asked = truth.between(cells)
+    steeper = score(on_grid(lambda xy: 1.5 * system.drift(xy), system, cells, asked, truth.fates), truth, cells)
+    assert steeper[BARRIER] == pytest.approx(50, abs=2)
+    assert steeper[COMMITTOR] > 0.01
+    around = score(on_grid(lambda xy: system.drift(xy) + xy[:, ::-1] * (1, -1), system, cells, asked, truth.fates), truth, cells)
+    assert around[SHARE] > 0.1
+
+
+def test_a_density_of_pooled_cells_is_no_landscape() -> None:
+    """It doubles the barriers of three wells, and shows the start of the binary choice as an attractor."""
+    variant = VARIANTS["three wells"]
+    cells, truth = variant.cells(0, 600), Truth(variant.system)
+    found = score(of_density(variant.system, cells, truth.between(cells), truth.fates), truth, cells)
+    assert found[BARRIER] > 50
+    assert found[ATTRACTOR] < 0.15
+    choice = VARIANTS["binary choice"]
+    cells, truth = choice.cells(0, 600), Truth(choice.system)
+    assert score(of_density(choice.system, cells, truth.between(cells), truth.fates), truth, cells)[SPURIOUS] >= 1
+
+
+def test_minima_are_where_cells_descend() -> None:
+    grid = Grid.over((-2, 2, -2, 2), 81)
+    x, y = grid.points.T
+    energy = ((x**2 - 1) ** 2 + y**2).reshape(81, 81)
+    cells = np.random.default_rng(0).normal((1, 0), 0.2, (500, 2))
+    np.testing.assert_allclose(minima(grid, energy, cells), [[1, 0]], atol=0.03)
+    both = minima(grid, energy, np.concatenate([cells, -cells[:50]]))
+    np.testing.assert_allclose(both, [[1, 0], [-1, 0]], atol=0.03)
+
+
+def test_scores_count_what_is_missing_and_what_is_too_much() -> None:
+    variant = VARIANTS["three wells"]
+    truth, cells, right = Truth(variant.system), variant.cells(0, N), perfect(VARIANTS["three wells"])
+    full = score(right, truth, cells)
+    assert {full[metric] for metric in (BARRIER, COMMITTOR, ATTRACTOR, SPURIOUS, SHARE, UNSAID, OVERSAID)} == {0.0}
+    two = {passage: height for passage, height in right.barriers.items() if passage != ("Progenitor", "Fate B")}
+    assert score(dataclasses.replace(right, barriers=two), truth, cells)[BARRIER] == LOST
+    more = dataclasses.replace(right, attractors=np.concatenate([right.attractors, [[2.0, 2.0]]]))
+    assert score(more, truth, cells)[SPURIOUS] == 1
+    fewer = dataclasses.replace(right, attractors=right.attractors[1:])
+    assert score(fewer, truth, cells)[ATTRACTOR] > 1
+    assert score(dataclasses.replace(right, unidentified=frozenset()), truth, cells)[OVERSAID] == len(truth.hardly_crossed(cells))
+    everything = dataclasses.replace(right, unidentified=frozenset(right.barriers))
+    assert score(everything, truth, cells)[UNSAID] == 2
+    assert ("Progenitor", "Fate A") not in truth.hardly_crossed(cells)
+    assert ("Fate A", "Progenitor") in truth.hardly_crossed(cells)
+
+
+def test_a_band_counts_where_it_stands_above_nothing_and_is_not_taken_back() -> None:
+    bands = {("A", "B"): (0.4, 2.0), ("B", "A"): (-0.3, 0.9), ("A", "C"): (1.0, 2.0)}
+    answer = Answer(np.zeros((1, 2)), {}, unidentified=frozenset({("A", "C")}), bands=bands)
+    assert above_band(answer) == 1
+
+
+def test_variants_tell_the_fit_what_they_say() -> None:
+    given, sizes, ignored = (VARIANTS[f"three wells, growth {how}"] for how in ("given", "from sizes", "ignored"))
+    cells = given.cells(0, 40)
+    assert cells is sizes.cells(0, 40) is ignored.cells(0, 40)
+    span = given.system.span
+    rates = given.arguments(cells)["growth_rates"](cells.xy)
+    assert given.system.growth is not None
+    np.testing.assert_allclose(rates, given.system.growth(cells.xy) * span)
+    assert given.arguments(cells)["diffusion"] == pytest.approx(DIFFUSION * span)
+    assert sorted(sizes.arguments(cells)["population_sizes"]) == sorted(set(cells.spans))
+    assert sizes.arguments(cells)["population_sizes"][1.0] > 1.5
+    assert {"growth_rates", "population_sizes"}.isdisjoint(ignored.arguments(cells))
+    shuffled = VARIANTS["three wells, times shuffled"]
+    plain = shuffled.cells(0, 40)
+    assert sorted(shuffled.time(plain, 0)) == sorted(plain.spans)
+    assert (shuffled.time(plain, 0) != plain.spans).mean() > 0.5
+    np.testing.assert_array_equal(ignored.time(cells, 0), cells.spans)
+
+
+def test_a_claim_is_held_by_the_worst_seed() -> None:
+    found = {OURS: {BARRIER: [3.0, 21.0], SHARE: [0.02, -0.3], COMMITTOR: [0.01, 0.02], UNSAID: [0.0, 1.0]}}
+    said = {claim.name: claim for claim in claims_of("three wells", OURS, found)}
+    assert said[f"three wells: {BARRIER}, worst seed"].value == 21
+    assert not said[f"three wells: {BARRIER}, worst seed"].holds
+    assert not said[f"three wells: {SHARE}, worst seed"].holds
+    assert said[f"three wells: {COMMITTOR}, worst seed"].holds
+    assert not said[f"three wells: {UNSAID}, all seeds together"].holds
+    assert WORST == {BARRIER: 20, COMMITTOR: 0.06, ATTRACTOR: 0.15, COVARIANCE: 5, SHARE: 0.1}
+
+
+def test_nothing_is_claimed_of_answers_that_cannot_be_known() -> None:
+    values = {BARRIER: [90.0], COMMITTOR: [0.3]}
+    (flagged,) = claims_of("three wells, growth ignored", OURS, {OURS: values | {FLAGGED: [1.0, 0.0]}})
+    assert not flagged.holds
+    assert FLAGGED in flagged.name
+    (above,) = claims_of("three wells, times shuffled", OURS, {OURS: values | {ABOVE: [0.0, 0.0]}})
+    assert above.holds
+    assert ABOVE in above.name
