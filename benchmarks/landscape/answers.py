@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,23 +24,26 @@ LEAST_CELLS = 0.005
 class Answer:
     """What a method says of a system; None where it says nothing.
 
-    attractors: (found, 2) places. barriers: (from, to), by true names -> height in D; a passage that was not found is missing.
-    committor: (asked,) at the cells asked. unidentified: passages that the method itself calls not identifiable. covariance:
-    (2, 2) at rest. share: of the drift that is no gradient. bands: (from, to) -> ends of a barrier's interval. said: warnings.
+    attractors: (found, 2) places. barriers: (from, to), by true names -> height in D; a passage that was looked for and not found
+    is missing. committor: (asked,) at the cells asked. unidentified: passages that the method itself calls not identifiable.
+    covariance: (2, 2) at rest. share: of the drift that is no gradient. bands: (from, to) -> ends of a barrier's interval. said:
+    warnings.
     """
 
     attractors: np.ndarray
-    barriers: dict[Passage, float]
+    barriers: dict[Passage, float] | None = None
     committor: np.ndarray | None = None
     unidentified: frozenset[Passage] | None = None
     covariance: np.ndarray | None = None
     share: float | None = None
     said: str = ""
-    bands: dict[Passage, tuple[float, float]] = field(default_factory=dict)
+    bands: dict[Passage, tuple[float, float]] | None = None
 
 
 def nearest(attractors: np.ndarray, system: KnownSystem) -> dict[str, int]:
-    """True attractor -> row of the found one nearest to it."""
+    """True attractor -> row of the found one nearest to it; empty where none was found."""
+    if not len(attractors):
+        return {}
     distance = np.linalg.norm(system.places[:, None] - attractors, axis=2)
     return dict(zip(system.attractors, distance.argmin(axis=1).tolist(), strict=True))
 
@@ -120,7 +123,7 @@ def passes(grid: Grid, energy: np.ndarray, found: np.ndarray, system: KnownSyste
     step = max(grid.steps)
     heights = {}
     for a, b in _pairs(system.attractors):
-        if stand_for[a] != stand_for[b]:
+        if stand_for and stand_for[a] != stand_for[b]:
             try:
                 heights[a, b] = grid.lowest_pass(energy, found[stand_for[a]], found[stand_for[b]], step / 2).height
             except ValueError:  # their basins do not touch: the way leads over a third

@@ -28,16 +28,17 @@ LOST = 100.0
 def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
     """Metric -> value; what was not asked or not answered is left out."""
     system = truth.system
+    # Where none is found, the distance is that of the farthest corners of the system's rectangle.
+    far = float(np.hypot(system.box[1] - system.box[0], system.box[3] - system.box[2]))
     distance = np.linalg.norm(system.places[:, None] - answer.attractors, axis=2)
     found = {
-        ATTRACTOR: float(distance.min(axis=1).max()),
+        ATTRACTOR: float(distance.min(axis=1, initial=far).max()),
         SPURIOUS: float(len(answer.attractors) - len(set(nearest(answer.attractors, system).values()))),
     }
-    for passage in system.forward:
-        error = LOST
-        if passage in answer.barriers:
-            error = 100 * abs(answer.barriers[passage] / truth.barriers[passage] - 1)
-        found[f"forward barrier {passage[0]} to {passage[1]}, in D"] = answer.barriers.get(passage, 0.0)
+    heights = answer.barriers or {}
+    for passage in system.forward if answer.barriers is not None else ():
+        error = 100 * abs(heights[passage] / truth.barriers[passage] - 1) if passage in heights else LOST
+        found[f"forward barrier {passage[0]} to {passage[1]}, in D"] = heights.get(passage, 0.0)
         found[BARRIER] = max(found.get(BARRIER, 0.0), float(error))
     if answer.committor is not None:
         true = truth.committor(cells.xy[truth.between(cells)])
@@ -54,7 +55,7 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
             found[UNSAID] = float(sum(passage in answer.unidentified for passage in system.forward))
         uncrossed = truth.hardly_crossed(cells)
         if uncrossed:
-            said = [p for p in uncrossed if p in answer.barriers and p not in answer.unidentified]
+            said = [p for p in uncrossed if p in heights and p not in answer.unidentified]
             found[OVERSAID] = float(len(said))
     return found
 
@@ -62,4 +63,4 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
 def above_band(answer: Answer) -> float:
     """Barriers of a fit to shuffled times that are called identifiable and whose band does not reach down to 0."""
     silent = answer.unidentified or frozenset()
-    return float(sum(low > 0 for passage, (low, _) in answer.bands.items() if passage not in silent))
+    return float(sum(low > 0 for passage, (low, _) in (answer.bands or {}).items() if passage not in silent))

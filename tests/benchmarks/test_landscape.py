@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+from benchmarks.landscape.__main__ import DENSITY, GRID, main
+from benchmarks.landscape.__main__ import OURS as OURS_NAME
 from benchmarks.landscape.answers import Answer, minima, of_density, on_grid
 from benchmarks.landscape.claims import WORST, claims_of
 from benchmarks.landscape.scores import (
@@ -123,10 +126,15 @@ def test_scores_count_what_is_missing_and_what_is_too_much() -> None:
     truth, cells, right = Truth(variant.system), variant.cells(0, N), perfect(VARIANTS["three wells"])
     full = score(right, truth, cells)
     assert {full[metric] for metric in (BARRIER, COMMITTOR, ATTRACTOR, SPURIOUS, SHARE, UNSAID, OVERSAID)} == {0.0}
+    assert right.barriers is not None
     two = {passage: height for passage, height in right.barriers.items() if passage != ("Progenitor", "Fate B")}
     assert score(dataclasses.replace(right, barriers=two), truth, cells)[BARRIER] == LOST
     more = dataclasses.replace(right, attractors=np.concatenate([right.attractors, [[2.0, 2.0]]]))
     assert score(more, truth, cells)[SPURIOUS] == 1
+    none = score(dataclasses.replace(right, attractors=np.empty((0, 2)), barriers=None), truth, cells)
+    assert none[ATTRACTOR] > 5
+    assert none[SPURIOUS] == 0
+    assert BARRIER not in none, "a method that was not asked for barriers has no error"
     fewer = dataclasses.replace(right, attractors=right.attractors[1:])
     assert score(fewer, truth, cells)[ATTRACTOR] > 1
     assert score(dataclasses.replace(right, unidentified=frozenset()), truth, cells)[OVERSAID] == len(truth.hardly_crossed(cells))
@@ -180,3 +188,18 @@ def test_nothing_is_claimed_of_answers_that_cannot_be_known() -> None:
     (above,) = claims_of("three wells, times shuffled", OURS, {OURS: values | {ABOVE: [0.0, 0.0]}})
     assert above.holds
     assert ABOVE in above.name
+
+
+@pytest.mark.slow
+def test_a_small_run_prints_every_method_beside_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--quick", "--seeds", "1", "--systems", "double well", "three wells, growth ignored", "--json"])
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = {(row["where"], row["method"], row["metric"]): row["value"] for row in said["rows"]}
+    height = "forward barrier Left to Right, in D"
+    assert rows["double well", "truth", height] == pytest.approx(1.81, abs=0.01)
+    assert {("double well", method, ATTRACTOR) for method in (OURS_NAME, GRID, DENSITY)} <= set(rows)
+    assert {claim["name"] for claim in said["claims"]} >= {
+        f"double well: {ATTRACTOR}, worst seed",
+        f"three wells, growth ignored: {FLAGGED}, share of seeds",
+    }
+    assert not any(claim["name"].startswith(f"three wells, growth ignored: {BARRIER}") for claim in said["claims"])

@@ -1,0 +1,117 @@
+"""Landscapes learned from simulated cells, held against the laws that moved them, in every data seed.
+
+    python -m benchmarks.landscape --json
+    python -m benchmarks.landscape --quick --systems "double well"
+
+Six systems in the plane, 1,000 other cells at each time, D known, one setting of the predictor for all. The truth is exact:
+closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that divide near one
+fate: rates given, population sizes given, and neither (the fit must say so); and with shuffled time labels, where there is
+nothing to be learned.
+
+Each fit answers twice: by the product's own functions (VirtualCell), and as read off a grid, which tells what was learned wrongly
+from what was then computed wrongly. Beside both stands what is often drawn as a landscape: -D log density of all cells pooled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.landscape.answers import learned_drift, of_density, on_grid
+from benchmarks.landscape.claims import Found, claims_of
+from benchmarks.landscape.ours import of_fit
+from benchmarks.landscape.scores import ABOVE, FLAGGED, IGNORED, above_band, score
+from benchmarks.landscape.truth import Truth
+from benchmarks.landscape.variants import CELLS, VARIANTS, Variant
+from virtualcell.demo import bar
+from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.schema import PredictorSettings
+from virtualcell.training.predictor import train_predictor
+
+OURS, GRID, DENSITY, TRUE = "VirtualCell", "VirtualCell, read off a grid", "-D log density of pooled cells", "truth"
+ROTATION = True
+"""A part of the drift that is no slope is fitted in every system, also where there truly is none."""
+
+QUICK_CELLS, QUICK = 200, PredictorSettings(steps=60, warm_steps=60)
+
+
+def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: PredictorSettings) -> None:
+    """Simulates, fits, asks, and notes every score of every method."""
+    system, cells = variant.system, variant.cells(seed, n)
+    truth = Truth(system)
+    asked = truth.between(cells)
+    fit = train_predictor(
+        cells.xy.astype(np.float32),
+        settings,
+        time=variant.time(cells, seed),
+        rotation=ROTATION,
+        seed=seed,
+        **variant.arguments(cells),
+    )
+    own = of_fit(fit, variant, cells, rotation=ROTATION)
+    answers = {
+        OURS: own,
+        GRID: on_grid(learned_drift(fit.dynamics, system.span), system, cells, asked, truth.fates),
+        DENSITY: of_density(system, cells, asked, truth.fates),
+    }
+    for method, answer in answers.items():
+        note(found, method, score(answer, truth, cells))
+    note(found, TRUE, {f"forward barrier {a} to {b}, in D": truth.barriers[a, b] for a, b in system.forward})
+    note(found, TRUE, {"non-gradient share": truth.share(cells)})
+    if variant.shuffled and own.bands is not None:
+        note(found, OURS, {ABOVE: above_band(own)})
+    if variant.growing and variant.growth == "none":
+        note(found, OURS, {FLAGGED: float(IGNORED in own.said)})
+
+
+def note(found: Found, method: str, values: dict[str, float]) -> None:
+    for metric, value in values.items():
+        found.setdefault(method, {}).setdefault(metric, []).append(value)
+
+
+def rows_of(variant: str, found: Found, seeds: Sequence[int], n: int) -> list[Row]:
+    """One row a method and metric: mean over data seeds, with an interval."""
+    cells = n * len(VARIANTS[variant].system.times)
+    return [
+        Row.over_seeds(method, metric, values, where=variant, seeds=tuple(seeds), n_cells=cells)
+        for method, metrics in found.items()
+        for metric, values in metrics.items()
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.landscape", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--systems", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--quick", action="store_true", help="few cells, few steps: shows that it runs, not how well")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    n, settings = (QUICK_CELLS, QUICK) if chosen.quick else (CELLS, PredictorSettings())
+    rows: list[Row] = []
+    claims: list[Claim] = []
+    shown, progress = bar()
+    with shown:
+        for name in chosen.systems:
+            found: Found = {}
+            for seed in range(chosen.seeds):
+                one_seed(VARIANTS[name], seed, found, n=n, settings=settings)
+                progress(name, seed + 1, chosen.seeds, {})
+            rows += rows_of(name, found, range(chosen.seeds), n)
+            claims += claims_of(name, OURS, found)
+            if chosen.out:  # after every system, so that a long run that is stopped has said something
+                chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
+    emit(rows, claims, as_json=chosen.json)
+
+
+if __name__ == "__main__":
+    main()
