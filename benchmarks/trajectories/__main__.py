@@ -8,10 +8,12 @@ distance and MMD; the floor (two halves of the measured cells); skill, the share
 floor; extrapolation to the last time; a rollout from the first time; the same with 30 pilot cells of the time left out, scored on
 the other cells; the same with the scaling fitted without the time left out.
 
-Ours pools flows from hardly any growth to nearly free growth, because snapshots do not tell which it was; nothing is chosen by
-time or space. Its grid of strengths, its half curve and its smoothing, and what calibration weighs, were set with held-out scores
-of the 5 PCs in view. 10 and 50 PCs are other coordinates of the same cells; A549 and LARRY (genes chosen by their sources from
-all cells; two times left, so no curve) test the pooled growths alone. What each strength gives alone stands beside it.
+Ours pools flows from hardly any growth to nearly free growth, because snapshots do not tell which it was, and carries both
+measured neighbours to the time left out; nothing is chosen by time or space. Its grid of strengths, its half curve and its
+smoothing, both sides, and what calibration weighs, were set with held-out scores of the 5 PCs in view. 10 and 50 PCs are other
+coordinates of the same cells; A549 and LARRY (genes chosen by their sources from all cells; two times left, so no curve) test
+pooling and both sides alone. What each strength gives alone, forward, stands beside it. "Chosen on hidden training times" is the
+predictor that ``virtualcell.evaluation.choice`` names for each gap without its cells.
 """
 
 from __future__ import annotations
@@ -20,45 +22,69 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.trajectories.data import COMPONENTS, HELD, LAST, LATENTS, components, latents
+from benchmarks.trajectories.where_next import where_next
 from virtualcell.demo import bar
+from virtualcell.evaluation.choice import Choice, choose
 from virtualcell.evaluation.floor import split_half
 from virtualcell.evaluation.metrics import energy_distance, mmd, wasserstein1
 from virtualcell.evaluation.report import Claim, Row, emit, payload
-from virtualcell.evaluation.rules import rules
-from virtualcell.predictor.population import Population
+from virtualcell.evaluation.rules import BETWEEN_ONLY, Rule, rules
+from virtualcell.predictor.population import Population, Predictor, mixture
+from virtualcell.training.both_sides import BothSides, SomeGrowth
 from virtualcell.training.ensemble import STRENGTHS, FlowMatching, blurred, calibrate
 
 PILOT, PILOT_DRAWS = 30, 5
 LEAK_FREE_SEEDS = 2
-DRAWS = 4
+NEXT_SPACE, NEXT_SEEDS = "EB, 5 PCs", 3
+DRAWS = 2
 EQUAL = "W1, as many cells as measured"
 OURS, CALIBRATED = "VirtualCell flows", "VirtualCell flows, 30 pilot cells"
+FORWARD = "VirtualCell flows, forward only"
+CHOSEN = "VirtualCell, chosen on hidden training times"
+GAIN = f"share of the energy distance of {OURS} that is taken away at hidden training times"
 BLURRED, RAW = "30 pilot cells alone, blurred", "30 pilot cells alone, as they are"
 LEAK_FREE = "VirtualCell flows, scaled without the time"
 FLOOR = "floor: two halves of the measured cells"
 MCCANN = "linear transport (McCann)"
 METRICS = {"W1": wasserstein1, "energy distance": energy_distance, "MMD": mmd}
-DRAWN = ("unbalanced transport with a curve", "noise only")
-BETWEEN_ONLY = ("union of neighbours", "unbalanced transport with a curve")
 
 Found = dict[str, dict[str, dict[tuple[float, int], float]]]
 """Method -> metric -> (time left out, seed) -> value."""
 
 
-def learned() -> list[FlowMatching]:
-    """Ours and the flow matching of the field, with its paths and noise; five of one kind show what pooling alone gives."""
+def ours() -> list[Predictor]:
+    """Ours, and what else it could have been: pools of little, middling and much growth out of the same fit."""
+    flows = BothSides(name=OURS)
     return [
-        FlowMatching(name=OURS),
+        flows,
+        SomeGrowth(flows, STRENGTHS[:2], f"{OURS}, little growth"),
+        SomeGrowth(flows, STRENGTHS[1:4], f"{OURS}, middling growth"),
+        SomeGrowth(flows, STRENGTHS[3:], f"{OURS}, much growth"),
+    ]
+
+
+def others() -> list[FlowMatching]:
+    """The flow matching of the field, with its paths and noise; five of one kind show what pooling alone gives."""
+    return [
         FlowMatching("independent", name="I-CFM", curvature=0.0, smoothing=0.1, steps=1500),
         FlowMatching("exact", name="OT-CFM, one plan an interval", curvature=0.0, smoothing=0.1, steps=1500),
         FlowMatching("exact", name="OT-CFM, five pooled", members=5, curvature=0.0, smoothing=0.1, steps=1500),
     ]
+
+
+@dataclass
+class Collected:
+    """What a run gathers: every figure, and every choice with its evidence by (time left out, seed)."""
+
+    found: Found = field(default_factory=dict)
+    choices: dict[tuple[float, int], Choice] = field(default_factory=dict)
 
 
 def note(found: Found, method: str, at: tuple[float, int], predicted: Population, true: np.ndarray) -> None:
@@ -66,40 +92,47 @@ def note(found: Found, method: str, at: tuple[float, int], predicted: Population
     # W1 falls with more cells, so a method that gives many, or weighted ones, is also judged by as many as were measured.
     values[EQUAL] = values["W1"]
     if len(predicted.states) != len(true) or np.ptp(predicted.weights) > 1e-12:
-        values[EQUAL] = float(np.mean([wasserstein1(predicted.draw(len(true), draw), true) for draw in range(DRAWS)]))
+        values[EQUAL] = float(np.mean([wasserstein1(predicted.even(len(true), draw), true) for draw in range(DRAWS)]))
     for metric, value in values.items():
         found.setdefault(method, {}).setdefault(metric, {})[at] = value
 
 
-def leave_out(space: str, held: float, seed: int, found: Found) -> None:
+def leave_out(space: str, held: float, seed: int, run: Collected) -> None:
     """Every method at one time left out. In given components, rules that draw nothing are run at the first seed alone; a latent
     is another one at every seed."""
+    found = run.found
     cells = latents(space, held, seed) if space in LATENTS else components(space)
     seen = {t: x for t, x in cells.items() if t != held}
     before, at = max(t for t in seen if t < held), (held, seed)
     beyond = held > max(seen)
-    for predictor in [*rules(), *learned()]:
-        again = seed > 0 and space in COMPONENTS and not isinstance(predictor, FlowMatching) and predictor.name not in DRAWN
-        if again or (beyond and predictor.name in BETWEEN_ONLY):
+    mine = ours()
+    candidates: list[Predictor] = [*rules(), *mine]
+    given: dict[str, Population] = {}
+    for predictor in [*candidates, *others()]:
+        if beyond and predictor.name in BETWEEN_ONLY:
             continue
-        predictor.fit(seen, seed)
-        note(found, predictor.name, at, predictor.carry(cells[before], before, held, seed), cells[held])
-        if not isinstance(predictor, FlowMatching):
-            continue
-        first = min(seen)
-        if not beyond and first < before:
-            whole = predictor.carry(cells[first], first, held, seed)
+        given[predictor.name] = predictor.fit(seen, seed).carry(cells[before], before, held, seed)
+        again = seed > 0 and space in COMPONENTS and isinstance(predictor, Rule)
+        if not again:
+            note(found, predictor.name, at, given[predictor.name], cells[held])
+        if isinstance(predictor, FlowMatching) and not beyond and min(seen) < before:
+            whole = predictor.carry(cells[min(seen)], min(seen), held, seed)
             rolled = wasserstein1(whole.states, cells[held], whole.weights)
             found[predictor.name].setdefault("W1, rolled out from the first time", {})[at] = rolled
-        if predictor.name == OURS:
-            for strength, member in zip(STRENGTHS, predictor.members(cells[before], before, [held])[0], strict=True):
-                note(found, f"one flow, growth at {strength:g}", at, member, cells[held])
-            if not beyond:
-                pilots(predictor, cells, held, seed, found)
-    if not beyond:
-        for metric, distance in METRICS.items():
-            halves = split_half(cells[held], 10, seed, distance).mean()
-            found.setdefault(FLOOR, {}).setdefault(metric, {})[at] = float(halves)
+    flows = next(predictor for predictor in mine if isinstance(predictor, BothSides))
+    members = flows.members(cells[before], before, [held])[0]
+    for strength, member in zip(flows.plan, members, strict=True):
+        note(found, f"one flow, growth at {strength:g}", at, member, cells[held])
+    if beyond:
+        return
+    note(found, FORWARD, at, mixture(members), cells[held])
+    pilots(flows, cells, held, seed, found)
+    # Last, as it fits all candidates anew without each hidden time.
+    choice = run.choices[at] = choose(candidates, seen, default=OURS, seeds=(seed,))
+    note(found, CHOSEN, at, given[choice.name], cells[held])
+    for metric, distance in METRICS.items():
+        halves = split_half(cells[held], 10, seed, distance).mean()
+        found.setdefault(FLOOR, {}).setdefault(metric, {})[at] = float(halves)
 
 
 def pilots(predictor: FlowMatching, cells: dict[float, np.ndarray], held: float, seed: int, found: Found) -> None:
@@ -124,7 +157,7 @@ def leak_free(space: str, held: float, seed: int, found: Found) -> None:
     a, b = cells[0.0], own[0.0]
     slope = a.std(0) / b.std(0)
     back = a.mean(0) - slope * b.mean(0)
-    predictor = FlowMatching(name=LEAK_FREE).fit({t: x for t, x in own.items() if t != held}, seed)
+    predictor = BothSides(name=LEAK_FREE).fit({t: x for t, x in own.items() if t != held}, seed)
     given = predictor.carry(own[held - 1], held - 1, held, seed)
     note(found, LEAK_FREE, (held, seed), Population.of(slope * given.states + back, given.weights), cells[held])
 
@@ -145,9 +178,9 @@ def rows_of(space: str, found: Found) -> list[Row]:
                     seeds = tuple(range(len(by_seed)))
                     rows.append(Row.over_seeds(method, metric, by_seed, where=f"{space}, {name}", seeds=seeds))
         if "W1" in metrics and all((t, 0) in metrics["W1"] for t in HELD[space]):
-            values = skill(space, found, method)
-            where, seeds = f"{space}, interpolation", tuple(range(len(values)))
-            rows.append(Row.over_seeds(method, "skill", values, where=where, seeds=seeds))
+            skills = skill(space, found, method)
+            where, seeds = f"{space}, interpolation", tuple(range(len(skills)))
+            rows.append(Row.over_seeds(method, "skill", skills, where=where, seeds=seeds))
     return rows
 
 
@@ -169,6 +202,20 @@ def skill(space: str, found: Found, method: str) -> list[float]:
     ours = beside(space, found, method, MCCANN)
     floors = means(found, FLOOR, "W1", HELD[space])
     return [(mccann - value) / (mccann - floors[min(i, len(floors) - 1)]) for i, (value, mccann) in enumerate(ours)]
+
+
+def choices_of(space: str, choices: dict[tuple[float, int], Choice]) -> list[Row]:
+    """What each choice rested on: a row a candidate and time left out, and how often it was chosen."""
+    rows = []
+    for held in sorted({t for t, _ in choices}):
+        seeds = tuple(sorted(seed for t, seed in choices if t == held))
+        tables = [choices[held, seed].table() for seed in seeds]
+        for name in [row["candidate"] for row in tables[0]]:
+            mine = [next(row for row in table if row["candidate"] == name) for table in tables]
+            where = f"{space}, {held:g} left out, hidden: {', '.join(f'{t:g}' for t in mine[0]['times'])}"
+            rows.append(Row.over_seeds(name, GAIN, [row["gain"] for row in mine], where=where, seeds=seeds))
+            rows.append(Row(name, "share of seeds that chose it", sum(row["chosen"] for row in mine) / len(mine), where=where))
+    return rows
 
 
 def claims_of(space: str, found: Found) -> list[Claim]:
@@ -209,16 +256,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shown, progress = bar()
     with shown:
         for space in chosen.spaces:
-            found: Found = {}
+            run = Collected()
             times = [*HELD[space], *([LAST[space]] if space in LAST else [])]
             for seed in range(chosen.seeds):
                 for i, held in enumerate(times):
-                    leave_out(space, held, seed, found)
+                    leave_out(space, held, seed, run)
                     if space == "EB, 5 PCs" and held in HELD[space] and seed < LEAK_FREE_SEEDS:
-                        leak_free(space, held, seed, found)
+                        leak_free(space, held, seed, run.found)
                     progress(space, seed * len(times) + i + 1, chosen.seeds * len(times), {"time left out": held})
-            rows += rows_of(space, found)
-            claims += claims_of(space, found)
+            rows += [*rows_of(space, run.found), *choices_of(space, run.choices)]
+            claims += claims_of(space, run.found)
+            if space == NEXT_SPACE:
+                rows += where_next(space, range(min(chosen.seeds, NEXT_SEEDS)))
     if chosen.out:
         chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
     emit(rows, claims, as_json=chosen.json)

@@ -8,7 +8,7 @@ import pytest
 from tests.training.test_ensemble import moving
 from virtualcell.evaluation.metrics import energy_distance
 from virtualcell.predictor.population import mixture
-from virtualcell.training.both_sides import BothSides
+from virtualcell.training.both_sides import BothSides, SomeGrowth
 from virtualcell.training.ensemble import FlowMatching
 
 
@@ -51,3 +51,21 @@ def test_large_populations_are_thinned_evenly(fitted: BothSides, monkeypatch: py
     assert given.states.shape == (250, 2)
     np.testing.assert_array_equal(given.states, whole.even(250, 3))
     np.testing.assert_allclose(given.mean, whole.mean, atol=0.05)
+
+
+def test_some_growths_are_members_of_the_same_fit() -> None:
+    cells = {t: moving(t, 60) for t in (0.0, 1.0, 2.0)}
+    every = BothSides((3.0, 0.5), steps=20)
+    much = SomeGrowth(every, (0.5,), "much growth").fit(cells, seed=1)
+    fitted_flow = every.flow
+    assert SomeGrowth(every, (3.0,), "little growth").fit(cells, seed=1).flows.flow is fitted_flow, "one fit serves all"
+    given = much.carry(cells[0.0], 0.0, 0.5)
+    np.testing.assert_allclose(given.states[:60], every.members(cells[0.0], 0.0, [0.5])[0][1].states)
+    assert len(given.states) == 120
+    much.fit(cells, seed=2)
+    assert every.flow is not fitted_flow, "another seed is another fit"
+    again = every.flow
+    much.fit(dict(cells), seed=2)
+    assert every.flow is not again, "other snapshots are another fit"
+    with pytest.raises(ValueError, match="not among"):
+        SomeGrowth(every, (1.0,), "other")
