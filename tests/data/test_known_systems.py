@@ -187,3 +187,18 @@ def test_three_wells_are_those_that_stood_before() -> None:
         assert np.linalg.norm(system.drift(saddle.xy[None])) < 1e-9
         low, high = np.sort(np.linalg.eigvals(jacobian(system, saddle.xy)).real)
         assert low < 0 < high
+
+
+def test_cells_drawn_from_a_growing_population_are_those_that_weights_of_undisturbed_paths_give() -> None:
+    system = dataclasses.replace(KNOWN_SYSTEMS["three wells"], times=(0.0, 8.0), step=0.02)
+    cells = system.snapshots(0, 1000, growing=True)
+    late = cells.xy[cells.time == 8.0]
+    rng = np.random.default_rng(1)
+    straight = system.move(system.start(8000, rng), 8.0, rng, growing=True)
+    weight = np.exp(straight.log_weight)
+    assert cells.sizes[8.0] == pytest.approx(weight.mean(), rel=0.15)
+    drawn = np.linalg.norm(late[:, None] - system.places, axis=2).argmin(axis=1)
+    weighed = np.linalg.norm(straight.xy[:, None] - system.places, axis=2).argmin(axis=1)
+    shares = np.bincount(weighed, weight, minlength=3) / weight.sum()
+    np.testing.assert_allclose(np.bincount(drawn, minlength=3) / len(drawn), shares, atol=0.05)
+    assert len(np.unique(late, axis=0)) > 0.95 * len(late), "sisters have moved apart"

@@ -9,8 +9,11 @@ import numpy as np
 from scipy.linalg import solve_continuous_lyapunov
 from scipy.optimize import root
 
-POOL = 8
-"""With growth so many times more cells are simulated than sampled, so that one large clone is rarely drawn twice."""
+POOL = 4
+"""With growth so many times more cells are simulated than sampled, so that sisters are rarely sampled together."""
+
+DIVISIONS = 40
+"""With growth, cells divide at so many moments of the measured period; their daughters then move each on its own."""
 
 Field = Callable[[np.ndarray], np.ndarray]
 """Places (n, 2) to vectors (n, 2) or numbers (n,)."""
@@ -85,12 +88,24 @@ class KnownSystem:
             raise ValueError(f"{self.name}: the drift is not linear, so its stationary covariance has no closed form.")
         return solve_continuous_lyapunov(self.linear, 2 * self.diffusion * np.eye(2))
 
-    def move(self, xy: np.ndarray, duration: float, rng: np.random.Generator, *, growing: bool = False) -> Moved:
-        """Carries cells (n, 2) by Euler-Maruyama, float64, counting the passages between cores on the way."""
+    def move(
+        self,
+        xy: np.ndarray,
+        duration: float,
+        rng: np.random.Generator,
+        *,
+        growing: bool = False,
+        last: np.ndarray | None = None,
+    ) -> Moved:
+        """Carries cells (n, 2) by Euler-Maruyama, float64, counting the passages between cores on the way.
+
+        growing: also integrate the rate of division along each path. last: (n,) core that each cell was in last, from an earlier
+        ``Moved``; by default the one that it is in.
+        """
         xy = np.array(xy, dtype=np.float64)
         k, n = len(self.attractors), len(xy)
         log_weight, passages = np.zeros(n), np.zeros((n, k, k), dtype=np.int64)
-        last = self._core(xy)
+        last = self._core(xy) if last is None else last
         steps = max(round(duration / self.step), 1) if duration > 0 else 0
         dt = duration / steps if steps else 0.0
         for _ in range(steps):
@@ -102,7 +117,7 @@ class KnownSystem:
                 arrived = np.flatnonzero((inside >= 0) & (last >= 0) & (inside != last))
                 passages[arrived, last[arrived], inside[arrived]] += 1
                 last = np.where(inside >= 0, inside, last)
-        return Moved(xy, log_weight, passages)
+        return Moved(xy, log_weight, passages, last)
 
     def snapshots(self, seed: int, n: int = 1000, *, growing: bool = False) -> Snapshots:
         """n cells at each time, every time from cells of its own; growing: sampled by the number of cells they have become.
@@ -115,18 +130,33 @@ class KnownSystem:
         places, sizes, names = [], {}, list(self.attractors)
         passages = np.zeros((len(names), len(names)), dtype=np.int64)
         for time in self.times:
-            moved = self.move(self.start(POOL * n if growing else n, rng), time, rng, growing=growing)
-            kept = np.arange(n)
-            if growing:
-                weight = np.exp(moved.log_weight - moved.log_weight.max())
-                kept = rng.choice(len(weight), n, p=weight / weight.sum())
-            places.append(moved.xy[kept])
-            passages += moved.passages[kept].sum(axis=0)
-            sizes[time] = float(np.exp(moved.log_weight).mean())
+            moved, sizes[time] = self._grown(n, time, rng) if growing else (self.move(self.start(n, rng), time, rng), 1.0)
+            places.append(moved.xy)
+            passages += moved.passages.sum(axis=0)
         xy = np.concatenate(places)
         nearest = ((xy[:, None] - self.places) ** 2).sum(axis=-1).argmin(axis=1)
         crossings = {(a, b): int(passages[i, j]) for i, a in enumerate(names) for j, b in enumerate(names) if i != j}
         return Snapshots(xy, np.repeat(self.times, n), np.array(names)[nearest], sizes, crossings)
+
+    def _grown(self, n: int, time: float, rng: np.random.Generator) -> tuple[Moved, float]:
+        """n of the cells into which a population has grown, each as likely as any other, and its size over that at the start.
+
+        The simulated pool stays as large as it is: at every division a cell is followed in as many copies as its share of the
+        population (systematic resampling, Kitagawa 1996), and the growth that is so taken out is counted in the size.
+        """
+        xy = self.start(POOL * n, rng)
+        last, size = self._core(xy), 1.0
+        passages = np.zeros((len(xy), len(self.attractors), len(self.attractors)), dtype=np.int64)
+        parts = max(round(DIVISIONS * time / self.span), 1)
+        for _ in range(parts):
+            moved = self.move(xy, time / parts, rng, growing=True, last=last)
+            weight = np.exp(moved.log_weight)
+            size *= float(weight.mean())
+            level = np.cumsum(weight) / weight.sum()
+            rows = np.searchsorted(level, (rng.random() + np.arange(len(xy))) / len(xy)).clip(max=len(xy) - 1)
+            xy, last, passages = moved.xy[rows], moved.last[rows], (passages + moved.passages)[rows]
+        kept = rng.choice(len(xy), n, replace=False)
+        return Moved(xy[kept], np.zeros(n), passages[kept], last[kept]), size
 
     def _rate(self, xy: np.ndarray) -> np.ndarray:
         if self.growth is None:
@@ -142,11 +172,13 @@ class KnownSystem:
 
 @dataclass(frozen=True)
 class Moved:
-    """Cells after a while: xy (n, 2); log_weight (n,), log of how many each has become; passages (n, attractors, attractors)."""
+    """Cells after a while: xy (n, 2); log_weight (n,), log of how many each has become; passages (n, attractors, attractors);
+    last (n,), number of the core that each was in last, -1 for none."""
 
     xy: np.ndarray
     log_weight: np.ndarray
     passages: np.ndarray
+    last: np.ndarray
 
 
 def bump(centre: np.ndarray, width: float, rate: float) -> Field:
