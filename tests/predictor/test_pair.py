@@ -79,7 +79,7 @@ def test_the_density_of_a_curved_landscape_is_that_of_many_rollouts() -> None:
         ends, _ = dynamics.rollout(torch.tensor(start).float().expand(60_000, 2), 0.6, torch.Generator().manual_seed(5))
     futures = Futures.of(dynamics, start, 0.6, rollouts=2000)
     low, high = np.quantile(ends.numpy(), [0.02, 0.98], axis=0)
-    counts, x, y = np.histogram2d(*ends.numpy().T, bins=12, range=list(zip(low, high, strict=True)))
+    counts, x, y = np.histogram2d(ends[:, 0].numpy(), ends[:, 1].numpy(), bins=12, range=np.stack([low, high], 1))
     # The density in the middle of a bin would miss its curvature: averaged over a bin's quarter points.
     fine = [np.sort(np.concatenate([edge[:-1] + s * np.diff(edge) for s in (0.25, 0.75)])) for edge in (x, y)]
     grid = np.stack([g.ravel() for g in np.meshgrid(*fine, indexing="ij")], 1)
@@ -290,7 +290,9 @@ def test_weights_count_as_repeated_cells(method: str) -> None:
         (np.ones((9, 2)), np.ones((9, 2)), None, "none", "method"),
     ],
 )
-def test_population_errors_name_the_field(predicted, measured, weights, method: str, field: str) -> None:
+def test_population_errors_name_the_field(
+    predicted: np.ndarray, measured: np.ndarray, weights: np.ndarray | None, method: str, field: str
+) -> None:
     with pytest.raises(DataError) as raised:
         population_energy(predicted, measured, weights, method=method)
     assert raised.value.field == field

@@ -17,8 +17,8 @@ from virtualcell.schema import DataError
 CHUNK = 256
 """Pairs solved at once."""
 
-SMALL = 1e-9
-"""A path is at rest when a step lowers its action by less than this share of one plus the action."""
+SMALL = 1e-7
+"""A path is at rest when a step should lower its action by less than this share of one plus the action."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,18 @@ class _Descent:
             open_ = torch.nonzero(~settled)[:, 0]
             if not len(open_):
                 break
-            move, _ = self._newton(self.z[open_], damping[open_])
+            move, hoped, _ = self._newton(self.z[open_], damping[open_])
             tried = self.z[open_].clone()
             tried[:, 1:-1] += move
             new = self._action(tried)
             gain = action[open_] - new
             better = gain > 0
-            settled[open_] = gain.abs() <= SMALL * (1 + action[open_])
+            settled[open_] = hoped <= SMALL * (1 + action[open_])
             self.z[open_[better]], action[open_[better]] = tried[better], new[better]
-            damping[open_] *= torch.where(better, 0.2, 5.0)
-        _, volume = self._newton(self.z, torch.zeros(len(self.z), dtype=self.z.dtype))
+            # Bolder where the squares foretold the gain, more careful where they did not (Levenberg-Marquardt's trust).
+            trust = gain / hoped
+            damping[open_] *= torch.where(trust > 0.75, 0.2, torch.where(trust > 0.25, 1.0, 4.0))
+        *_, volume = self._newton(self.z, torch.zeros(len(self.z), dtype=self.z.dtype))
         _, points, d = self.z.shape
         steps = points - 1
         noise = 0.5 * steps * d * torch.log(2 * math.pi * self.scale**2) - 0.5 * (steps - 1) * d * math.log(2 * math.pi)
@@ -112,9 +114,9 @@ class _Descent:
     def _action(self, z: Tensor) -> Tensor:
         return 0.5 * (self._residual(z) ** 2).sum((1, 2))
 
-    def _newton(self, z: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
-        """Step of the inner points (n, steps - 1, d), and half the log determinant of the curvature with the noise's Jacobian
-        (n,)."""
+    def _newton(self, z: Tensor, damping: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Step of the inner points (n, steps - 1, d), by how much it should lower the action (n,), and half the log determinant of
+        the curvature with the noise's Jacobian (n,)."""
         n, points, d = z.shape
         middle = 0.5 * (z[:, 1:] + z[:, :-1])
         half = 0.5 * self.dt * slope(self.dynamics, middle.flatten(0, 1), self.treatment).reshape(n, points - 1, d, d)
@@ -146,4 +148,6 @@ class _Descent:
             move[k] = torch.linalg.solve_triangular(factors[k].mT, pull, upper=True)
         curvature = sum((f.diagonal(dim1=1, dim2=2).log().sum(1) for f in factors), torch.zeros(n, dtype=z.dtype))
         jacobian = torch.linalg.slogdet(eye - half).logabsdet.sum(1)
-        return torch.stack(move, 1)[..., 0], curvature - jacobian
+        step = torch.stack(move, 1)[..., 0]
+        hoped = 0.5 * ((step * force[..., 0]).sum((1, 2)) + (2 * damping / self.scale**2) * (step**2).sum((1, 2)))
+        return step, hoped, curvature - jacobian
