@@ -115,8 +115,8 @@ class _Descent:
         return 0.5 * (self._residual(z) ** 2).sum((1, 2))
 
     def _newton(self, z: Tensor, damping: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Step of the inner points (n, steps - 1, d), by how much it should lower the action (n,), and half the log determinant of
-        the curvature with the noise's Jacobian (n,)."""
+        """Step of the inner points (n, steps - 1, d), by how much it should lower the action (n,), and half the log determinant
+        of the curvature with the noise's Jacobian (n,)."""
         n, points, d = z.shape
         middle = 0.5 * (z[:, 1:] + z[:, :-1])
         half = 0.5 * self.dt * slope(self.dynamics, middle.flatten(0, 1), self.treatment).reshape(n, points - 1, d, d)
