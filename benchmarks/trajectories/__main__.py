@@ -28,11 +28,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.trajectories.data import COMPONENTS, HELD, LAST, LATENTS, components, latents
+from benchmarks.trajectories.data import COMPONENTS, HELD, LAST, LATENTS, SIMULATED, components, populations
 from benchmarks.trajectories.where_next import where_next
 from virtualcell.demo import bar
 from virtualcell.evaluation.choice import Choice, choose
 from virtualcell.evaluation.floor import split_half
+from virtualcell.evaluation.horizon import Horizon, last_times
 from virtualcell.evaluation.metrics import energy_distance, mmd, wasserstein1
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.evaluation.rules import BETWEEN_ONLY, Rule, rules
@@ -101,7 +102,7 @@ def leave_out(space: str, held: float, seed: int, run: Collected) -> None:
     """Every method at one time left out. In given components, rules that draw nothing are run at the first seed alone; a latent
     is another one at every seed."""
     found = run.found
-    cells = latents(space, held, seed) if space in LATENTS else components(space)
+    cells = populations(space, held, seed)
     seen = {t: x for t, x in cells.items() if t != held}
     before, at = max(t for t in seen if t < held), (held, seed)
     beyond = held > max(seen)
@@ -218,6 +219,14 @@ def choices_of(space: str, choices: dict[tuple[float, int], Choice]) -> list[Row
     return rows
 
 
+def horizon_of(space: str) -> Row:
+    """How far beyond the last time ours has beaten no change wherever the last times were hidden, three seeds."""
+    steps = last_times(BothSides(name=OURS), components(space))
+    seeds = tuple(sorted({step.seed for step in steps}))
+    reached = Horizon.of(steps, "times").beyond_last
+    return Row(OURS, "horizon beyond the last time", reached, where=f"{space}, the last times hidden", seeds=seeds)
+
+
 def claims_of(space: str, found: Found) -> list[Claim]:
     ours, pilot = (
         {metric: float(np.mean(means(found, method, metric, HELD[space]))) for metric in METRICS} for method in (OURS, CALIBRATED)
@@ -243,7 +252,7 @@ def claims_of(space: str, found: Found) -> list[Claim]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    spaces = [*COMPONENTS, *LATENTS]
+    spaces = [*COMPONENTS, *LATENTS, *SIMULATED]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spaces", nargs="+", default=spaces, choices=spaces)
     parser.add_argument("--seeds", type=int, default=5, help="how many")
@@ -267,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows += [*rows_of(space, run.found), *choices_of(space, run.choices)]
             claims += claims_of(space, run.found)
             if space == NEXT_SPACE:
-                rows += where_next(space, range(min(chosen.seeds, NEXT_SEEDS)))
+                rows += [*where_next(space, range(min(chosen.seeds, NEXT_SEEDS))), horizon_of(space)]
     if chosen.out:
         chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
     emit(rows, claims, as_json=chosen.json)

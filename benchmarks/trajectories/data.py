@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 
 from virtualcell.data.catalogue import DEMOS, data_folder, load_demo
+from virtualcell.data.simulate import simulate_three_wells
 from virtualcell.demo import DEMO_SETTINGS
 from virtualcell.model import VirtualCell
 
@@ -15,7 +16,13 @@ COMPONENTS = {"EB, 5 PCs": (5, True), "EB, 10 PCs": (10, False), "EB, 50 PCs": (
 """Number of components, and whether each is scaled to unit variance."""
 LATENTS = {"A549, latent": "a549", "LARRY, latent": "larry"}
 """Demos whose middle time is left out of the autoencoder too; only the sources' choice of genes has seen it."""
-HELD = dict.fromkeys(COMPONENTS, (1.0, 2.0, 3.0)) | {"A549, latent": (1.0,), "LARRY, latent": (4.0,)}
+SIMULATED = {"three wells, simulated": (0.0, 1.0, 2.0, 4.0, 8.0)}
+"""Times at which 300 other cells of a known system are measured, in its two true coordinates; new cells at every seed."""
+HELD = dict.fromkeys(COMPONENTS, (1.0, 2.0, 3.0)) | {
+    "A549, latent": (1.0,),
+    "LARRY, latent": (4.0,),
+    "three wells, simulated": (1.0, 2.0, 4.0),
+}
 """Times left out between others."""
 LAST = dict.fromkeys(COMPONENTS, 4.0)
 """Times left out at the end."""
@@ -33,6 +40,20 @@ def components(space: str, held: float | None = None) -> dict[float, np.ndarray]
         seen = x if held is None else x[time != held]
         x = (x - seen.mean(0)) / seen.std(0)
     return {float(t): x[time == t] for t in np.unique(time)}
+
+
+def populations(space: str, held: float, seed: int) -> dict[float, np.ndarray]:
+    """Time -> cells (cells, d) of any space; ``held`` matters for latents, ``seed`` for latents and simulated cells."""
+    if space in LATENTS:
+        return latents(space, held, seed)
+    return simulated(space, seed) if space in SIMULATED else components(space)
+
+
+def simulated(space: str, seed: int) -> dict[float, np.ndarray]:
+    """Time -> cells (300, 2), where they truly are."""
+    cells = simulate_three_wells(seed, times=SIMULATED[space])
+    time, states = cells.obs["time"].to_numpy(dtype=float), np.asarray(cells.obsm["true_latent"], dtype=np.float64)
+    return {float(t): states[time == t] for t in np.unique(time)}
 
 
 def latents(space: str, held: float, seed: int) -> dict[float, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.trajectories import __main__ as trajectories
 from benchmarks.trajectories import where_next as where
-from benchmarks.trajectories.data import HELD, LAST, components, latents
+from benchmarks.trajectories.data import HELD, LAST, components, latents, populations
 from virtualcell.demo import DEMO_SETTINGS
 from virtualcell.model import VirtualCell
 from virtualcell.schema import AutoencoderSettings, Settings
@@ -76,6 +76,14 @@ def test_giving_a_hidden_time_back_is_judged_by_what_is_left(monkeypatch: pytest
     assert rows[where.MIDDLE, share, triple] == 1.0
     assert rows[where.BEST, share, pairs] == 1.0
     assert {method for method, _, _ in rows} == {where.NAMED, where.GROWTH, where.MIDDLE, where.CHANCE, where.BEST}
+
+
+def test_simulated_cells_are_new_at_every_seed() -> None:
+    space = "three wells, simulated"
+    first, again, other = (populations(space, 2.0, seed) for seed in (0, 0, 1))
+    assert {t: x.shape for t, x in first.items()} == dict.fromkeys((0.0, 1.0, 2.0, 4.0, 8.0), (300, 2))
+    np.testing.assert_array_equal(first[2.0], again[2.0])
+    assert not np.allclose(first[2.0], other[2.0])
 
 
 def test_a_latent_never_saw_the_time_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
