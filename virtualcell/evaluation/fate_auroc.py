@@ -13,17 +13,29 @@ from virtualcell.evaluation.intervals import Interval
 
 @dataclass(frozen=True)
 class CloneFates:
-    """Early cells whose fate is known from their clone.
+    """Early cells, or clones, whose fate is known from the clone.
 
-    cells: (n,) rows; first: (n,) whether the clone has more descendants of the first fate than of the second; clone: (n,) of
-    each. clone_of: (all cells,) clone of every cell, -1 for none. tied: clones left out because they have as many of both.
+    cells: (n,) rows of the cells, or the first of each clone; first: (n,) whether the clone has more descendants of the first
+    fate than of the second; tied: (n,) whether it has as many of both, which counts as not having more; clone: (n,) of each.
+    clone_of: (all cells,) clone of every cell, -1 for none.
     """
 
     cells: np.ndarray
     first: np.ndarray
+    tied: np.ndarray
     clone: np.ndarray
     clone_of: np.ndarray
-    tied: int
+
+    def decided(self, scores: np.ndarray) -> tuple[np.ndarray, CloneFates]:
+        """Scores (seeds, n) and fates without tied clones."""
+        kept = ~self.tied
+        return scores[:, kept], CloneFates(self.cells[kept], self.first[kept], self.tied[kept], self.clone[kept], self.clone_of)
+
+    def by_clone(self, scores: np.ndarray) -> tuple[np.ndarray, CloneFates]:
+        """The mean of scores (seeds, n) over the cells of each clone, and the fates, one a clone: a clone is one observation."""
+        _, at, of = np.unique(self.clone, return_index=True, return_inverse=True)
+        means = np.stack([np.bincount(of, row) / np.bincount(of) for row in scores])
+        return means, CloneFates(self.cells[at], self.first[at], self.tied[at], self.clone[at], self.clone_of)
 
 
 def clone_fates(
@@ -31,8 +43,7 @@ def clone_fates(
 ) -> CloneFates:
     """Truth by majority: cells of ``early`` (boolean, all cells) with late cells of either fate in their clone.
 
-    clones: (cells, clones) indicator, at most one clone a cell (ValueError); late: boolean; labels: names of all cells. Clones
-    with as many late cells of one fate as of the other are left out, as they have no majority.
+    clones: (cells, clones) indicator, at most one clone a cell (ValueError); late: boolean; labels: names of all cells.
     """
     barcodes = sp.csr_matrix(clones)
     if barcodes.getnnz(1).max(initial=0) > 1:
@@ -42,9 +53,7 @@ def clone_fates(
     known = early & (clone_of >= 0)
     cells = np.flatnonzero(known & ((counts[0] + counts[1])[clone_of] > 0))
     majority = (counts[0] - counts[1])[clone_of[cells]]
-    kept = cells[majority != 0]
-    tied = len(np.unique(clone_of[cells])) - len(np.unique(clone_of[kept]))
-    return CloneFates(kept, majority[majority != 0] > 0, clone_of[kept], clone_of, tied)
+    return CloneFates(cells, majority > 0, majority == 0, clone_of[cells], clone_of)
 
 
 def fate_auroc(scores: np.ndarray, first: np.ndarray) -> float:
