@@ -25,6 +25,7 @@ def test_rules_between_and_beyond_measured_times() -> None:
     for name in ("mean shift", "linear transport (McCann)", "union of neighbours"):
         np.testing.assert_allclose(by_name[name].carry(CELLS[1.0], 1.0, 2.0).mean, middle, atol=1e-9, err_msg=name)
     np.testing.assert_array_equal(by_name["no change"].carry(CELLS[1.0], 1.0, 2.0).states, CELLS[1.0])
+    np.testing.assert_array_equal(by_name["no change"].carry(CELLS[4.0], 4.0, 5.0).states, CELLS[4.0])
     # Beyond the last time the last interval goes on: from 3 to 4 the mean moved by one step, so to 5 by another.
     ahead = 2 * CELLS[4.0].mean(0) - CELLS[3.0].mean(0)
     for name in ("mean shift", "linear transport (McCann)"):

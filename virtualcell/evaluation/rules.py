@@ -29,7 +29,10 @@ class Rule:
     def carry(self, start: np.ndarray, t0: float, t1: float, seed: int = 0) -> Population:
         times = list(self.snapshots)
         _, after = neighbours(times, t1)
-        if after is not None:
+        if self._between is no_change:
+            # Beyond the last time too: what stays is the start, not the beginning of the interval that goes on.
+            found = np.asarray(start, dtype=np.float64)
+        elif after is not None:
             found = self._between(np.asarray(start, dtype=np.float64), self.snapshots[after], (t1 - t0) / (after - t0), seed)
         else:
             before = max((t for t in times if t < t0), default=None)
