@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,9 +20,21 @@ from safetensors.numpy import load_file, save_file
 from virtualcell.data.catalogue import DEMOS, Demo, load_demo
 from virtualcell.data.preprocess import preprocess
 from virtualcell.model import VirtualCell
-from virtualcell.schema import Attractor, AutoencoderSettings, DataError, Landscape, PredictorSettings, Settings
+from virtualcell.schema import (
+    Attractor,
+    AutoencoderSettings,
+    Barrier,
+    DataError,
+    EnergyPath,
+    Landscape,
+    PredictorSettings,
+    Settings,
+)
 
 VIEWS, LANDSCAPE, REPORT = "views.safetensors", "landscape.json", "report.json"
+
+DRAWN = ("x", "y", "energy", "supported", "plane", "origin", "cell_xy", "density")
+"""Arrays of a landscape."""
 
 DEMO_SETTINGS: dict[str, Settings] = {
     "a549": Settings(),
@@ -106,11 +118,20 @@ def write_views(model: VirtualCell, folder: Path) -> None:
     described: dict[str, Any] = {}
     if model.moves:
         landscape = model.landscape()
-        for name in ("x", "y", "energy", "supported", "plane", "origin", "cell_xy"):
-            arrays[f"landscape.{name}"] = getattr(landscape, name)
+        for name in DRAWN:
+            if getattr(landscape, name) is not None:
+                arrays[f"landscape.{name}"] = getattr(landscape, name)
+        for i, barrier in enumerate(landscape.barriers):
+            arrays[f"barrier{i}.states"], arrays[f"barrier{i}.energy"] = barrier.path.states, barrier.path.energy
         described = {
             "method": landscape.method,
             "axis_names": list(landscape.axis_names),
+            "rotation_share": landscape.rotation_share,
+            "barriers": [
+                {f.name: getattr(barrier, f.name) for f in dataclasses.fields(barrier) if f.name != "path"}
+                | {"saddle": barrier.path.saddle, "through": list(barrier.path.through)}
+                for barrier in landscape.barriers
+            ],
             "attractors": [
                 {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in dataclasses.asdict(a).items()}
                 for a in landscape.attractors
@@ -127,8 +148,20 @@ def read_landscape(folder: Path) -> Landscape | None:
         return None
     arrays = load_file(folder / VIEWS)
     attractors = tuple(_attractor(found) for found in described["attractors"])
-    shown = {name: arrays[f"landscape.{name}"] for name in ("x", "y", "energy", "supported", "plane", "origin", "cell_xy")}
-    return Landscape(**shown, attractors=attractors, method=described["method"], axis_names=tuple(described["axis_names"]))
+    shown = {name: arrays.get(f"landscape.{name}") for name in DRAWN}
+    barriers = []
+    for i, found in enumerate(described["barriers"]):
+        saddle, through = found.pop("saddle"), tuple(found.pop("through"))
+        path = EnergyPath(arrays[f"barrier{i}.states"], arrays[f"barrier{i}.energy"], saddle, through)
+        barriers.append(Barrier(**found, path=path))
+    return Landscape(
+        **cast("dict[str, Any]", shown),
+        attractors=attractors,
+        method=described["method"],
+        axis_names=tuple(described["axis_names"]),
+        barriers=tuple(barriers),
+        rotation_share=described["rotation_share"],
+    )
 
 
 def _attractor(found: dict[str, Any]) -> Attractor:

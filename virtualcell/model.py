@@ -25,7 +25,10 @@ from virtualcell.autoencoder.conversion import Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.data.check import check, file_of, require
 from virtualcell.data.preprocess import preprocess
+from virtualcell.landscape.committor import committor
 from virtualcell.landscape.fates import fate_fractions
+from virtualcell.landscape.order import first_changes
+from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
 from virtualcell.modalities import MODALITIES
@@ -39,6 +42,7 @@ from virtualcell.schema import (
     UNS_KEY,
     Columns,
     DataError,
+    EnergyPath,
     Landscape,
     Settings,
     Trajectory,
@@ -54,7 +58,7 @@ from virtualcell.training.autoencoder import (
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.device import choose_device
-from virtualcell.training.predictor import train_predictor
+from virtualcell.training.refits import fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 from virtualcell.trust.domain import Domain
 
@@ -82,6 +86,7 @@ class VirtualCell:
         self._translator: Translator | None = None
         self._kinds: dict[str, str] = {}
         self._dynamics: Dynamics | None = None
+        self._refits: list[Dynamics] = []
         self._features: dict[str, list[str]] = {}
         self._batches: list[str] = []
         self._arrays: dict[str, np.ndarray] = {}
@@ -100,6 +105,8 @@ class VirtualCell:
         state: str | None = None,
         clones: str | None = None,
         donor: str | None = None,
+        growth: str | None = None,
+        population_size: str | None = None,
         device: str = "auto",
         progress: Progress | None = None,
     ) -> VirtualCell:
@@ -107,10 +114,11 @@ class VirtualCell:
         next.
 
         time, perturbation, batch, donor, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated
-        cells. ``cells`` is not changed. Raises DataError where the cells cannot be used (see ``virtualcell.data.check``).
+        cells; growth or population_size: what is known of division (see ``Columns``). ``cells`` is not changed. Raises DataError
+        where the cells cannot be used (see ``virtualcell.data.check``).
         """
         began = clock.perf_counter()
-        columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
+        columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
         self.settings = dataclasses.replace(self.settings, columns=columns)
         cells = as_mudata(cells)
         kinds = kinds_of(cells, self.settings.kinds)
@@ -118,7 +126,7 @@ class VirtualCell:
         digest = data_digest(cells, kinds)
         # Nothing of an earlier fit may stay beside what is fitted now.
         self._autoencoder = self._translator = self._dynamics = self._domain = None
-        self.record, self._arrays = {}, {}
+        self.record, self._arrays, self._refits = {}, {}, []
         self.device = choose_device(device)
         barcodes = _clone_matrix(cells, clones)
         prepared = preprocess(cells, self.settings.preprocess, kinds=kinds)
@@ -153,20 +161,21 @@ class VirtualCell:
         labels = _labels(prepared, columns)
         names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         history: dict[str, Any] = {"autoencoder": fitted.history}
-        growth = ""
+        moved = None
         if moments is not None or (names is not None and len(set(names)) > 1):
-            moved = train_predictor(
+            moved = fit_dynamics(
                 states,
                 s.predictor,
                 time=moments,
                 treatment=names,
                 control=control,
                 clones=barcodes,
+                **_known_growth(prepared, columns, self._arrays.get("time"), moments),
                 seed=s.seed,
                 device=self.device,
                 progress=progress,
             )
-            self._dynamics, history["predictor"], growth = moved.dynamics, moved.history, moved.growth_known
+            self._dynamics, self._refits, history["predictor"] = moved.dynamics, list(moved.refits), moved.history
         self.record = {
             "version": __version__,
             "seed": s.seed,
@@ -189,7 +198,10 @@ class VirtualCell:
             "treatments": self._known_treatments(names, control),
             "labels": labels.tolist(),
             "treatment_of": names.tolist() if names is not None else None,
-            "growth_known": growth,
+            "growth_known": moved.growth_known if moved is not None else "",
+            "growth_identified": moved is not None and moved.growth_identified,
+            "steps_a_span": self._dynamics.euler_steps if self._dynamics is not None else None,
+            "rotation_share": moved.rotation_share if moved is not None else None,
             "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
             "history": history,
         }
@@ -432,10 +444,39 @@ class VirtualCell:
             groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
         plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
         # On the CPU: some devices have no eigenvalues.
-        potential = copy.deepcopy(dynamics.potential).cpu()
-        return make_landscape(
-            potential, float(dynamics.diffusion.detach()), states, labels, plane, origin, names, resolution, follow=follow
+        dynamics, *refits = (copy.deepcopy(one).cpu() for one in (dynamics, *self._refits))
+        found = make_landscape(
+            dynamics.potential,
+            float(dynamics.diffusion.detach()),
+            states,
+            labels,
+            plane,
+            origin,
+            names,
+            resolution,
+            follow=follow,
+            # Without times nothing was seen to go from one valley to another.
+            dynamics=dynamics if "time" in self._arrays else None,
+            refits=refits,
+            time=(self._arrays["time"] - self._arrays["time"].min()) / self.span if "time" in self._arrays else None,
+            growth_known=self.record["growth_identified"],
         )
+        return dataclasses.replace(found, rotation_share=self.record["rotation_share"])
+
+    def path(self, start: np.ndarray, end: np.ndarray) -> EnergyPath:
+        """The way of least energy of untreated cells between two states (d,), over the lowest pass found, in units of D."""
+        dynamics = copy.deepcopy(self._moving()).cpu()
+        return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self._arrays["states"])
+
+    def genes_along(self, path: EnergyPath, most: int = 20) -> pd.DataFrame:
+        """Genes that change most along a path, in the order in which they have made half of their change (``first_changes``)."""
+        return first_changes(self.decode(path.states), self.features(), most)
+
+    def committor(
+        self, states: np.ndarray, a: np.ndarray, b: np.ndarray, *, copies: int = 100, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard error, both (n,)."""
+        return committor(copy.deepcopy(self._moving()).cpu(), states, a, b, copies=copies, seed=seed)
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""
@@ -450,6 +491,8 @@ class VirtualCell:
         weights = {f"autoencoder.{k}": v for k, v in core.state_dict().items()}
         if self._dynamics is not None:
             weights |= {f"dynamics.{k}": v for k, v in self._dynamics.state_dict().items()}
+        for i, refit in enumerate(self._refits):
+            weights |= {f"refit{i}.{k}": v for k, v in refit.state_dict().items()}
         if self._translator is not None:
             weights |= {f"translator.{k}": v for k, v in self._translator.state_dict().items()}
         record = {
@@ -461,6 +504,7 @@ class VirtualCell:
             "components": {m: core.modalities[m].n_components for m in core.names},
             "batches": self._batches,
             "parts": list(self._dynamics.treatments) if self._dynamics is not None else None,
+            "refits": len(self._refits),
             "record": self.record,
         }
         write_checkpoint(Path(folder), weights, self._arrays, record)
@@ -495,11 +539,14 @@ class VirtualCell:
             translator.load_state_dict(_part(weights, "translator"))
             model._translator = translator.to(model.device).eval()
             if saved["parts"] is not None:
-                dynamics = Dynamics(
-                    s.autoencoder.latent_dim, s.predictor.width, 1.0, tuple(saved["parts"]), s.predictor.euler_steps
+                steps, parts = saved["record"]["steps_a_span"], tuple(saved["parts"])
+                dynamics, *refits = (
+                    Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, parts, steps) for _ in range(1 + saved["refits"])
                 )
-                dynamics.load_state_dict(_part(weights, "dynamics"))
-                model._dynamics = dynamics.to(model.device).eval()
+                for name, part in [("dynamics", dynamics), *((f"refit{i}", refit) for i, refit in enumerate(refits))]:
+                    part.load_state_dict(_part(weights, name))
+                    part.to(model.device).eval()
+                model._dynamics, model._refits = dynamics, refits
         except (KeyError, TypeError, RuntimeError) as error:
             raise DataError(
                 f"The files do not belong together or come from another version ({type(error).__name__}: {error}).",
@@ -651,6 +698,31 @@ def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
     raise DataError(
         f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key
     )
+
+
+def _known_growth(cells: MuData, columns: Columns, time: np.ndarray | None, moments: np.ndarray | None) -> dict[str, Any]:
+    """Arguments of the predictor's training that say what was measured of division."""
+    if columns.growth is not None and columns.population_size is not None:
+        raise DataError("Growth rates and population sizes were both named.", next_step="name one of them.", field="growth")
+    for column in (columns.growth, columns.population_size):
+        if column is not None and (column not in cells.obs or not pd.api.types.is_numeric_dtype(cells.obs[column])):
+            raise DataError(f"There is no numeric column {column!r} in obs.", next_step="name one of numbers.", field=column)
+        if column is not None and (time is None or moments is None):
+            raise DataError("Growth is a rate in time, and there is no time.", next_step="name the time column.", field=column)
+    if columns.growth is not None and time is not None:
+        rates = cells.obs[columns.growth].to_numpy(dtype=float) * (time.max() - time.min())
+        return {"growth": "given", "growth_rates": rates}
+    if columns.population_size is not None and moments is not None:
+        sizes = cells.obs[columns.population_size].to_numpy(dtype=float)
+        of_time = {float(t): np.unique(sizes[moments == t]) for t in np.unique(moments)}
+        if any(len(found) != 1 for found in of_time.values()):
+            raise DataError(
+                "Cells of one time have different population sizes.",
+                next_step="give every cell the number of cells of the whole culture at its time.",
+                field=columns.population_size,
+            )
+        return {"growth": "sizes", "population_sizes": {t: float(found[0]) for t, found in of_time.items()}}
+    return {}
 
 
 def _labels(cells: MuData, columns: Columns) -> np.ndarray:

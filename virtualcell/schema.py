@@ -63,6 +63,10 @@ class Columns:
     """Annotation that names cell types or states."""
     clones: str | None = None
     """``obsm`` slot with a (cells, clones) indicator of heritable barcodes."""
+    growth: str | None = None
+    """Numeric ``obs`` column: growth rate of each cell per unit of time (from division markers or counted divisions)."""
+    population_size: str | None = None
+    """Numeric ``obs`` column: how many cells the whole culture had at the cell's time."""
     donor: str | None = None
     """Second covariate of the decoders: with a batch, every combination of the two is a batch of its own."""
 
@@ -127,7 +131,7 @@ class PredictorSettings:
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""
-    rollouts: int = 128
+    rollouts: int = 200
     """Cells rolled out from each starting time at each step."""
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
@@ -139,6 +143,12 @@ class PredictorSettings:
     off_manifold_weight: float = 1.0
     """Soft prior: the landscape rises away from measured cells."""
     clone_weight: float = 0.5
+    distance: str = "sharp energy"
+    """Between predicted and measured populations, as a loss: a key of ``virtualcell.predictor.distance.LOSSES``."""
+    rotation_penalty: float = 0.1
+    """Of the part of the drift that is no slope, along the slope (where such a part is fitted)."""
+    refits: int = 6
+    """Times that the fitted dynamics are fitted on to resampled cells, for intervals of barriers; only where there are times."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,48 @@ class Attractor:
 
 
 @dataclass(frozen=True)
+class EnergyPath:
+    """The way of least energy between two states: everywhere at rest against motions off it.
+
+    states: (k, d), evenly spaced from start to end; energy: (k,) in units of D, 0 at the start; saddle: index of the highest
+    state; through: names of attractors that the way passes between its ends.
+    """
+
+    states: np.ndarray
+    energy: np.ndarray
+    saddle: int
+    through: tuple[str, ...] = ()
+
+    @property
+    def barrier(self) -> float:
+        """Height of the pass over the start, in units of D."""
+        return float(self.energy[self.saddle] - self.energy[0])
+
+    @property
+    def reverse_barrier(self) -> float:
+        """Height of the pass over the end, in units of D."""
+        return float(self.energy[self.saddle] - self.energy[-1])
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """The pass from one attractor to another next to it."""
+
+    start: str
+    end: str
+    height: float
+    """Over the start, in units of D."""
+    low: float | None
+    high: float | None
+    """95 % interval over refits to resampled cells; None where no refit was made."""
+    crossings: float
+    """Fewest measured cells that must have crossed, as the populations of the two valleys changed."""
+    identifiable: bool
+    """Whether enough cells crossed for the height to be more than a guess."""
+    path: EnergyPath
+
+
+@dataclass(frozen=True)
 class Landscape:
     """The potential over a plane of the latent space, minimised over all coordinates that are not drawn.
 
@@ -223,3 +275,9 @@ class Landscape:
     attractors: tuple[Attractor, ...]
     method: str
     axis_names: tuple[str, str]
+    barriers: tuple[Barrier, ...] = ()
+    density: np.ndarray | None = None
+    """(gy, gx): -log density of the measured cells in the same plane, 0 at the fullest point, NaN where no cell is near. No
+    landscape: it says where cells were measured, not where they go."""
+    rotation_share: float | None = None
+    """Share of the squared drift over the measured cells that no landscape explains, 0 to 1, from a fit that was free to turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,8 +11,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from virtualcell.landscape.attractors import descend, find_attractors
+from virtualcell.landscape.barriers import find_barriers
+from virtualcell.landscape.density_map import density_map
+from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.potential import Potential
-from virtualcell.schema import Landscape
+from virtualcell.schema import Barrier, Landscape
 
 METHOD = (
     "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
@@ -32,12 +36,17 @@ def make_landscape(
     resolution: int = 60,
     steps: int = 250,
     follow: np.ndarray | None = None,
+    dynamics: Dynamics | None = None,
+    refits: Sequence[Dynamics] = (),
+    time: np.ndarray | None = None,
+    growth_known: bool = False,
 ) -> Landscape:
     """Surface, attractors and cells over the plane spanned by the rows of ``plane`` (2, d) through ``origin`` (d,).
 
     states: (cells, d) latent; labels: (cells,) annotation for names; follow: rows of the
     cells that descend (default all). A grid point is supported where a measured cell lies within
     2.5 times the distance that 95 % of cells keep to their neighbour; pinholes are filled, islands of few cells left out.
+    dynamics, refits, time (cells,), growth_known: for the passes between attractors (``find_barriers``); none without dynamics.
     """
     xy = (states - origin) @ plane.T
     low, high = np.quantile(xy, 0.002, axis=0), np.quantile(xy, 0.998, axis=0)
@@ -49,7 +58,11 @@ def make_landscape(
     spacing = np.quantile(tree.query(xy, k=2)[0][:, 1], 0.95)
     supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
     hidden = states - origin - xy @ plane
-    attractors, _ = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
+    attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
+    barriers: tuple[Barrier, ...] = ()
+    if dynamics is not None and len(attractors) > 1:
+        places = {a.name: a.state for a in attractors}
+        barriers = find_barriers(dynamics, places, states, time, basin, refits, growth_known)
     # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.
     starts = [hidden[nearest].mean(1), hidden[nearest[:, 0]]]
     for a in attractors:
@@ -74,6 +87,8 @@ def make_landscape(
         attractors,
         METHOD,
         axis_names,
+        barriers,
+        density_map(xy, x, y, supported.reshape(shape)),
     )
 
 

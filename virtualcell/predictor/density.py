@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,15 @@ class Density:
         narrow = NARROW * float(neighbour.median()) / z.shape[1] ** 0.5
         # In few dimensions neighbours are so near that the slopes would be too steep for the integrator's steps.
         self.bandwidth = max(narrow, LEAST * float(z.var(0).mean().sqrt()))
+
+        # Of all but one in fifty of the cells themselves: below this there are none. (A cell is one of its own centres.)
+        self.rim = float(torch.quantile(self.log(some), 0.02))
+
+    def log(self, at: Tensor) -> Tensor:
+        """Log density up to a constant, (points,)."""
+        centres = self.z if len(self.z) <= MOST else self.z[:: len(self.z) // MOST + 1]
+        square = torch.cdist(at, centres, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+        return torch.logsumexp(-square / (2 * self.bandwidth**2), 1) - math.log(len(centres))
 
     def score(self, at: Tensor, centres: Tensor) -> Tensor:
         """grad log density, (points, d), from the given kernel centres."""

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import ot
 import torch
 from torch import Tensor
 
 EPS = 1e-9
+
+SHARP = 0.2
+"""Exponent that sees small scales."""
+
+NEAR = 5e-3
+"""Distance, over the mean one, below which the sharp distance is smooth."""
+
+BLUR = 0.1
+"""Entropy of Sinkhorn transport over the mean distance."""
 
 
 def energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
@@ -21,6 +33,24 @@ def energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> T
     return 2 * across - within_a - within_b
 
 
+def sharp_energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
+    """Energy distance of exponent SHARP, 2E|A-B|^s - E|A-A'|^s - E|B-B'|^s, of samples a (n, d), weighted, and b (m, d).
+
+    The usual exponent 1 hardly sees what differs on a small scale: with it the passes of known landscapes came out a quarter too
+    low and too round. In the unit of the usual one (Szekely & Rizzo 2013, eq. 8; a metric of laws for every exponent between 0
+    and 2).
+    """
+    w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
+    across, within_a, within_b = (_distances(x, y) for x, y in ((a, b), (a, a), (b, b)))
+    size = across.detach().mean()
+    # Smoothed where cells meet: without it the slope there has no bound.
+    across, within_a, within_b = ((d**2 + (NEAR * size) ** 2) ** (SHARP / 2) for d in (across, within_a, within_b))
+    itself = (NEAR * size) ** SHARP
+    of_a = (w @ within_a @ w - itself * (w**2).sum()) / (1 - (w**2).sum())
+    of_b = (within_b.sum() - itself * len(b)) / (len(b) * (len(b) - 1))
+    return (2 * (w @ across).mean() - of_a - of_b) * size ** (1 - SHARP) / SHARP
+
+
 def energy_score(ends: Tensor, seen: Tensor) -> Tensor:
     """Mean energy score of K simulated ends (K, n, d) of n cells against one descendant seen of each (n, d).
 
@@ -31,6 +61,32 @@ def energy_score(ends: Tensor, seen: Tensor) -> Tensor:
     to_seen = torch.sqrt(((ends - seen) ** 2).sum(2) + EPS).mean()
     between = torch.sqrt(((ends[:, None] - ends[None]) ** 2).sum(3) + EPS).sum((0, 1)).mean() / (k * (k - 1))
     return to_seen - 0.5 * between
+
+
+def sinkhorn_divergence(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
+    """Debiased Sinkhorn divergence S(a, b) - S(a, a) / 2 - S(b, b) / 2 of samples a (n, d), weighted, and b (m, d).
+
+    S: entropic transport with Euclidean cost, entropy BLUR of the mean distance between the two (Feydy et al. 2019, eq. 3). Zero
+    for equal samples, never negative, and in the unit of the energy distance: between it and W1.
+    """
+    w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
+    u = torch.full((len(b),), 1.0 / len(b), device=b.device)
+    blur = BLUR * float(_distances(a.detach(), b).mean())
+    return _entropic(a, b, w, u, blur) - 0.5 * _entropic(a, a, w, w, blur) - 0.5 * _entropic(b, b, u, u, blur)
+
+
+def _entropic(a: Tensor, b: Tensor, w: Tensor, u: Tensor, blur: float) -> Tensor:
+    # The gradient by the envelope theorem: through costs and weights, not through the iterations.
+    solved = ot.solve(_distances(a, b), w, u, reg=blur, reg_type="KL", max_iter=100, tol=1e-5, grad="envelope")
+    return solved.value
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    "sharp energy": sharp_energy_distance,
+    "energy": energy_distance,
+    "sinkhorn": sinkhorn_divergence,
+}
+"""Name -> distance of a predicted population a (n, d) with log weights (n,), to a measured one b (m, d), as a loss."""
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

@@ -9,23 +9,41 @@ from torch import Tensor, nn
 
 from virtualcell.predictor.growth import Growth
 from virtualcell.predictor.potential import Potential
+from virtualcell.predictor.rotation import Rotation, share_of
+
+MOST_STEPS = 400
+"""Of the integrator a span, however steep the landscape."""
+
+STIFFNESS = 0.4
+"""Largest curvature times length of a step."""
 
 
 class Dynamics(nn.Module):
-    """dz = [-grad U(z) + B_c] dt + sqrt(2 D) dW and d log w = g(z) dt, in units of the measured span (first to last time = 1).
+    """dz = [-grad U(z) + R(z) + B_c] dt + sqrt(2 D) dW and d log w = g(z) dt, in units of the measured span (first to last time =
+    1).
 
-    B_c, the force of treatment c while it is applied, is the sum of the forces of its parts: "A+B" is pushed by A and by B.
+    B_c, the force of treatment c while it is applied, is the sum of the forces of its parts: "A+B" is pushed by A and by B. R,
+    the part of the drift that is no slope, is there only where ``rotation`` was asked for.
     """
 
-    def __init__(self, d: int, width: int, diffusion: float, treatments: tuple[str, ...] = (), euler_steps: int = 24):
+    def __init__(
+        self,
+        d: int,
+        width: int,
+        diffusion: float,
+        treatments: tuple[str, ...] = (),
+        euler_steps: int = 24,
+        rotation: bool = False,
+    ):
         super().__init__()
         self.potential = Potential(d, width)
         self.growth = Growth(d)
+        self.rotation = Rotation(d) if rotation else None
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
-        # Learned with the potential from the spread of the measured populations: how narrow they stay bounds it from above, how
-        # far the
-        # descendants of one cell spread bounds it from below.
+        # Where it is not known: learned with the potential from the spread of the measured populations. How narrow they stay
+        # bounds
+        # it from above, how far the descendants of one cell spread bounds it from below.
         self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps
 
@@ -43,9 +61,57 @@ class Dynamics(nn.Module):
             raise KeyError(f"Treatment {missing[0]!r} was not measured; known: {', '.join(self.treatments) or 'none'}.")
         return self.forces[[self.treatments.index(part) for part in treatment.split("+")]].sum(0)
 
+    def turning(self, z: Tensor) -> Tensor:
+        """R, (cells, d) a span; zeros where no such part was fitted."""
+        if self.rotation is None:
+            return torch.zeros_like(z)
+        potential = self.potential
+        return self.rotation((potential.held(z) - potential.centre) / potential.spread)
+
     def drift(self, z: Tensor, treatment: str | None = None) -> Tensor:
-        """-grad U + B_c, (cells, d) a span."""
-        return -self.potential.gradient(z) + self.force(treatment)
+        """-grad U + R + B_c, (cells, d) a span."""
+        return self.own_drift(z) + self.force(treatment)
+
+    def own_drift(self, z: Tensor) -> Tensor:
+        """-grad U + R, (cells, d) a span: what untreated cells do."""
+        down = -self.potential.gradient(z)
+        return down if self.rotation is None else down + self.turning(z)
+
+    @torch.no_grad()
+    def rotation_share(self, states: Tensor) -> float:
+        """Share of the squared drift over these states (cells, d) that no landscape explains, 0 to 1."""
+        return share_of(self.potential.gradient(states), self.turning(states))
+
+    def step(
+        self, z: Tensor, log_weight: Tensor, dt: float, force: Tensor | float, noise: Tensor | None, grow: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """One step of the integrator: cells (cells, d), log weights (cells,); noise: standard normal (cells, d) or None.
+
+        With noise the drift is taken half of the noise ahead, and ``outcome`` adds half a step's noise to what is read:
+        Euler-Maruyama with a postprocessor (Vilmart 2015, SIAM J. Sci. Comput. 37, eq. 1.5; the equilibrium of Leimkuhler &
+        Matthews 2013), whose populations at rest are right to second order, where plain Euler-Maruyama makes the narrow wells too
+        wide.
+        """
+        ahead = z
+        if noise is not None:
+            noise = torch.sqrt(2 * self.diffusion * dt) * noise
+            ahead = z + 0.5 * noise
+        if grow:
+            log_weight = log_weight + dt * self.growth(ahead)
+        z = z + dt * (force + self.own_drift(ahead))
+        return z if noise is None else z + noise, log_weight
+
+    def outcome(self, z: Tensor, dt: float, noise: Tensor | None) -> Tensor:
+        """What is read of cells z (cells, d) after steps of length dt."""
+        return z if noise is None else z + torch.sqrt(0.5 * self.diffusion * dt) * noise
+
+    def steps_a_span(self, z: Tensor) -> int:
+        """Steps of the integrator a span: those of training, or more where the landscape under cells z (cells, d) is so steep
+        that a step would overshoot (its length times the largest curvature is kept below STIFFNESS)."""
+        some = z[:: max(1, len(z) // 64)]
+        with torch.no_grad():
+            steepest = float(torch.linalg.matrix_norm(self.potential.hessian(some)).max()) if len(some) else 0.0
+        return max(self.euler_steps, min(MOST_STEPS, math.ceil(steepest / STIFFNESS)))
 
     def rollout(
         self,
@@ -55,28 +121,29 @@ class Dynamics(nn.Module):
         treatment: str | None = None,
         noise: bool = True,
         keep: int | None = None,
+        steps: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Carries cells z (cells, d) through ``duration`` (in spans) by Euler-Maruyama.
+        """Carries cells z (cells, d) through ``duration`` (in spans) in ``steps`` steps a span (default: as in training).
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
         """
         frames = 1 if keep is None else keep - 1
-        per_frame = math.ceil(self.euler_steps * duration / frames) if frames else 0
+        per_frame = math.ceil((steps or self.euler_steps) * duration / frames) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0
-        scale = torch.sqrt(2 * self.diffusion * dt)
         force = self.force(treatment)
         log_weight = torch.zeros(len(z), device=z.device)
         states, weights = [z], [log_weight]
+
+        def draw() -> Tensor | None:
+            # Drawn on the CPU, so that a seed gives the same cells on every device.
+            return torch.randn(z.shape, generator=generator).to(z.device) if noise else None
+
         for _ in range(frames):
             for _ in range(per_frame):
-                log_weight = log_weight + dt * self.growth(z)
-                z = z + dt * (force - self.potential.gradient(z))
-                if noise:
-                    # Drawn on the CPU, so that a seed gives the same cells on every device.
-                    z = z + scale * torch.randn(z.shape, generator=generator).to(z.device)
-            states.append(z)
+                z, log_weight = self.step(z, log_weight, dt, force, draw())
+            states.append(self.outcome(z, dt, draw()))
             weights.append(log_weight)
         if keep is None:
-            return z, log_weight
+            return states[-1], log_weight
         return torch.stack(states), torch.stack(weights)

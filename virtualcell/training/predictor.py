@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,17 +11,26 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from virtualcell.predictor.couplings import growth_targets
 from virtualcell.predictor.density import Density
-from virtualcell.predictor.distance import energy_distance, energy_score
+from virtualcell.predictor.distance import LOSSES, energy_score
 from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.predictor.rotation import Rotation
 from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
+from virtualcell.training.courses import Course, make_courses, roll
+from virtualcell.training.growth import GrowthTerm, KnownGrowth
 from virtualcell.training.transitions import Transition, make_transitions
 
 CLONE_DRAWS = 8
 """Simulated descendants of each barcoded cell at each step."""
 
+MOST_COURSES = 6
+"""Rolled out at each step."""
+
+ALL_GAPS = 4
+"""At every so manieth step populations are followed to all later times."""
+
+ROTATION_PULL = 0.001
 
 WALL = 20.0
 """Height of the wall, twice the radius out, over the energy that moves populations in one span."""
@@ -30,6 +41,9 @@ class PredictorFit:
     dynamics: Dynamics
     history: list[dict[str, float]] = field(default_factory=list)
     growth_known: str = ""
+    """What a reader must know of growth."""
+    growth_identified: bool = False
+    """Whether rates or sizes were given, rather than read from the snapshots themselves."""
 
 
 def train_predictor(
@@ -41,6 +55,12 @@ def train_predictor(
     control: str = "control",
     clones: sp.csr_matrix | None = None,
     diffusion: float | None = None,
+    diffusion_known: bool = False,
+    growth: str = "transport",
+    growth_rates: np.ndarray | Callable[[np.ndarray], np.ndarray] | None = None,
+    population_sizes: dict[float, float] | None = None,
+    rotation: bool = False,
+    start: Dynamics | None = None,
     seed: int = 0,
     device: torch.device | None = None,
     progress: Progress | None = None,
@@ -48,7 +68,10 @@ def train_predictor(
     """Fits the dynamics to cell states z (cells, d).
 
     time: (cells,) in spans, first 0 and last 1; treatment: (cells,) names; clones: (cells, clones) indicator of heritable
-    barcodes; diffusion: where D starts, in latent units^2 a span; by default settings.diffusion decides.
+    barcodes; diffusion: where D starts, in latent units^2 a span (by default settings.diffusion decides), and stays if
+    ``diffusion_known``. growth, growth_rates (cells,) per span or a function of states, population_sizes (time in spans -> size):
+    see ``KnownGrowth``. rotation: also fit the part of the drift that is no slope. start: dynamics to go on from (same cells or a
+    resample of them), instead of the start from the density.
     """
     device = device or torch.device("cpu")
     torch.manual_seed(seed)
@@ -61,58 +84,80 @@ def train_predictor(
             next_step="give cells of at least two time points, or of one treatment beside its control.",
             field="time",
         )
+    if settings.distance not in LOSSES:
+        raise DataError(
+            f"distance={settings.distance!r} is not known.", next_step=f"choose one of {', '.join(LOSSES)}.", field="distance"
+        )
+    if callable(growth_rates):
+        growth_rates = np.asarray(growth_rates(z), dtype=float)
+    known = KnownGrowth(growth, growth_rates, dict(population_sizes or {}))
     if diffusion is None:
         populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
         within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
         diffusion = float(0.5 * settings.diffusion * within)
     parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
-    model = Dynamics(z.shape[1], settings.width, diffusion, parts, settings.euler_steps).to(device)
     states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
-    # As strong as what carries the populations: the wall must hold whatever drift the populations call for.
-    moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
-    model.potential.enclose(states, diffusion, WALL * (moved + diffusion * z.shape[1]))
-    first_log_diffusion = float(np.log(diffusion))
-    history: list[dict[str, float]] = []
     density = Density(states)
-    _warm_start(model, density, settings, generator, history, progress)
-
-    growth_rows, growth_values, growth_known = _growth_targets(z, transitions, time, rng)
+    history: list[dict[str, float]] = []
+    if start is None:
+        model = Dynamics(z.shape[1], settings.width, diffusion, parts, settings.euler_steps, rotation).to(device)
+        # As strong as what carries the populations: the wall must hold whatever drift the populations call for.
+        moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
+        model.potential.enclose(states, diffusion, WALL * (moved + diffusion * z.shape[1]))
+        _warm_start(model, density, settings, generator, history, progress)
+    else:
+        model = copy.deepcopy(start).to(device).train()
+        if rotation and model.rotation is None:
+            model.rotation = Rotation(z.shape[1]).to(device)
+    model.euler_steps = model.steps_a_span(states)
+    first_log_diffusion = float(np.log(diffusion))
+    model.log_diffusion.requires_grad_(not diffusion_known)
+    growing = GrowthTerm(known, z, states, transitions, time, rng)
+    growing.prepare(model, generator)
     sisters = _sisters(clones, time)
-    others = [p for name, p in model.named_parameters() if name != "log_diffusion"]
+    free = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
-        [{"params": others, "weight_decay": settings.weight_decay}, {"params": [model.log_diffusion], "weight_decay": 0.0}],
+        [
+            {"params": [p for name, p in free if name != "log_diffusion"], "weight_decay": settings.weight_decay},
+            {"params": [p for name, p in free if name == "log_diffusion"], "weight_decay": 0.0},
+        ],
         lr=rate,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, 4 * rate], total_steps=settings.steps)
-    weights = np.array([t.weight for t in transitions])
+    rates = [rate, 4 * rate] if start is None else [0.5 * rate, rate]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps)
+    average = Average(model, settings.steps)
+    distance = LOSSES[settings.distance]
+    courses = make_courses(transitions)
+    chances = np.array([course.weight for course in courses])
     for step in range(settings.steps):
-        # All transitions where they are few; a weighted draw of them where there are many treatments.
-        if len(transitions) <= 6:
-            chosen, factor = transitions, weights
-        else:
-            pick = rng.choice(len(transitions), 6, replace=False, p=weights / weights.sum())
-            chosen, factor = [transitions[i] for i in pick], np.ones(6)
-        match = torch.zeros((), device=device)
-        for t, w in zip(chosen, factor, strict=True):
-            a, b = _draw(t, rng, settings.rollouts)
-            end, log_weight = model.rollout(states[a], t.duration, generator, t.treatment)
-            # Populations weigh cells by growth but may not set it: free to choose, it would reweight cells at will.
-            # Standing still needs no growth: cells that stay as a population are compared as they are.
-            log_weight = log_weight.detach()
-            match = match + w * energy_distance(end, states[b], None if t.stationary or not growth_known else log_weight)
-        loss = match / factor.sum()
+        # All courses where they are few; a weighted draw of them where there are many treatments.
+        chosen = courses
+        if len(courses) > MOST_COURSES:
+            chosen = [courses[i] for i in rng.choice(len(courses), MOST_COURSES, replace=False, p=chances / chances.sum())]
+        # From one time to the next at every step, and to all later ones at every fourth: long ways cost four times as much.
+        followed = chosen if step % ALL_GAPS == 0 else [course.next_only for course in chosen]
+        starts = [states[_start(course, rng, settings.rollouts)] for course in chosen]
+        rolled = roll(model, followed, starts, generator, known.counts)
+        match, total = torch.zeros((), device=device), 0.0
+        for t, end, log_weight in rolled:
+            weight = t.weight if chosen is courses else 1.0
+            # Populations weigh cells by growth but may not set it, unless their sizes bind it: free to choose, it would reweight
+            # cells
+            # at will. Standing still needs no growth: cells that stay as a population are compared as they are.
+            used = None if t.stationary or time is None or not known.counts else log_weight
+            used = used if used is None or known.mode == "sizes" else used.detach()
+            match = match + weight * distance(end, states[_target(t, rng, settings.rollouts)], used)
+            total += weight
+        loss = match / total
         figures = {"match": float(loss.detach())}
-        # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
-        loss = loss + settings.diffusion_weight * (model.log_diffusion - first_log_diffusion) ** 2
+        if not diffusion_known:
+            # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
+            loss = loss + settings.diffusion_weight * (model.log_diffusion - first_log_diffusion) ** 2
         loss = loss + settings.off_manifold_weight * _off_manifold(model, density, generator)
-        if len(growth_rows):
-            some = torch.from_numpy(rng.integers(0, len(growth_rows), 256))
-            asked = torch.from_numpy(growth_values[some.numpy()]).float().to(device)
-            given = model.growth(states[torch.from_numpy(growth_rows[some.numpy()]).to(device)])
-            anywhere = states[torch.from_numpy(rng.integers(0, len(states), 256)).to(device)]
-            asking = ((given - asked) ** 2).mean() + (model.growth(anywhere) ** 2).mean()
-            loss = loss + settings.growth_penalty * 0.05 * asking
+        loss = loss + growing.loss(model, rolled, settings.growth_penalty)
+        if rotation:
+            loss = loss + settings.rotation_penalty * _along(model, states, rng)
         if len(sisters) and time is not None:
             pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
             clone_loss = _clone_loss(model, states, pick, time, generator)
@@ -124,20 +169,63 @@ def train_predictor(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         schedule.step()
+        average.update(model, step)
         if not np.isfinite(figures["match"]):
             raise FloatingPointError("The predictor's loss is not a number; lower PredictorSettings.learning_rate.")
         if step % 20 == 0 or step == settings.steps - 1:
             history.append(figures)
             if progress is not None:
                 progress("predictor", step + 1, settings.steps, figures)
-    return PredictorFit(model.eval(), history, growth_known)
+    average.into(model)
+    return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, known.said(time is not None), known.identified)
 
 
-def _draw(t: Transition, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    # A small population is drawn with replacement as a start (each rollout has noise of its own) but never as a target.
-    start = rng.choice(t.source, n, replace=len(t.source) < n)
-    end = rng.choice(t.target, min(2 * n, len(t.target)), replace=False)
-    return start, end
+class Average:
+    """Mean of the parameters over the last quarter of training: single steps carry the noise of their rollouts."""
+
+    def __init__(self, model: Dynamics, steps: int):
+        self.first, self.n = steps - steps // 4, 0
+        self.sums = {name: torch.zeros_like(p) for name, p in model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def update(self, model: Dynamics, step: int) -> None:
+        if step >= self.first:
+            self.n += 1
+            for name, p in model.named_parameters():
+                if name in self.sums:
+                    self.sums[name] += p
+
+    @torch.no_grad()
+    def into(self, model: Dynamics) -> None:
+        if self.n:
+            for name, p in model.named_parameters():
+                if name in self.sums:
+                    p.copy_(self.sums[name] / self.n)
+
+
+def _start(course: Course, rng: np.random.Generator, n: int) -> np.ndarray:
+    # A small population is drawn with replacement: each rollout has noise of its own.
+    return rng.choice(course.source, n, replace=len(course.source) < n)
+
+
+def _target(t: Transition, rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.choice(t.target, min(2 * n, len(t.target)), replace=False)
+
+
+def _along(model: Dynamics, states: Tensor, rng: np.random.Generator) -> Tensor:
+    """How far the split of the drift into slope and rotation is from that of a population at rest on the landscape.
+
+    exp(-U / D) is at rest where R . grad U = D div R (no flow of probability has a source): of all splits of one drift this is
+    the one whose U is minus D times the logarithm of that density. And a weak pull: what a slope can say, it shall say.
+    """
+    z = states[torch.from_numpy(rng.integers(0, len(states), 256)).to(states.device)].requires_grad_()
+    gradient, turning = model.potential.gradient(z), model.turning(z)
+    divergence = torch.zeros(len(z), device=z.device)
+    for j in range(z.shape[1]):
+        divergence = divergence + torch.autograd.grad(turning[:, j].sum(), z, create_graph=True)[0][:, j]
+    size = (gradient.detach() ** 2).sum(1).mean() + (turning.detach() ** 2).sum(1).mean()
+    source = (gradient * turning).sum(1) - model.diffusion.detach() * divergence
+    return ((source / size) ** 2).mean() + ROTATION_PULL * (turning**2).sum(1).mean() / size
 
 
 def _warm_start(
@@ -164,36 +252,18 @@ def _warm_start(
 
 
 def _off_manifold(model: Dynamics, density: Density, generator: torch.Generator) -> Tensor:
-    """Soft prior: away from measured cells the landscape rises, at least half as steeply as -D log density does.
+    """Soft prior: where no cells were measured the landscape rises, at least half as steeply as -D log density does.
 
-    One-sided, so that it says nothing where the slope is steep enough; without it the network is free to dig holes in the many
-    directions in which no cell was ever seen, and the attractors lie there.
+    One-sided, so that it says nothing where the slope is steep enough, and silent among the cells, where their motion says what
+    the slope is; without it the network is free to dig holes in the many directions in which no cell was ever seen, and the
+    attractors lie there.
     """
     at, score = density.sample(128, generator)
+    off = (density.log(at) < density.rim).float()
     steep = score.norm(dim=1)
     uphill = -(model.potential.gradient(at) * score).sum(1) / steep.clamp_min(1e-6)
     wanted = 0.5 * model.diffusion.detach() * steep
-    return ((wanted - uphill).clamp_min(0.0) ** 2).mean() / (wanted**2).mean().clamp_min(1e-12)
-
-
-def _growth_targets(
-    z: np.ndarray, transitions: list[Transition], time: np.ndarray | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, str]:
-    if time is None:
-        return np.empty(0, np.int64), np.empty(0), ""
-    rows, values = [], []
-    for t in transitions:
-        if t.stationary or t.weight < 1.0:
-            continue
-        a = rng.choice(t.source, min(600, len(t.source)), replace=False)
-        b = rng.choice(t.target, min(600, len(t.target)), replace=False)
-        rows.append(a)
-        values.append(growth_targets(z[a], z[b], t.duration))
-    known = (
-        "No division markers or population sizes were given: growth follows unbalanced transport between adjacent time points, "
-        "and cannot be told apart from drift by these snapshots alone."
-    )
-    return np.concatenate(rows), np.concatenate(values), known
+    return (off * (wanted - uphill).clamp_min(0.0) ** 2).mean() / (wanted**2).mean().clamp_min(1e-12)
 
 
 def _sisters(clones: sp.csr_matrix | None, time: np.ndarray | None) -> np.ndarray:

@@ -1,0 +1,59 @@
+"""How many measured cells must have crossed from one valley to another, as the populations of the valleys changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import ot
+
+SURE = 3.0
+"""Standard errors that a change must exceed."""
+
+
+def least_crossings(
+    basin: np.ndarray, time: np.ndarray, n_basins: int, lengths: np.ndarray, log_growth: np.ndarray | None = None
+) -> np.ndarray:
+    """Fewest cells that must have crossed directly from valley i to valley j, (n_basins, n_basins), beyond sampling noise.
+
+    basin: (cells,) valley of each measured cell, -1: none (left out); time: (cells,); lengths: (n_basins, n_basins) how far a
+    direct crossing is, inf where the valleys do not touch; log_growth: (cells,) growth rate per unit of time where something is
+    known of it. Between every two times the change of the valleys' shares is carried by the shortest flow (transport between the
+    two, over valleys that touch), and of it what lies beyond SURE standard errors of the shares is counted; the largest over
+    pairs of times. It is a lower bound: cells that cross there and back change nothing, and are not seen.
+    """
+    times = np.unique(time)
+    hops, before = _shortest(lengths)
+    most = np.zeros((n_basins, n_basins))
+    for i, early in enumerate(times):
+        for late in times[i + 1 :]:
+            a, b = (basin[(time == t) & (basin >= 0)] for t in (early, late))
+            if not (len(a) and len(b)):
+                continue
+            weight = np.ones(len(a))
+            if log_growth is not None:
+                rate = log_growth[(time == early) & (basin >= 0)]
+                weight = np.exp((rate - rate.max()) * (late - early))
+            shares = np.bincount(a, weight, n_basins) / weight.sum(), np.bincount(b, minlength=n_basins) / len(b)
+            noise = np.sqrt(sum(s * (1 - s) / n for s, n in zip(shares, (len(a), len(b)), strict=True)))
+            plan = ot.emd(shares[0], shares[1], np.minimum(hops, 1e6))
+            flow = np.zeros((n_basins, n_basins))
+            for start, end in zip(*np.nonzero(plan > 0), strict=True):
+                at = end
+                while at != start:
+                    flow[before[start, at], at] += plan[start, end]
+                    at = before[start, at]
+            # Noise of either valley's share can make as much of a flow between them.
+            sure = np.maximum(flow - SURE * np.maximum(noise[:, None], noise[None]), 0.0)
+            most = np.maximum(most, np.where(sure > 0, flow, 0.0) * len(b))
+    return most
+
+
+def _shortest(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths of shortest ways and the valley before the last on each, both (n, n), by Floyd and Warshall."""
+    n = len(lengths)
+    hops = np.where(np.eye(n, dtype=bool), 0.0, lengths)
+    before = np.tile(np.arange(n)[:, None], (1, n))
+    for k in range(n):
+        shorter = hops[:, k : k + 1] + hops[k : k + 1] < hops
+        hops = np.where(shorter, hops[:, k : k + 1] + hops[k : k + 1], hops)
+        before = np.where(shorter, before[k : k + 1], before)
+    return hops, before
