@@ -131,7 +131,7 @@ class PredictorSettings:
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""
-    rollouts: int = 200
+    rollouts: int = 400
     """Cells rolled out from each starting time at each step."""
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
@@ -140,10 +140,10 @@ class PredictorSettings:
     growth_penalty: float = 1.0
     stationary_weight: float = 1.0
     """Soft prior: without other evidence, the last measured population stays what it is."""
-    off_manifold_weight: float = 1.0
+    off_manifold_weight: float = 0.2
     """Soft prior: the landscape rises away from measured cells."""
     clone_weight: float = 0.5
-    distance: str = "sharp energy"
+    distance: str = "whitened"
     """Between predicted and measured populations, as a loss: a key of ``virtualcell.predictor.distance.LOSSES``."""
     rotation_penalty: float = 0.1
     """Of the part of the drift that is no slope, along the slope (where such a part is fitted)."""

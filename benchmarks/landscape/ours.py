@@ -5,23 +5,66 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmarks.landscape.answers import Answer
+from benchmarks.landscape.answers import Answer, nearest
+from benchmarks.landscape.truth import Passage
 from benchmarks.landscape.variants import Variant
 from virtualcell.data.known.system import Snapshots
 from virtualcell.landscape.attractors import find_attractors
-from virtualcell.training.predictor import PredictorFit
+from virtualcell.landscape.barriers import find_barriers
+from virtualcell.landscape.committor import committor
+from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.training.refits import DynamicsFit
+
+COPIES = 400
+"""Simulated futures of each cell whose committor is asked: their noise is about .015."""
+
+REST, FRAMES = 5.0, 21
+"""Spans that cells are given to come to rest, and how often they are looked at, the second half counting."""
 
 
-def of_fit(fit: PredictorFit, variant: Variant, cells: Snapshots, *, rotation: bool) -> Answer:
-    """Attractors, the share of the drift that is no gradient (where such a part was fitted), and what the fit says of growth."""
-    states = cells.xy.astype(np.float32)
-    diffusion = variant.system.diffusion * variant.system.span
-    found, _ = find_attractors(
-        fit.dynamics.potential, diffusion, states, cells.state, np.eye(2, dtype=np.float32), np.zeros(2, np.float32), 0.0
+def of_fit(
+    fit: DynamicsFit, variant: Variant, cells: Snapshots, asked: np.ndarray, fates: Passage | None, time: np.ndarray
+) -> Answer:
+    """What the product says: of attractors, passes with their bands, fates, the population at rest, turning and growth.
+
+    asked: rows of cells whose committor is asked; time: (cells,) in spans, as the fit got it.
+    """
+    system, states = variant.system, cells.xy.astype(np.float32)
+    found, basin = find_attractors(
+        fit.dynamics.potential,
+        system.diffusion * system.span,
+        states,
+        cells.state,
+        np.eye(2, dtype=np.float32),
+        np.zeros(2, np.float32),
+        0.0,
     )
+    places = np.array([attractor.state for attractor in found], dtype=np.float64).reshape(-1, 2)
+    stand_for = nearest(places, system)
+    true_name = {str(row): name for name, row in stand_for.items()} if len(set(stand_for.values())) == len(stand_for) else {}
+    barriers = find_barriers(
+        fit.dynamics, {str(i): a.state for i, a in enumerate(found)}, states, time, basin, fit.refits, fit.growth_identified
+    )
+    named = {(true_name[b.start], true_name[b.end]): b for b in barriers if b.start in true_name and b.end in true_name}
+    ends = [found[stand_for[name]].state for name in fates or () if name in stand_for]
+    chance = None
+    if len(ends) == 2 and len(asked) and not np.array_equal(*ends):
+        chance, _ = committor(fit.dynamics, states[asked], ends[0], ends[1], (system.core, system.core), COPIES)
     return Answer(
-        attractors=np.array([attractor.state for attractor in found], dtype=np.float64).reshape(-1, 2),
-        barriers=None,
-        share=fit.dynamics.rotation_share(torch.from_numpy(states)) if rotation else None,
+        attractors=places,
+        barriers={passage: b.height for passage, b in named.items()},
+        committor=chance,
+        unidentified=frozenset(passage for passage, b in named.items() if not b.identifiable),
+        covariance=_at_rest(fit.dynamics, states) if system.linear is not None else None,
+        share=fit.rotation_share,
         said=fit.growth_known,
+        bands={(b.start, b.end): (b.low, b.high) for b in barriers if b.identifiable and b.low is not None and b.high is not None}
+        | {passage: (b.low, b.high) for passage, b in named.items() if b.low is not None and b.high is not None},
     )
+
+
+@torch.no_grad()
+def _at_rest(dynamics: Dynamics, states: np.ndarray) -> np.ndarray:
+    """Covariance of a long rollout, (2, 2)."""
+    path, _ = dynamics.rollout(torch.from_numpy(states), REST, torch.Generator().manual_seed(0), keep=FRAMES)
+    return np.cov(path[FRAMES // 2 :].reshape(-1, path.shape[2]).double().numpy().T)

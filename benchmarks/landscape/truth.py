@@ -14,6 +14,9 @@ FINE = 241
 RARE = 0.005
 """A passage that fewer than this share of the sampled cells made was not seen well enough to tell its height."""
 
+MOST_ASKED = 300
+"""Cells whose committor is asked: each is answered by simulated futures."""
+
 Passage = tuple[str, str]
 
 
@@ -57,11 +60,12 @@ class Truth:
         return self.grid.at(self._committor, places)
 
     def between(self, cells: Snapshots) -> np.ndarray:
-        """Rows of the measured cells that have not yet arrived at either fate."""
+        """Rows of the measured cells that have not yet arrived at either fate, MOST_ASKED of them evenly."""
         if self.fates is None:
             return np.empty(0, dtype=np.int64)
         distance = [np.linalg.norm(cells.xy - self.system.attractors[name], axis=1) for name in self.fates]
-        return np.flatnonzero(np.minimum(*distance) > self.system.core)
+        rows = np.flatnonzero(np.minimum(*distance) > self.system.core)
+        return rows[:: max(1, len(rows) // MOST_ASKED)][:MOST_ASKED]
 
     def share(self, cells: Snapshots) -> float:
         """Of the drift over the measured cells that is not a gradient; 0 where the system has a potential."""

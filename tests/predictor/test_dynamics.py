@@ -66,8 +66,10 @@ def test_frames_begin_with_the_start_and_end_where_the_rollout_ends() -> None:
     assert path.shape == (4, 5, 2)
     assert weights.shape == (4, 5)
     assert torch.equal(path[0], torch.full((5, 2), START))
-    end, _ = roll(dynamics, 5)  # 24 steps either way: the same noise
-    torch.testing.assert_close(path[-1], end)
+    frames, _ = roll(dynamics, 20_000, keep=4)
+    end, _ = roll(dynamics, 20_000)  # 24 steps either way, read three times or once: the same law
+    torch.testing.assert_close(frames[-1].mean(0), end.mean(0), atol=0.02, rtol=0)
+    torch.testing.assert_close(frames[-1].std(0), end.std(0), atol=0.02, rtol=0)
 
 
 def test_a_treatment_is_a_constant_push_and_two_push_together() -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 def first_changes(expression: np.ndarray, genes: list[str], most: int = 20) -> pd.DataFrame:
     """Genes that change most along a path, in the order in which they have made half of their change.
 
-    expression: (k, genes) counts per 10,000 along the path, evenly spaced. Columns: gene, log2_change (end over start, one count per
-    10,000 added), half_way (0 at the start to 1 at the end of the path). ``most``: how many, those with the largest change.
+    expression: (k, genes) counts per 10,000 along the path, evenly spaced. Columns: gene, log2_change (end over start, a count
+    per 10,000 added), half_way (0 at the start to 1 at the end of the path). ``most``: how many, those with the largest change.
     """
     logs = np.log2(1 + np.asarray(expression, dtype=np.float64))
     change = logs[-1] - logs[0]

@@ -65,8 +65,7 @@ class Dynamics(nn.Module):
         """R, (cells, d) a span; zeros where no such part was fitted."""
         if self.rotation is None:
             return torch.zeros_like(z)
-        potential = self.potential
-        return self.rotation((potential.held(z) - potential.centre) / potential.spread)
+        return self.rotation(self.potential.held_standard(z))
 
     def drift(self, z: Tensor, treatment: str | None = None) -> Tensor:
         """-grad U + R + B_c, (cells, d) a span."""

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 class Potential(nn.Module):
     """U(z) = network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z); z (cells, d) -> U (cells,), in (latent unit)^2 / span.
 
-    network = w . softplus(W2 softplus(W1 z + b1) + b2): smooth, so that the gradient has a closed form and the Hessian exists.
+    network = w . softplus(W2 softplus(W1 z + b1) + b2) + slope . x + x' bend x / 2 with x = (z - centre) / standard deviation:
+    smooth, so that the gradient has a closed form and the Hessian exists; what is one plain valley needs no kinks to be one.
     The bowl is the landscape in which, with diffusion D, all measured cells pooled as one Gaussian would be at rest (k_j = D /
     variance_j): the network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the
     centre in standard deviations, is zero where cells were measured and rises outside; out there the network is held at its value
@@ -23,6 +24,8 @@ class Potential(nn.Module):
         self.first = nn.Linear(d, width)
         self.second = nn.Linear(width, width)
         self.last = nn.Parameter(torch.randn(width) * 0.1)
+        self.slope = nn.Parameter(torch.zeros(d))
+        self.bend = nn.Parameter(torch.zeros(d, d))
         with torch.no_grad():
             # Four times the usual spread: kinks must be narrow enough to carve more than one well, and sharp passes between them.
             self.first.weight.mul_(4.0)
@@ -51,35 +54,37 @@ class Potential(nn.Module):
         kept = (self.wall_radius / radius).clamp(max=1.0)[:, None]
         return radius, kept, self.centre + kept * (z - self.centre)
 
-    def held(self, z: Tensor) -> Tensor:
-        """Cells outside drawn back to the rim, (cells, d)."""
-        return self._held(z)[2]
+    def held_standard(self, z: Tensor) -> Tensor:
+        """Cells in standard deviations from the centre, those outside drawn back to the rim, (cells, d)."""
+        return (self._held(z)[2] - self.centre) / self.spread
 
     def forward(self, z: Tensor) -> Tensor:
         radius, _, held = self._held(z)
         hidden = F.softplus(self.second(F.softplus(self.first(held))))
+        x = (held - self.centre) / self.spread
+        plain = x @ self.slope + 0.5 * ((x @ self.bend) * x).sum(1)
         bowl = 0.5 * ((z - self.centre) ** 2 @ self.bowl)
         outside = (radius / self.wall_radius - 1).clamp_min(0.0)
-        return hidden @ self.last + bowl + self.wall_strength * outside**2
+        return hidden @ self.last + plain + bowl + self.wall_strength * outside**2
 
     def gradient(self, z: Tensor) -> Tensor:
         """grad U, (cells, d)."""
         radius, kept, held = self._held(z)
+        network = self._network_gradient(held)
         if bool((kept >= 1).all()):
-            # Nobody is outside, as in nearly every step of a rollout: a third of the work.
-            a1 = self.first(z)
-            back = (torch.sigmoid(self.second(F.softplus(a1))) * self.last) @ self.second.weight
-            return (torch.sigmoid(a1) * back) @ self.first.weight + self.bowl * (z - self.centre)
-        a1 = self.first(held)
-        a2 = self.second(F.softplus(a1))
-        back = (torch.sigmoid(a2) * self.last) @ self.second.weight
-        network = (torch.sigmoid(a1) * back) @ self.first.weight
+            return network + self.bowl * (z - self.centre)  # nobody is outside, as in nearly every step of a rollout
         away = z - self.centre
         outward = away / (self.spread * radius[:, None]) / self.spread  # gradient of the radius
         steep = 2 * self.wall_strength * (radius / self.wall_radius - 1).clamp_min(0.0) / self.wall_radius
         # Chain rule through the drawing back: outside, moving outward does not move ``held``.
         lost = torch.where(kept < 1, (network * away).sum(1, keepdim=True) * kept / radius[:, None], torch.zeros_like(kept))
         return kept * network - lost * outward + self.bowl * away + steep[:, None] * outward
+
+    def _network_gradient(self, held: Tensor) -> Tensor:
+        a1 = self.first(held)
+        back = (torch.sigmoid(self.second(F.softplus(a1))) * self.last) @ self.second.weight
+        plain = self.slope + (held - self.centre) / self.spread @ (0.5 * (self.bend + self.bend.T))
+        return (torch.sigmoid(a1) * back) @ self.first.weight + plain / self.spread
 
     def hessian(self, z: Tensor) -> Tensor:
         """Second derivatives, (cells, d, d)."""

@@ -7,23 +7,30 @@ from torch import Tensor, nn
 
 
 class Rotation(nn.Module):
-    """R(z), (cells, d) a span: added to the drift, zero at the start of training.
+    """R(z) = A x + b + network(x), (cells, d) a span: added to the drift, zero at the start of training; x: see ``forward``.
 
-    It is kept at right angles to grad U where it acts (training penalises their product), so that what can be written as a slope
-    is (Wang et al. 2008, PNAS 105: the drift is a gradient and a curl flux). Outside the measured cells it is held at its value
-    on their rim, as the potential's network is.
+    The linear part is the simplest that turns, and carries what was seen on the way over to where populations are at rest, which
+    turning does not change; the network, pulled to zero, adds what the linear part cannot say. R is kept to a split in which it
+    does not work against the landscape (Wang et al. 2008, PNAS 105: the drift is a gradient and a
+    curl flux). Outside the measured cells it is held at its value on their rim, as the potential's network is.
     """
 
     def __init__(self, d: int, width: int = 32):
         super().__init__()
+        self.linear = nn.Linear(d, d)
         self.inner = nn.Sequential(nn.Linear(d, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.last = nn.Linear(width, d)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for part in (self.linear, self.last):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
 
-    def forward(self, held: Tensor) -> Tensor:
-        """held: cells (cells, d) in standard deviations from the centre, drawn back to the rim."""
-        return self.last(self.inner(held))
+    def curved(self, x: Tensor) -> Tensor:
+        """What the network adds, (cells, d)."""
+        return self.last(self.inner(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: cells (cells, d) in standard deviations from the centre, drawn back to the rim."""
+        return self.linear(x) + self.curved(x)
 
 
 def share_of(gradient: Tensor, rotation: Tensor) -> float:

@@ -30,7 +30,8 @@ MOST_COURSES = 6
 ALL_GAPS = 4
 """At every so manieth step populations are followed to all later times."""
 
-ROTATION_PULL = 0.001
+ROTATION_PULL, CURVED_PULL = 0.001, 100.0
+"""What a slope can say, it shall say; what a plain rotation can say, no network shall."""
 
 WALL = 20.0
 """Height of the wall, twice the radius out, over the energy that moves populations in one span."""
@@ -127,7 +128,7 @@ def train_predictor(
     rates = [rate, 4 * rate] if start is None else [0.5 * rate, rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps)
     average = Average(model, settings.steps)
-    distance = LOSSES[settings.distance]
+    distance = LOSSES[settings.distance](states)
     courses = make_courses(transitions)
     chances = np.array([course.weight for course in courses])
     for step in range(settings.steps):
@@ -216,7 +217,7 @@ def _along(model: Dynamics, states: Tensor, rng: np.random.Generator) -> Tensor:
     """How far the split of the drift into slope and rotation is from that of a population at rest on the landscape.
 
     exp(-U / D) is at rest where R . grad U = D div R (no flow of probability has a source): of all splits of one drift this is
-    the one whose U is minus D times the logarithm of that density. And a weak pull: what a slope can say, it shall say.
+    the one whose U is minus D times the logarithm of that density.
     """
     z = states[torch.from_numpy(rng.integers(0, len(states), 256)).to(states.device)].requires_grad_()
     gradient, turning = model.potential.gradient(z), model.turning(z)
@@ -225,7 +226,10 @@ def _along(model: Dynamics, states: Tensor, rng: np.random.Generator) -> Tensor:
         divergence = divergence + torch.autograd.grad(turning[:, j].sum(), z, create_graph=True)[0][:, j]
     size = (gradient.detach() ** 2).sum(1).mean() + (turning.detach() ** 2).sum(1).mean()
     source = (gradient * turning).sum(1) - model.diffusion.detach() * divergence
-    return ((source / size) ** 2).mean() + ROTATION_PULL * (turning**2).sum(1).mean() / size
+    assert model.rotation is not None
+    curved = model.rotation.curved(model.potential.held_standard(z))
+    pull = (turning**2).sum(1).mean() + CURVED_PULL * (curved**2).sum(1).mean()
+    return ((source / size) ** 2).mean() + ROTATION_PULL * pull / size
 
 
 def _warm_start(

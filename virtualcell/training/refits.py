@@ -38,12 +38,16 @@ def fit_dynamics(
     progress: Any = None,
     **others: Any,
 ) -> DynamicsFit:
-    """``train_predictor`` with its arguments, and then, where there are times, settings.refits refits and one that may turn."""
+    """``train_predictor`` with its arguments, and then, where there are times, settings.refits refits and one that may turn.
+
+    The dynamics themselves are without the part that turns: with few times it is hardly told from the slope, and a landscape with
+    its attractors is what can be read. How much of the drift it would take is said beside them.
+    """
     fitted = train_predictor(
         z, settings, time=time, treatment=treatment, clones=clones, seed=seed, device=device, progress=progress, **others
     )
     shared = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(PredictorFit)}
-    if time is None or settings.refits == 0:
+    if time is None:
         return DynamicsFit(**shared)
     shorter = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
     names = np.zeros(len(z)) if treatment is None else np.unique(treatment.astype(str), return_inverse=True)[1]
