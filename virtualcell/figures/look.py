@@ -26,20 +26,20 @@ CATEGORIES = (
     "#77AADD",
     "#AAAA00",
 )
-# The first fates lie on a blue surface, where blues and greens drown.
+# Neither too light for a white page nor too dark for the blue floor of a landscape, where blues would drown.
 FATES = (
-    "#E3C443",
-    "#63D3F2",
+    "#D9A514",
     "#EE6677",
-    "#7BD389",
-    "#D9A0E6",
-    "#F7A96B",
-    "#C8E06A",
-    "#F2F2F2",
-    "#B98BFF",
-    "#FF9FB2",
-    "#8FE3CF",
-    "#D8B98A",
+    "#35B56A",
+    "#C07BE0",
+    "#22B5D0",
+    "#F2883A",
+    "#9DB82E",
+    "#F58FC0",
+    "#2FB8A0",
+    "#B98F68",
+    "#9C92F2",
+    "#CF5A4E",
 )
 ENERGY = ("#1F2F57", "#2D4F8C", "#4A7DBF", "#7FADD9", "#B5D5EA", "#DCECF3", "#F6F8EE")
 DIVERGING = ("#2C5AA0", "#7DA7D4", "#C9DCEC", "#F2F0EC", "#F2C5AE", "#DB7A62", "#A3242F")
