@@ -117,19 +117,45 @@ def expression(b: Bundle, feature: str, modality: str = "rna") -> np.ndarray:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _trajectory(key: str, stamp: int, rows: bytes, duration: float, frames: int, treatment: str | None, seed: int) -> Trajectory:
+def _trajectory(
+    key: str,
+    stamp: int,
+    rows: bytes,
+    duration: float,
+    frames: int,
+    treatment: str | None,
+    seed: int,
+    copies: int,
+    noise: bool,
+) -> Trajectory:
     b = _bundle(key, stamp)
-    chosen = np.frombuffer(rows, dtype=np.int64)
-    return b.model.predict(states=b.state[chosen], duration=duration, frames=frames, perturbation=treatment, seed=seed)
+    return b.model.predict(
+        states=b.state[np.frombuffer(rows, dtype=np.int64)],
+        duration=duration,
+        frames=frames,
+        copies=copies,
+        perturbation=treatment,
+        noise=noise,
+        seed=seed,
+    )
 
 
 def trajectory(
-    b: Bundle, rows: np.ndarray, duration: float, *, frames: int = 25, treatment: str | None = None, seed: int = 0
+    b: Bundle,
+    rows: np.ndarray,
+    duration: float,
+    *,
+    frames: int = 25,
+    treatment: str | None = None,
+    seed: int = 0,
+    copies: int = 1,
+    noise: bool = True,
 ) -> Trajectory:
-    """The chosen cells carried forward; the same request is computed once."""
+    """The chosen cells carried forward, ``copies`` futures of each; the same request is computed once."""
     key = b.demo.key
     packed = np.asarray(rows, dtype=np.int64).tobytes()
-    return _trajectory(key, _stamp(models_folder() / key), packed, float(duration), frames, treatment, seed)
+    stamp = _stamp(models_folder() / key)
+    return _trajectory(key, stamp, packed, float(duration), frames, treatment, seed, copies, noise)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Computing …")
@@ -165,11 +191,11 @@ def placing(b: Bundle) -> Placing:
     return _placing(b.demo.key, _stamp(models_folder() / b.demo.key))
 
 
-def ends(b: Bundle, found: Trajectory) -> np.ndarray:
+def ends(b: Bundle, found: Trajectory, *, at_last_time: bool = True) -> np.ndarray:
     """Name of the measured cells next to which each predicted cell ends, (n,), as ``VirtualCell.fates`` counts them."""
     labels = np.asarray(b.model.record["labels"])
     keep = np.ones(len(labels), dtype=bool)
-    if b.demo.columns.time is not None:
+    if at_last_time and b.demo.columns.time is not None:
         time = values(b, b.demo.columns.time)
         keep = time == time.max()
         if len(set(labels[keep])) < 2:
@@ -185,6 +211,16 @@ def selection(b: Bundle) -> np.ndarray:
 def mark(b: Bundle, rows: np.ndarray) -> None:
     """Keeps marked rows for the other pages."""
     st.session_state[f"marked-{b.demo.key}"] = np.asarray(rows, dtype=np.int64)
+
+
+def drawn(b: Bundle) -> np.ndarray:
+    """Rows inside the lasso that the reader drew on the page Trajectories for this demo; empty where none."""
+    return st.session_state.get(f"drawn-{b.demo.key}", np.empty(0, dtype=np.int64))
+
+
+def draw(b: Bundle, rows: np.ndarray) -> None:
+    """Keeps rows inside a lasso on the page Trajectories; no rows forget it."""
+    st.session_state[f"drawn-{b.demo.key}"] = np.asarray(rows, dtype=np.int64)
 
 
 def some(rows: np.ndarray, most: int) -> np.ndarray:

@@ -30,6 +30,19 @@ MEASURED = {"rna": "genes", "atac": "chromatin regions", "prot": "surface protei
 OURS = "VirtualCell"
 """Name of the model's own row in a report."""
 
+FLOWS = "VirtualCell flows"
+"""Our flows between measured times: not what pages draw, and no baseline either."""
+
+
+def measured(simulated: bool) -> str:
+    """What the cells of a data set are: simulated ones are never called measured."""
+    return "simulated" if simulated else "measured"
+
+
+def of_kind(text: str, simulated: bool) -> str:
+    """A sentence about measured cells, said of simulated ones where they are."""
+    return text.replace("measured", "simulated").replace("Measured", "Simulated") if simulated else text
+
 
 def is_limit(method: str) -> bool:
     """Whether a row is what noise in the measured cells alone gives, which is no prediction."""
@@ -41,15 +54,20 @@ def is_ablation(method: str) -> bool:
     return method.startswith(f"{OURS} without")
 
 
+def is_ours(method: str) -> bool:
+    """Whether a row is one of our own methods, which is no baseline for another of ours."""
+    return method == OURS or method.startswith(FLOWS) or is_ablation(method)
+
+
 def larger_is_better(measure: str) -> bool:
     """Correlations grow with the quality of a prediction, distances and errors shrink."""
     return measure.startswith("Pearson")
 
 
-def verdict(rows: Sequence[dict[str, Any]]) -> str:
+def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:
     """One sentence on rows of one measure: is ours better than the best baseline? Intervals decide."""
-    mine = next((row for row in rows if row["method"] == OURS), None)
-    others = [row for row in rows if row["method"] != OURS and not is_limit(row["method"]) and not is_ablation(row["method"])]
+    mine = next((row for row in rows if row["method"] == ours), None)
+    others = [row for row in rows if not is_limit(row["method"]) and not is_ours(row["method"])]
     if mine is None or not others:
         return "No comparison with simpler predictions has been made here."
     # Where larger is better, all is compared with the sign turned.
