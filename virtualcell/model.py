@@ -202,6 +202,8 @@ class VirtualCell:
             "growth_identified": moved is not None and moved.growth_identified,
             "steps_a_span": self._dynamics.euler_steps if self._dynamics is not None else None,
             "rotation_share": moved.rotation_share if moved is not None else None,
+            "linear": moved is not None and moved.linear,
+            "linear_p": moved.linear_p if moved is not None else None,
             "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
             "history": history,
         }
@@ -541,7 +543,8 @@ class VirtualCell:
             if saved["parts"] is not None:
                 steps, parts = saved["record"]["steps_a_span"], tuple(saved["parts"])
                 dynamics, *refits = (
-                    Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, parts, steps) for _ in range(1 + saved["refits"])
+                    Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, parts, steps, saved["record"]["linear"])
+                    for _ in range(1 + saved["refits"])
                 )
                 for name, part in [("dynamics", dynamics), *((f"refit{i}", refit) for i, refit in enumerate(refits))]:
                     part.load_state_dict(_part(weights, name))

@@ -45,6 +45,12 @@ class Potential(nn.Module):
         self.wall_radius.copy_(1.25 * torch.quantile(self._radius(z), 0.98))
         self.wall_strength.fill_(strength)
 
+    @torch.no_grad()
+    def recentre(self, z: Tensor, centre: Tensor) -> None:
+        """Bowl and wall around ``centre`` (d,) in place of the mean of the measured cells z (cells, d)."""
+        self.centre.copy_(centre)
+        self.wall_radius.copy_(1.25 * torch.quantile(self._radius(z), 0.98))
+
     def _radius(self, z: Tensor) -> Tensor:
         return torch.sqrt((((z - self.centre) / self.spread) ** 2).sum(1) + 1e-12)
 

@@ -49,10 +49,14 @@ class WhitenedDistance:
         square = (x**2).sum(1)[:, None] + (self.landmarks**2).sum(1)[None] - 2 * x @ self.landmarks.T
         return torch.sqrt(square.clamp_min(0.0) + self.round**2) - self.mean
 
+    def whiten(self, x: Tensor) -> Tensor:
+        """Features of cells x (n, d) in which the distance of two populations is that of their means, (n, features)."""
+        return self._features(x) @ self.axes
+
     def __call__(self, a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
         """Of samples a (n, d), weighted, and b (m, d), (); unbiased, so a single value can be slightly negative."""
         w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
-        of_a, of_b = self._features(a) @ self.axes, self._features(b) @ self.axes
+        of_a, of_b = self.whiten(a), self.whiten(b)
         mean = w @ of_a
         # What the mean of so many cells strays by chance, taken off.
         itself = (w**2).sum()

@@ -93,18 +93,14 @@ def train_predictor(
         growth_rates = np.asarray(growth_rates(z), dtype=float)
     known = KnownGrowth(growth, growth_rates, dict(population_sizes or {}))
     if diffusion is None:
-        populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
-        within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
-        diffusion = float(0.5 * settings.diffusion * within)
+        diffusion = start_diffusion(z, transitions, settings)
     parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
     states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
     density = Density(states)
     history: list[dict[str, float]] = []
     if start is None:
         model = Dynamics(z.shape[1], settings.width, diffusion, parts, settings.euler_steps, rotation).to(device)
-        # As strong as what carries the populations: the wall must hold whatever drift the populations call for.
-        moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
-        model.potential.enclose(states, diffusion, WALL * (moved + diffusion * z.shape[1]))
+        model.potential.enclose(states, diffusion, wall_strength(z, transitions, diffusion))
         _warm_start(model, density, settings, generator, history, progress)
     else:
         model = copy.deepcopy(start).to(device).train()
@@ -179,6 +175,19 @@ def train_predictor(
                 progress("predictor", step + 1, settings.steps, figures)
     average.into(model)
     return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, known.said(time is not None), known.identified)
+
+
+def start_diffusion(z: np.ndarray, transitions: list[Transition], settings: PredictorSettings) -> float:
+    """D to start from where it is not known, per span: settings.diffusion over the spread within populations of cells z."""
+    populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
+    within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
+    return float(0.5 * settings.diffusion * within)
+
+
+def wall_strength(z: np.ndarray, transitions: list[Transition], diffusion: float) -> float:
+    """As strong as what carries the populations of cells z (cells, d): the wall must hold whatever drift they call for."""
+    moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
+    return WALL * (moved + diffusion * z.shape[1])
 
 
 class Average:

@@ -1,8 +1,9 @@
-"""The dynamics with what they do not know of themselves: refits to resampled cells, and a fit that is free to turn."""
+"""The smallest dynamics that do the job, with what they do not know of themselves: refits, and a fit that is free to turn."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +12,29 @@ import torch
 
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import PredictorSettings
-from virtualcell.training.predictor import PredictorFit, train_predictor
+from virtualcell.training.growth import KnownGrowth
+from virtualcell.training.linear import does_the_job, fit_linear
+from virtualcell.training.predictor import PredictorFit, start_diffusion, train_predictor, wall_strength
+from virtualcell.training.transitions import make_transitions
 
 SHARE = 4
 """A refit takes this part of the steps: it goes on from the fit."""
 
 
+ENOUGH = 0.01
+"""p-value from which on the linear law is taken to do the job."""
+
+
 @dataclass
 class DynamicsFit(PredictorFit):
     """refits: dynamics fitted on to cells drawn with replacement. rotation_share: share of the squared drift that a part free to
-    turn took in a fit of its own, 0 to 1; None where it was not tried."""
+    turn took, 0 to 1; None where it was not tried. linear_p: p-value of the linear law (``training.linear``), None where it was
+    not tried or no population comes to rest under it; linear: whether it is the dynamics."""
 
     refits: tuple[Dynamics, ...] = ()
     rotation_share: float | None = None
+    linear_p: float | None = None
+    linear: bool = False
 
 
 def fit_dynamics(
@@ -32,52 +43,87 @@ def fit_dynamics(
     *,
     time: np.ndarray | None,
     treatment: np.ndarray | None = None,
+    control: str = "control",
     clones: Any = None,
     seed: int = 0,
     device: torch.device | None = None,
     progress: Any = None,
     **others: Any,
 ) -> DynamicsFit:
-    """``train_predictor`` with its arguments, and then, where there are times, settings.refits refits and one that may turn.
+    """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
-    The dynamics themselves are without the part that turns: with few times it is hardly told from the slope, and a landscape with
-    its attractors is what can be read. How much of the drift it would take is said beside them.
+    Where there are times, no barcodes, and nothing is known of growth: a linear law, if the measured populations do not
+    contradict it. Else a learned landscape, and, where there are times, settings.refits refits and one that may turn: the dynamics
+    themselves are without that part, for with few times it is hardly told from the slope, and how much of the drift it would take
+    is said beside them.
     """
-    fitted = train_predictor(
-        z, settings, time=time, treatment=treatment, clones=clones, seed=seed, device=device, progress=progress, **others
-    )
-    shared = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(PredictorFit)}
+    p_value = None
+    if time is not None and clones is None and others.get("growth", "transport") in ("none", "transport"):
+        found, p_value = _linear(z, settings, time, treatment, control, seed, device or torch.device("cpu"), others)
+        if found is not None:
+            return found
+    shared = {
+        "settings": settings,
+        "time": time,
+        "treatment": treatment,
+        "control": control,
+        "clones": clones,
+        "device": device,
+    }
+    fitted = train_predictor(z, **shared, seed=seed, progress=progress, **others)
+    kept = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(PredictorFit)}
     if time is None:
-        return DynamicsFit(**shared)
-    shorter = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
-    names = np.zeros(len(z)) if treatment is None else np.unique(treatment.astype(str), return_inverse=True)[1]
-    groups = np.unique(np.stack([time, names], 1), axis=0, return_inverse=True)[1].ravel()
-    rates = others.get("growth_rates")
+        return DynamicsFit(**kept)
     refits = []
-    for i in range(settings.refits):
+    shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
+    for i, rows in enumerate(_resampled(time, treatment, settings.refits, seed)):
+        rates = others.get("growth_rates")
+        own = dict(others, growth_rates=rates[rows]) if isinstance(rates, np.ndarray) else others
+        of_rows = {key: shared[key] if shared[key] is None else shared[key][rows] for key in ("time", "treatment", "clones")}
+        again = train_predictor(z[rows], **(shared | of_rows), start=fitted.dynamics, seed=seed + 1 + i, **own)
+        refits.append(again.dynamics)
+        if progress is not None:
+            progress("refits", i + 1, settings.refits, again.history[-1])
+    shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // 2))
+    turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others)
+    states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.dynamics.log_diffusion.device)
+    return DynamicsFit(**kept, refits=tuple(refits), rotation_share=turning.dynamics.rotation_share(states), linear_p=p_value)
+
+
+def _linear(
+    z: np.ndarray,
+    settings: PredictorSettings,
+    time: np.ndarray,
+    treatment: np.ndarray | None,
+    control: str,
+    seed: int,
+    device: torch.device,
+    others: dict[str, Any],
+) -> tuple[DynamicsFit | None, float | None]:
+    """The linear law as a fit, None where it does not do the job, and its p-value."""
+    transitions = make_transitions(time, treatment, control, 0.0)
+    diffusion = others.get("diffusion") or start_diffusion(z, transitions, settings)
+    known = bool(others.get("diffusion_known", False))
+    law = fit_linear(z, transitions, diffusion, known=known, pull=settings.diffusion_weight)
+    if law is None:
+        return None, None
+    p_value = does_the_job(law, z, transitions, seed)
+    if p_value < ENOUGH:
+        return None, p_value
+    states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
+    dynamics = law.dynamics(states, settings.width, settings.euler_steps, wall_strength(z, transitions, law.diffusion))
+    said = KnownGrowth("none").said(timed=True)
+    share = dynamics.rotation_share(states)
+    return DynamicsFit(dynamics, [{"linear": p_value}], said, False, (), share, p_value, True), p_value
+
+
+def _resampled(time: np.ndarray, treatment: np.ndarray | None, n: int, seed: int) -> Iterator[np.ndarray]:
+    """n times as many rows as there are cells, drawn with replacement within each population, so that none vanishes; sorted, so
+    that a seed gives the same cells in the same order."""
+    names = np.zeros(len(time)) if treatment is None else np.unique(treatment.astype(str), return_inverse=True)[1]
+    groups = np.unique(np.stack([time, names], 1), axis=0, return_inverse=True)[1].ravel()
+    for i in range(n):
         rng = np.random.default_rng((seed, i))
-        # Within each population, so that none vanishes; sorted, so that a seed gives the same cells in the same order.
-        rows = np.sort(
+        yield np.sort(
             np.concatenate([rng.choice(own, len(own)) for own in (np.flatnonzero(groups == g) for g in np.unique(groups))])
         )
-        own = dict(others, growth_rates=rates[rows]) if isinstance(rates, np.ndarray) else others
-        found = train_predictor(
-            z[rows],
-            shorter,
-            time=time[rows],
-            treatment=None if treatment is None else treatment[rows],
-            clones=None if clones is None else clones[rows],
-            start=fitted.dynamics,
-            seed=seed + 1 + i,
-            device=device,
-            **own,
-        )
-        refits.append(found.dynamics)
-        if progress is not None:
-            progress("refits", i + 1, settings.refits, found.history[-1])
-    turning = train_predictor(
-        z, dataclasses.replace(settings, steps=max(4, settings.steps // 2)), time=time, treatment=treatment, clones=clones,
-        rotation=True, start=fitted.dynamics, seed=seed, device=device, **others,
-    )  # fmt: skip
-    states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.dynamics.log_diffusion.device)
-    return DynamicsFit(**shared, refits=tuple(refits), rotation_share=turning.dynamics.rotation_share(states))
