@@ -33,7 +33,10 @@ from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
 from virtualcell.modalities import MODALITIES
 from virtualcell.perturbation.effect import Effect, fold_changes
+from virtualcell.predictor.compatibility import outlier_p_values
 from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.predictor.futures import Futures
+from virtualcell.predictor.pair import pair_energy
 from virtualcell.schema import (
     DEFAULT_KINDS,
     LATENT_KEY,
@@ -66,6 +69,8 @@ logger = logging.getLogger("virtualcell")
 
 RNA = "rna"
 CHUNK = 4096
+EXPECTED = 999
+"""Cells drawn from a prediction, beside which measured ones are asked whether they were expected."""
 
 
 class VirtualCell:
@@ -479,6 +484,31 @@ class VirtualCell:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard error, both (n,)."""
         return committor(copy.deepcopy(self._moving()).cpu(), states, a, b, copies=copies, seed=seed)
+
+    def pair_energy(
+        self,
+        start: np.ndarray,
+        end: np.ndarray,
+        *,
+        duration: float,
+        perturbation: str | None = None,
+        method: str = "density",
+        seed: int = 0,
+    ) -> np.ndarray:
+        """How badly the states end (n, d) fit as what the states start (n, d) become in ``duration``, in nats, (n,).
+
+        duration: in the unit of the time column; method: "density" or "action", see ``predictor.pair.pair_energy``.
+        """
+        treatment = self._treatment(perturbation)
+        return pair_energy(self._moving(), start, end, duration / self.span, treatment, method=method, seed=seed)
+
+    def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> np.ndarray:
+        """How many of the predicted cells fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
+
+        start (n, d): an untreated population; measured (m, d): cells seen after ``duration``, in the unit of the time column.
+        """
+        futures = Futures.of(self._moving(), start, duration / self.span, rollouts=16, seed=seed, shared_noise=False)
+        return outlier_p_values(futures.together(measured), futures.together(futures.draw(EXPECTED, seed)))
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""

@@ -53,9 +53,9 @@ def fit_dynamics(
     """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
     Where there are times, no barcodes, and nothing is known of growth: a linear law, if the measured populations do not
-    contradict it. Else a learned landscape, and, where there are times, settings.refits refits and one that may turn: the dynamics
-    themselves are without that part, for with few times it is hardly told from the slope, and how much of the drift it would take
-    is said beside them.
+    contradict it. Else a learned landscape, and, where there are times, settings.refits refits and one that may turn: the
+    dynamics themselves are without that part, for with few times it is hardly told from the slope, and how much of the drift it
+    would take is said beside them.
     """
     p_value = None
     if time is not None and clones is None and others.get("growth", "transport") in ("none", "transport"):
