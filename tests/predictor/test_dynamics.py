@@ -31,6 +31,16 @@ def roll(
         return dynamics.rollout(torch.full((n, 2), START), duration, torch.Generator().manual_seed(seed), **options)
 
 
+def test_at_a_coarse_step_the_population_at_rest_is_as_wide_as_it_should_be() -> None:
+    dynamics = ornstein_uhlenbeck(4)  # a step of half the time in which the well is reached
+    rest = (DIFFUSION / RATE) ** 0.5 * torch.randn(40_000, 2, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        path, _ = dynamics.rollout(rest, 3.0, torch.Generator().manual_seed(2), keep=4)
+    # Plain Euler-Maruyama: D / (k (1 - k dt / 2)), a third too wide.
+    for frame in path:
+        np.testing.assert_allclose(frame.var(0).numpy(), DIFFUSION / RATE, rtol=0.03)
+
+
 @pytest.mark.parametrize("duration", [0.25, 1.0])
 def test_mean_and_variance_are_those_of_the_exact_solution(duration: float) -> None:
     n = 40_000
@@ -72,6 +82,33 @@ def test_frames_begin_with_the_start_and_end_where_the_rollout_ends() -> None:
     torch.testing.assert_close(frames[-1].std(0), end.std(0), atol=0.02, rtol=0)
 
 
+def test_what_is_read_is_blurred_by_a_quarter_of_a_step_and_the_course_is_not() -> None:
+    """In free diffusion the variance is 2 D t; what a reading adds must not stay in the cells, whatever is read on the way."""
+    dynamics = ornstein_uhlenbeck(5)
+    with torch.no_grad():
+        dynamics.potential.bowl.zero_()
+    path, _ = roll(dynamics, 20_000, duration=2.0, keep=11)
+    times = np.linspace(0, 2, 11)[1:]
+    expected = 2 * DIFFUSION * (times + 0.2 / 4)
+    np.testing.assert_allclose(path[1:].var(1).numpy(), np.stack([expected, expected], 1), rtol=0.04)
+    assert not path[0].var(0).any()
+
+
+def test_frames_lie_on_the_course_and_one_frame_is_the_start() -> None:
+    dynamics = ornstein_uhlenbeck(200)
+    path, _ = roll(dynamics, 2, duration=1.5, keep=7, noise=False)
+    for time, frame in zip(np.linspace(0, 1.5, 7), path, strict=True):
+        np.testing.assert_allclose(frame.numpy(), START * np.exp(-RATE * time), atol=0.01)
+    only, weights = roll(dynamics, 2, keep=1)
+    assert torch.equal(only, torch.full((1, 2, 2), START))
+    assert not weights.any()
+
+
+def test_so_many_steps_a_span_as_are_asked_for() -> None:
+    end, _ = roll(ornstein_uhlenbeck(24), noise=False, duration=0.5, steps=100)
+    assert float(end[0, 0]) == pytest.approx(START * (1 - RATE / 100) ** 50, rel=1e-5)
+
+
 def test_a_treatment_is_a_constant_push_and_two_push_together() -> None:
     dynamics = ornstein_uhlenbeck(400, ("A", "B"))
     forces = torch.tensor([[1.0, -2.0], [0.5, 3.0]])
@@ -103,6 +140,28 @@ def test_growth_starts_at_zero_and_stays_within_bounds() -> None:
     assert float(found.abs().max()) <= MAX_RATE
     assert float(found.max()) > 0.99 * MAX_RATE
     assert float(found.min()) < -0.99 * MAX_RATE
+
+
+def test_rates_that_are_known_to_be_higher_have_a_higher_bound() -> None:
+    torch.manual_seed(0)
+    growth, z = Growth(2), 100 * torch.randn(50, 2)
+    with torch.no_grad():
+        growth.last.weight.normal_(0, 100)
+        growth.max_rate.fill_(7.0)
+        found = growth(z)
+    assert 6.9 < float(found.abs().max()) <= 7.0
+    again = Growth(2)
+    again.load_state_dict(growth.state_dict())
+    torch.testing.assert_close(again(z), found)
+
+
+def test_where_cells_are_not_to_grow_their_weights_stay() -> None:
+    dynamics = ornstein_uhlenbeck()
+    with torch.no_grad():
+        dynamics.growth.last.bias.fill_(0.3)
+        z, weight = torch.ones(4, 2), torch.zeros(4)
+        assert not dynamics.step(z, weight, 0.1, 0.0, None, grow=False)[1].any()
+        assert dynamics.step(z, weight, 0.1, 0.0, None)[1].all()
 
 
 def test_weights_are_the_integral_of_growth_along_the_path() -> None:

@@ -15,6 +15,8 @@ def enclosed(d: int = 3, strength: float = 7.0) -> tuple[Potential, torch.Tensor
     potential = Potential(d, 16).double()
     with torch.no_grad():
         potential.last.mul_(10)  # large enough to matter beside bowl and wall
+        potential.slope.normal_(0, 0.3)
+        potential.bend.normal_(0, 0.3)  # not symmetric: only its symmetric part is a landscape
     potential.enclose(z, 0.3, strength)
     return potential, z
 
@@ -80,7 +82,37 @@ def test_far_out_the_drift_points_inward() -> None:
 def test_the_bowl_holds_the_pooled_gaussian_at_rest() -> None:
     potential, z = enclosed()
     with torch.no_grad():
-        potential.last.zero_()
+        for part in (potential.last, potential.slope, potential.bend):
+            part.zero_()
     inside = points(potential, 0.1, 0.9)
     score = -(inside - z.mean(0)) / z.var(0)  # grad log density of the Gaussian
     np.testing.assert_allclose(potential.gradient(inside).detach().numpy(), (-0.3 * score).numpy(), rtol=1e-9)
+
+
+def test_a_plain_valley_needs_no_network() -> None:
+    potential, _ = enclosed(strength=0.0)
+    with torch.no_grad():
+        potential.last.zero_()
+        potential.bowl.zero_()
+        z = points(potential, 0.1, 0.9)
+        x = ((z - potential.centre) / potential.spread).numpy()
+        even = 0.5 * (potential.bend + potential.bend.T).numpy()
+        height = x @ potential.slope.numpy() + 0.5 * np.einsum("ni,ij,nj->n", x, even, x)
+        np.testing.assert_allclose(potential(z).numpy(), height, rtol=1e-9)
+        scale = potential.spread.numpy()
+        np.testing.assert_allclose(potential.gradient(z).numpy(), (potential.slope.numpy() + x @ even) / scale, rtol=1e-9)
+    for found in potential.hessian(z[:3]).detach().numpy():
+        np.testing.assert_allclose(found, even / np.outer(scale, scale), rtol=1e-9)
+
+
+def test_beyond_the_rim_nothing_that_was_learned_goes_on_falling() -> None:
+    potential, _ = enclosed()
+    with torch.no_grad():
+        potential.bowl.zero_()
+        potential.wall_strength.zero_()
+        rim = points(potential, 1.0, 1.0)
+        for times in (1.5, 10.0):
+            far = potential.centre + times * (rim - potential.centre)
+            torch.testing.assert_close(potential(far), potential(rim), rtol=1e-9, atol=1e-9)
+            outward = ((far - potential.centre) * potential.gradient(far)).sum(1)
+            torch.testing.assert_close(outward, torch.zeros_like(outward), rtol=0, atol=1e-7)

@@ -1,0 +1,99 @@
+"""The surface over a plane, against minima in closed form, and what stands in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.landscape.samples import AXES, ORIGIN, Quadratic, Wells, around_both_wells, moving
+from virtualcell.landscape.surface import make_landscape
+
+
+def test_the_surface_is_the_minimum_over_what_is_not_drawn() -> None:
+    rng = np.random.default_rng(3)
+    factor = rng.normal(size=(5, 5))
+    matrix = factor @ factor.T / 5 + np.eye(5)
+    centre = rng.normal(0, 0.3, size=5).astype(np.float32)
+    states = (centre + rng.normal(size=(300, 5)) * 0.7).astype(np.float32)
+    plane = np.linalg.qr(rng.normal(size=(5, 2)))[0].T.astype(np.float32)
+    origin, diffusion = states.mean(0), 0.4
+    found = make_landscape(
+        Quadratic(matrix, centre),
+        diffusion,
+        states,
+        np.array(["only"] * 300),
+        plane,
+        origin,
+        ("a", "b"),
+        resolution=16,
+        steps=2000,
+    )
+    # Over the hidden coordinates of a quadratic, the minimum is a quadratic with the inverse of the drawn block of the inverse.
+    drawn = np.linalg.inv(plane @ np.linalg.inv(matrix) @ plane.T)
+    grid = np.stack(np.meshgrid(found.x, found.y), -1) - (centre - origin) @ plane.T
+    expected = 0.5 * np.einsum("yxi,ij,yxj->yx", grid, drawn, grid) / diffusion
+    # 0 is the lowest point: the minimum itself, which lies between grid points.
+    np.testing.assert_allclose(found.energy, expected, atol=5e-3 * expected.max())
+    (only,) = found.attractors
+    assert only.energy == pytest.approx(0, abs=1e-3)
+    assert only.name == "only"
+    np.testing.assert_allclose(only.state, centre, atol=1e-3)
+    assert only.n_cells == 300
+    assert "minimised" in found.method
+
+
+def test_only_points_near_cells_are_supported() -> None:
+    rng = np.random.default_rng(4)
+    wells = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
+    states = (np.repeat(wells, 200, axis=0) + rng.normal(0, 0.08, (400, 3))).astype(np.float32)
+    side = np.repeat(["left", "right"], 200)
+    found = make_landscape(Wells(3), 1.0, states, side, AXES, ORIGIN, ("a", "b"), resolution=30, steps=50)
+    assert {a.name for a in found.attractors} == {"left", "right"}
+    grid = np.stack(np.meshgrid(found.x, found.y), -1)
+    gap = np.linalg.norm(grid[:, :, None] - found.cell_xy, axis=-1).min(-1)
+    assert found.supported.any()
+    assert gap[found.supported].max() < gap.max() / 3
+    assert not found.supported[np.abs(grid[..., 0]) < 0.5].any(), "the middle, where no cell was measured"
+
+
+def test_only_the_cells_named_descend_and_are_counted() -> None:
+    states, side = around_both_wells()
+    found = make_landscape(
+        Wells(3, tilt=0.3), 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, follow=np.flatnonzero(side == "left")
+    )
+    assert [(a.name, a.n_cells) for a in found.attractors] == [("left", (side == "left").sum())]
+    assert found.cell_xy.shape == (200, 2)
+
+
+def test_passes_stand_in_the_landscape_with_the_attractors_names() -> None:
+    states, side = around_both_wells()
+    time = np.where(np.arange(200) % 2, 1.0, 0.0)
+    potential, diffusion = Wells(3, tilt=0.3), 0.25
+    dynamics = moving(potential, diffusion)
+    one = make_landscape(
+        potential, diffusion, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=50, dynamics=dynamics, time=time
+    )
+    energy = {a.name: a.energy for a in one.attractors}
+    assert {(b.start, b.end) for b in one.barriers} == {("left", "right"), ("right", "left")}
+    heights = {b.start: b.height for b in one.barriers}
+    left, top, right = ((x**2 - 1) ** 2 + 0.3 * x for x in Wells(3, tilt=0.3).at_rest())
+    assert heights["left"] == pytest.approx((top - left) / diffusion, rel=0.01)
+    assert heights["right"] == pytest.approx((top - right) / diffusion, rel=0.01)
+    # The pass is as high from the one side as from the other.
+    assert heights["left"] + energy["left"] == pytest.approx(heights["right"] + energy["right"], abs=1e-3)
+    assert not any(b.identifiable for b in one.barriers), "as many cells left and right at both times"
+    assert one.density is not None
+    np.testing.assert_array_equal(np.isnan(one.density), ~one.supported)
+
+
+def test_without_motion_or_with_one_valley_there_is_no_pass() -> None:
+    states, side = around_both_wells()
+    potential = Wells(3, tilt=0.3)
+    still = make_landscape(potential, 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20)
+    assert still.barriers == ()
+    bowl = Quadratic(np.eye(3), np.zeros(3))
+    one = make_landscape(
+        bowl, 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, dynamics=moving(bowl, 0.25), time=None
+    )
+    assert len(one.attractors) == 1
+    assert one.barriers == ()
