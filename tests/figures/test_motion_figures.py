@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from virtualcell.figures.landscape import landscape_map, landscape_surface
+from virtualcell.figures.landscape import landscape_surface
+from virtualcell.figures.landscape_map import landscape_map
 from virtualcell.figures.motion import BELOW, joined, time_labels
 from virtualcell.figures.trajectory import trajectory
 from virtualcell.schema import Attractor, Landscape

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -22,7 +25,14 @@ def time_labels(times: np.ndarray) -> list[str]:
 
 
 def add_motion(
-    fig: go.Figure, frames: list[go.Frame], times: np.ndarray, unit: str, look: Look, *, redraw: bool, milliseconds: int = 110
+    fig: go.Figure,
+    frames: Sequence[go.Frame | dict[str, Any]],
+    times: np.ndarray,
+    unit: str,
+    look: Look,
+    *,
+    redraw: bool,
+    milliseconds: int = 110,
 ) -> None:
     """Adds frames (one a time, named by their order), a play and a pause button, and a slider that stands at the last time."""
     fig.frames = frames
@@ -30,7 +40,7 @@ def add_motion(
     play = dict(now, frame={"duration": milliseconds, "redraw": redraw}, fromcurrent=False)
     stop = dict(now, frame={"duration": 0, "redraw": redraw})
     steps = [
-        {"method": "animate", "args": [[frame.name], stop], "label": label}
+        {"method": "animate", "args": [[frame["name"]], stop], "label": label}
         for frame, label in zip(frames, time_labels(times), strict=True)
     ]
     quiet = {"bgcolor": look.paper, "bordercolor": look.faint, "font": {"color": look.text, "size": 13}}

@@ -1,0 +1,84 @@
+"""Landscape, second view: a ball dropped on a cell, many times with noise and once without."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from scipy.stats import binomtest
+
+from virtualcell.demo import Bundle
+from virtualcell.figures.fates import fates
+from virtualcell.figures.overlay import Line
+from virtualcell.schema import Landscape
+from virtualcell.ui import colours, state, words
+from virtualcell.ui.landscape_growth import growth_flag
+from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.landscape_way import middle_cell
+from virtualcell.ui.parts import chart, provenance
+from virtualcell.ui.theme import look
+
+
+def shares(where: np.ndarray) -> pd.DataFrame:
+    """Share of balls that end among each kind of cell: columns fate, share, low, high (Wilson's 95 % interval over balls).
+
+    where: (balls,) names. Only chance is in the interval, not the model's error. Wilson 1927, J. Am. Stat. Assoc. 22.
+    """
+    names, counts = np.unique(where, return_counts=True)
+    ends = [binomtest(int(k), len(where)).proportion_ci(method="wilson") for k in counts]
+    table = pd.DataFrame(
+        {"fate": names, "share": counts / len(where), "low": [e.low for e in ends], "high": [e.high for e in ends]}
+    )
+    return table.sort_values("share", ascending=False, ignore_index=True)
+
+
+def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
+    """Controls and shares in the side column, the balls for the picture."""
+    kind, columns = words.measured(b.demo.simulated), b.demo.columns
+    names = list(b.cells.obs_names)
+    usual = middle_cell(b, next(iter(state.groups(b).values())) if columns.time else state.untreated(b))
+    key = state.own(b, "ball")
+    chosen = st.selectbox(
+        f"Drop it on this {kind} cell", names, index=usual, key=key, bind="query-params",
+        help="Or click the map: the ball falls on the cell that is drawn nearest to the click.",
+    )  # fmt: skip
+    row = names.index(chosen)
+    span, unit = b.model.span, state.unit(b)
+    duration = st.slider(
+        f"Let it roll for ({unit})", span / 10, span, span, span / 10, key=state.own(b, "roll"), bind="query-params"
+    )
+    n = st.slider("Balls", 20, 200, 60, 20, key="balls", bind="query-params")
+    rows = np.array([row])
+    noisy = state.trajectory(b, rows, duration, copies=n)
+    calm = state.trajectory(b, rows, duration, noise=False)
+    where = state.ends(b, noisy)
+    st.markdown(f"**Where {n} balls end**")
+    table = shares(where)
+    palette = colours.of(b, table["fate"])
+    fig = fates(
+        list(table["fate"]), table["share"], table["low"], table["high"], colours=[palette[f] for f in table["fate"]], look=look()
+    )
+    chart(fig, "ball-fates", alt="Share of balls by the cells they end among", file=f"{b.demo.key}-ball")
+    still = state.ends(b, calm)[0]
+    st.caption(
+        f"Without noise it ends among {still}. Bars: share of balls with noise, lines: 95 % interval over balls, without the "
+        f"model's error. {'Untreated. ' if b.model.record['treatments'] else ''}Each ball is one cell and its line of descent."
+    )
+    growth_flag(b)
+    time = float(state.values(b, columns.time)[row]) if columns.time else 0.0
+    provenance(
+        b, f"prediction seed {noisy.seed}", f"{n} balls from {chosen}" + (f", {kind} at {time:g} {unit}" if columns.time else "")
+    )
+
+    def dropped(row: int) -> None:
+        st.session_state[key] = names[row]
+
+    return Scene(
+        f"{n} balls dropped on {chosen}, coloured by the cells they end among. White: one ball without noise.",
+        on_plane(landscape, noisy.states),
+        noisy.times + time,
+        where,
+        lines=(Line(on_plane(landscape, calm.states[:, 0]), "without noise"),),
+        kind="ball",
+        dropped=dropped,
+    )

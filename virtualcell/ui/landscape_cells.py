@@ -1,0 +1,57 @@
+"""Landscape, first view: a group of cells on its way."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.schema import Landscape
+from virtualcell.ui import state
+from virtualcell.ui.landscape_growth import growth_flag
+from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.parts import provenance
+
+UNTREATED, MARKED = "untreated", "cells marked on Explore"
+MOST = 300
+"""Cells that are moved; more would not change shares by a percent."""
+
+
+def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
+    """Controls and shares in the side column, cells of a group for the picture."""
+    columns, groups, marked = b.demo.columns, state.groups(b), state.selection(b)
+    treatment = None
+    treatments = b.model.record["treatments"]
+    if treatments:
+        treatment = st.selectbox("Cells under", [*treatments, UNTREATED], key=state.own(b, "under"), bind="query-params")
+        treatment = None if treatment == UNTREATED else treatment
+    options = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
+    options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
+    options |= {MARKED: marked} if len(marked) else {}
+    start = st.selectbox("Start from", list(options), key=state.own(b, "start"), bind="query-params")
+    n_cells = st.slider("Paths to draw", 20, 120, 60, 20, key="paths", bind="query-params")
+    rows = state.some(options[start], MOST)
+    began = float(np.mean(state.values(b, columns.time)[rows])) if columns.time else 0.0
+    found = state.trajectory(b, rows, b.model.span, treatment=treatment)
+    shown = state.some(np.arange(len(rows)), n_cells)
+    shares = b.model.fates(found)
+    before = b.model.fates(state.trajectory(b, rows, b.model.span)).set_index("fate")["fraction"] if treatment else None
+    for row in shares.head(4).itertuples():
+        change = None if before is None else f"{100 * (row.fraction - before[row.fate]):+.0f} points against untreated"
+        st.metric(
+            f"End among {row.fate}",
+            f"{100 * row.fraction:.0f} %",
+            change,
+            delta_color="off",
+            help=f"{100 * row.low:.0f} to {100 * row.high:.0f} %: 95 % interval over start cells, without the model's error.",
+        )
+    fall = float(np.mean(b.model.energy(found.states[-1]) - b.model.energy(found.states[0])))
+    st.metric("Mean change of energy" + (" (untreated surface)" if treatment else ""), f"{fall:+.1f} D")
+    growth_flag(b)
+    provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(rows)} paths drawn")
+    return Scene(
+        "Lines: predicted cells, coloured by the cells they end among. Drag to rotate; press play to watch them move.",
+        on_plane(landscape, found.states[:, shown]),
+        found.times + began,
+        state.ends(b, found)[shown],
+    )

@@ -1,0 +1,168 @@
+"""Landscape, third view: the way of least energy between two groups, its height and the genes that change on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.figures.gene_order import gene_order
+from virtualcell.figures.overlay import Line
+from virtualcell.figures.path_profile import path_profile
+from virtualcell.schema import Attractor, EnergyPath, Landscape
+from virtualcell.ui import state, words
+from virtualcell.ui.landscape_cells import MARKED
+from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.parts import chart, provenance, table_download
+from virtualcell.ui.theme import look
+
+REST = "resting place: "
+WAY = "way of least energy"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An end of a way: a resting place, or the cell that stands for a group. cell: its row; None for a resting place."""
+
+    title: str
+    state: np.ndarray
+    cell: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As a sentence calls it."""
+        kind, _, name = self.title.partition(": ")
+        return f"cells at {name}" if kind == "time" else name or self.title
+
+
+def middle_cell(b: Bundle, rows: np.ndarray) -> int:
+    """Row of the cell nearest to the median of the given cells.
+
+    The median itself is no cell: between two kinds of cells nothing may live there.
+    """
+    states = b.state[rows]
+    return int(rows[np.linalg.norm(states - np.median(states, axis=0), axis=1).argmin()])
+
+
+def titles(b: Bundle, landscape: Landscape) -> list[str]:
+    """What a way can start from or lead to."""
+    marked = [MARKED] if len(state.selection(b)) else []
+    groups = [title for title in state.groups(b) if not title.startswith("treatment")]
+    return [*(REST + a.name for a in landscape.attractors), *groups, *marked]
+
+
+def place(b: Bundle, landscape: Landscape, title: str) -> Place:
+    """The end of a way that goes by this title."""
+    for attractor in landscape.attractors:
+        if title == REST + attractor.name:
+            return Place(title, attractor.state)
+    row = middle_cell(b, state.selection(b) if title == MARKED else state.groups(b)[title])
+    return Place(title, b.state[row], row)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Finding the way of least energy …")
+def _way(key: str, stamp: int, start: bytes, end: bytes) -> tuple[EnergyPath, pd.DataFrame]:
+    model = state.bundle(key).model
+    path = model.path(np.frombuffer(start, dtype=np.float32), np.frombuffer(end, dtype=np.float32))
+    return path, model.genes_along(path)
+
+
+def way(b: Bundle, start: np.ndarray, end: np.ndarray) -> tuple[EnergyPath, pd.DataFrame]:
+    """Way between two states (d,) and the genes that change along it; the same request is computed once."""
+    packed = (np.asarray(values, dtype=np.float32).tobytes() for values in (start, end))
+    return _way(b.demo.key, state.stamp(b), *packed)
+
+
+def passed(path: EnergyPath, attractors: tuple[Attractor, ...]) -> list[tuple[int, str]]:
+    """Index on the way and name of the resting places that it leads over between its ends, in the order of the way."""
+    length = np.linalg.norm(np.diff(path.states, axis=0), axis=1).sum()
+    spacing = length / (len(path.states) - 1)
+    found = []
+    for attractor in attractors:
+        away = np.linalg.norm(path.states - attractor.state, axis=1)
+        at, ends = int(away.argmin()), (np.linalg.norm(path.states[i] - attractor.state) for i in (0, -1))
+        if away[at] <= spacing and all(end > spacing for end in ends):
+            found.append((at, attractor.name))
+    return sorted(found)
+
+
+def reading(path: EnergyPath, start: str, end: str, over: list[str]) -> str:
+    """The way in a sentence or two, from its numbers alone."""
+    led = f" It leads through {' and '.join(over)}." if over else ""
+    last = len(path.energy) - 1
+    if path.saddle == 0:
+        return f"From {start} to {end} it is downhill: nothing on the way is higher than the start.{led}"
+    if path.saddle == last:
+        return f"From {start} to {end} the way climbs {path.barrier:.1f} D, and nothing on it is higher than its end.{led}"
+    return (
+        f"The highest point between {start} and {end} lies {path.barrier:.1f} D over {start} and {path.reverse_barrier:.1f} D "
+        f"over {end}.{led}"
+    )
+
+
+def unseen(landscape: Landscape, ends: list[Place], over: list[str]) -> str:
+    """Passes on a way from the first to the last of ``ends`` that too few cells crossed, in words; empty where there are none."""
+    stops = [*(e.title.removeprefix(REST) for e in ends[:1] if e.cell is None), *over]
+    stops += [e.title.removeprefix(REST) for e in ends[1:] if e.cell is None]
+    seen = {(way.start, way.end): way.identifiable for way in landscape.barriers}
+    return " and ".join(f"from {s} to {e}" for s, e in pairwise(stops) if not seen.get((s, e), False))
+
+
+def way_between(b: Bundle, landscape: Landscape) -> Scene:
+    """Two choices in the side column, the way for the picture, its height and its genes below."""
+    options = titles(b, landscape)
+    early = next((i for i, title in enumerate(options) if title.startswith("time: ")), len(options) - 1)
+    first = st.selectbox("From", options, index=early, key=state.own(b, "from"), bind="query-params")
+    second = st.selectbox("To", options, index=0, key=state.own(b, "to"), bind="query-params")
+    a, z = place(b, landscape, first), place(b, landscape, second)
+    kind = words.measured(b.demo.simulated)
+    for end in (a, z):
+        if end.cell is not None:
+            st.caption(f"{end.title}: the {kind} cell nearest to the group's median, {b.cells.obs_names[end.cell]}.")
+    if np.allclose(a.state, z.state):
+        st.info("Both ends are the same state: choose another one.", icon=None)
+        return Scene("The landscape with its passes.")
+    path, genes = way(b, a.state, z.state)
+    marks = passed(path, landscape.attractors)
+    over = [name for _, name in marks]
+    # A resting place and a group can have the same name.
+    begin, goal = (a.name, z.name) if a.name != z.name else (a.title, z.title)
+    sentence = reading(path, begin, goal, over)
+    st.markdown(sentence)
+    guessed = unseen(landscape, [a, z], over)
+    if guessed:
+        st.warning(f"Not identifiable: too few cells crossed {guessed}. Heights on this way are the model's guess.", icon=None)
+    st.caption("Intervals are known only for passes between resting places, in the table below.")
+    provenance(b)
+
+    def below() -> None:
+        height, order = st.columns([1, 1], gap="large")
+        with height:
+            st.markdown("##### Height along the way")
+            fig = path_profile(path.energy, path.saddle, start=begin, end=goal, passed=marks, look=look())
+            chart(fig, f"profile-{b.demo.key}", alt=sentence, file=f"{b.demo.key}-way")
+            st.caption("At every point of this way the energy rises to both sides. Noise spreads cells around it.")
+        with order:
+            st.markdown("##### Genes that change first")
+            if not len(genes):
+                st.markdown("No gene changes along this way.")
+                return
+            inner = 0 < path.saddle < len(path.energy) - 1
+            top = path.saddle / (len(path.energy) - 1) if inner else None
+            fig = gene_order(
+                list(genes["gene"]), genes["log2_change"].to_numpy(), genes["half_way"].to_numpy(), top=top, look=look()
+            )
+            chart(fig, f"order-{b.demo.key}", alt=f"Order in which {len(genes)} genes change", file=f"{b.demo.key}-gene-order")
+            st.caption(
+                "Where on the way each gene has made half of its change, decoded from the model; × and ÷: end against start, "
+                "one count per 10,000 added to both. The genes with the largest change are shown."
+            )
+            table_download(b, genes.assign(way=f"{a.title} to {z.title}"), "genes-on-the-way", "Genes as CSV")
+
+    xy = on_plane(landscape, path.states)
+    line = Line(xy, WAY, colour="#FFFFFF", top=path.saddle if 0 < path.saddle < len(xy) - 1 else None)
+    return Scene(f"Thick line: the way of least energy from {begin} to {goal}.", lines=(line,), below=below)

@@ -1,0 +1,75 @@
+"""Passes between resting places, in a table and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import pandas as pd
+
+from virtualcell.figures.saddles import height
+from virtualcell.schema import Barrier
+
+
+def table(barriers: Sequence[Barrier]) -> pd.DataFrame:
+    """A row a direction, in words; a height that too few cells crossed for is not given."""
+    return pd.DataFrame(
+        {
+            "From": [way.start for way in barriers],
+            "To": [way.end for way in barriers],
+            "Height over the start (95 % interval)": [height(way) for way in barriers],
+            "Cells seen to cross, at least": [round(way.crossings) for way in barriers],
+        }
+    )
+
+
+def numbers(barriers: Sequence[Barrier]) -> pd.DataFrame:
+    """The same in numbers, in D, for a file."""
+    known = [(way.height, way.low, way.high) if way.identifiable else (None, None, None) for way in barriers]
+    return pd.DataFrame(
+        {
+            "from": [way.start for way in barriers],
+            "to": [way.end for way in barriers],
+            "identifiable": [way.identifiable for way in barriers],
+            "height_D": [values[0] for values in known],
+            "low_D": [values[1] for values in known],
+            "high_D": [values[2] for values in known],
+            "cells_crossed_at_least": [way.crossings for way in barriers],
+        }
+    )
+
+
+def reading(barriers: Sequence[Barrier]) -> list[str]:
+    """What the heights say, a sentence a start; where intervals overlap, only that."""
+    said = []
+    for start, group in groupby(sorted(barriers, key=lambda way: way.start), key=lambda way: way.start):
+        ways = list(group)
+        known = sorted((way for way in ways if way.identifiable and way.high is not None), key=lambda way: way.height)
+        if not known:
+            continue
+        lowest, others = known[0], known[1:]
+        if not others:
+            said.append(f"From **{start}**, cells were seen to cross to **{lowest.end}**: the pass is {height(lowest)} high.")
+        else:
+            apart = [way for way in others if way.low is not None and lowest.high is not None and way.low > lowest.high]
+            alike = [way for way in others if way not in apart]
+            if apart:
+                said.append(
+                    f"From **{start}**, the pass to **{lowest.end}**, {height(lowest)}, is lower than "
+                    f"{_list([f'the one to **{way.end}**, {height(way)}' for way in apart])}."
+                )
+            if alike:
+                named = [f"**{way.end}**, {height(way)}," for way in (lowest, *alike)]
+                said.append(f"From **{start}**, the heights of the passes to {_list(named)} cannot be told apart.")
+        if lowest.high is not None and lowest.high < 1:
+            said[-1] += f" It is lower than 1 D, so noise alone carries cells over it to {lowest.end}."
+    missing = sum(not way.identifiable for way in barriers)
+    if missing:
+        said.append(
+            f"For {missing} of the {len(barriers)} directions, too few cells were seen to cross to say how high the pass is."
+        )
+    return said
+
+
+def _list(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
