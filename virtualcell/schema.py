@@ -131,12 +131,12 @@ class PredictorSettings:
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""
-    rollouts: int = 400
+    rollouts: int = 256
     """Cells rolled out from each starting time at each step."""
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
-    euler_steps: int = 24
-    """Euler-Maruyama steps over the whole measured span."""
+    euler_steps: int = 20
+    """Fewest steps of the integrator over the whole measured span; a steep landscape takes more (``Dynamics.steps_a_span``)."""
     growth_penalty: float = 1.0
     stationary_weight: float = 1.0
     """Soft prior: without other evidence, the last measured population stays what it is."""
@@ -147,7 +147,7 @@ class PredictorSettings:
     """Between predicted and measured populations, as a loss: a key of ``virtualcell.predictor.distance.LOSSES``."""
     rotation_penalty: float = 0.1
     """Of the part of the drift that is no slope, along the slope (where such a part is fitted)."""
-    refits: int = 6
+    refits: int = 5
     """Times that the fitted dynamics are fitted on to resampled cells, for intervals of barriers; only where there are times."""
 
 

@@ -13,7 +13,8 @@ measured neighbours to the time left out; nothing is chosen by time or space. It
 smoothing, both sides, and what calibration weighs, were set with held-out scores of the 5 PCs in view. 10 and 50 PCs are other
 coordinates of the same cells; A549 and LARRY (genes chosen by their sources from all cells; two times left, so no curve) test
 pooling and both sides alone. What each strength gives alone, forward, stands beside it. "Chosen on hidden training times" is the
-predictor that ``virtualcell.evaluation.choice`` names for each gap without its cells.
+predictor that ``virtualcell.evaluation.choice`` names for each gap without its cells. Where torchcfm is installed (pip install
+--no-deps torchcfm) its own I-CFM and OT-CFM run in the same call.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import numpy as np
 import torch
 
 from benchmarks.trajectories.data import COMPONENTS, HELD, LAST, LATENTS, SIMULATED, components, populations
+from benchmarks.trajectories.torchcfm_peers import peers
 from benchmarks.trajectories.where_next import where_next
 from virtualcell.demo import bar
 from virtualcell.evaluation.choice import Choice, choose
@@ -109,7 +111,7 @@ def leave_out(space: str, held: float, seed: int, run: Collected) -> None:
     mine = ours()
     candidates: list[Predictor] = [*rules(), *mine]
     given: dict[str, Population] = {}
-    for predictor in [*candidates, *others()]:
+    for predictor in [*candidates, *others(), *peers()]:
         if beyond and predictor.name in BETWEEN_ONLY:
             continue
         given[predictor.name] = predictor.fit(seen, seed).carry(cells[before], before, held, seed)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.predictor.futures import as_states, require_course, slope
+from virtualcell.predictor.futures import as_states, require_course
 from virtualcell.schema import DataError
 
 CHUNK = 256
@@ -119,7 +119,7 @@ class _Descent:
         of the curvature with the noise's Jacobian (n,)."""
         n, points, d = z.shape
         middle = 0.5 * (z[:, 1:] + z[:, :-1])
-        half = 0.5 * self.dt * slope(self.dynamics, middle.flatten(0, 1), self.treatment).reshape(n, points - 1, d, d)
+        half = 0.5 * self.dt * self.dynamics.slope(middle.flatten(0, 1), self.treatment).reshape(n, points - 1, d, d)
         eye = torch.eye(d, dtype=z.dtype)
         onto, off = (eye - half) / self.scale, -(eye + half) / self.scale  # derivatives of residual k by points k + 1 and k
         residual = self._residual(z)[..., None]

@@ -14,8 +14,8 @@ from virtualcell.predictor.rotation import Rotation, share_of
 MOST_STEPS = 400
 """Of the integrator a span, however steep the landscape."""
 
-STIFFNESS = 0.4
-"""Largest curvature times length of a step."""
+STIFFNESS, TURNING_STIFFNESS = 0.4, 0.1
+"""Largest derivative of the drift times length of a step; smaller where cells turn: there the integrator is of first order."""
 
 
 class Dynamics(nn.Module):
@@ -106,11 +106,20 @@ class Dynamics(nn.Module):
 
     def steps_a_span(self, z: Tensor) -> int:
         """Steps of the integrator a span: those of training, or more where the landscape under cells z (cells, d) is so steep
-        that a step would overshoot (its length times the largest curvature is kept below STIFFNESS)."""
+        that a step would overshoot (its length times the largest derivative of the drift is kept below STIFFNESS)."""
         some = z[:: max(1, len(z) // 64)]
-        with torch.no_grad():
-            steepest = float(torch.linalg.matrix_norm(self.potential.hessian(some)).max()) if len(some) else 0.0
-        return max(self.euler_steps, min(MOST_STEPS, math.ceil(steepest / STIFFNESS)))
+        steepest = float(torch.linalg.matrix_norm(self.slope(some)).max()) if len(some) else 0.0
+        least = STIFFNESS if self.rotation is None else TURNING_STIFFNESS
+        return max(self.euler_steps, min(MOST_STEPS, math.ceil(steepest / least)))
+
+    def slope(self, z: Tensor, treatment: str | None = None) -> Tensor:
+        """Derivative of the drift at z (cells, d), (cells, d, d): row i is how component i changes with each coordinate."""
+        with torch.enable_grad():
+            at = z.detach().requires_grad_()
+            drift = self.drift(at, treatment)
+            # No cell's drift depends on another's, so that one sum over cells a coordinate is differentiated.
+            rows = [torch.autograd.grad(drift[:, i].sum(), at, retain_graph=True)[0] for i in range(z.shape[1])]
+        return torch.stack(rows, 1).detach()
 
     def rollout(
         self,

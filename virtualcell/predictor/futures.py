@@ -79,7 +79,7 @@ class Futures:
         covariance = torch.zeros(len(z), d, d, device=z.device)
         added = 2 * dynamics.diffusion * dt * torch.eye(d, device=z.device)
         for _ in range(ending):
-            carried = torch.eye(d, device=z.device) + dt * slope(dynamics, z, treatment)
+            carried = torch.eye(d, device=z.device) + dt * dynamics.slope(z, treatment)
             covariance = carried @ covariance @ carried.mT + added
             log_weight = log_weight + dt * dynamics.growth(z)
             z = z + dt * dynamics.drift(z, treatment)
@@ -146,16 +146,6 @@ class Futures:
         whitened = torch.einsum("nkij,nmkj->nmki", self.whiten[rows], away)
         height = self.whiten[rows].diagonal(dim1=2, dim2=3).log().sum(2) - 0.5 * away.shape[-1] * math.log(2 * math.pi)
         return height[:, None] - 0.5 * (whitened**2).sum(3)
-
-
-def slope(dynamics: Dynamics, z: Tensor, treatment: str | None) -> Tensor:
-    """Derivative of the drift at z (cells, d), (cells, d, d): row i is how component i changes with each coordinate."""
-    # No cell's drift depends on another's, so that one sum over cells a coordinate is differentiated, not one function a cell.
-    with torch.enable_grad():
-        at = z.detach().requires_grad_()
-        drift = dynamics.drift(at, treatment)
-        rows = [torch.autograd.grad(drift[:, i].sum(), at, retain_graph=True)[0] for i in range(z.shape[1])]
-    return torch.stack(rows, 1)
 
 
 def require_course(dynamics: Dynamics, duration: float, treatment: str | None) -> None:

@@ -24,6 +24,9 @@ from virtualcell.training.transitions import Transition, make_transitions
 CLONE_DRAWS = 8
 """Simulated descendants of each barcoded cell at each step."""
 
+CLONES_EVERY = 2
+"""Steps from one look at clones to the next: their rollouts cost as much as those of populations."""
+
 MOST_COURSES = 6
 """Rolled out at each step."""
 
@@ -155,10 +158,10 @@ def train_predictor(
         loss = loss + growing.loss(model, rolled, settings.growth_penalty)
         if rotation:
             loss = loss + settings.rotation_penalty * _along(model, states, rng)
-        if len(sisters) and time is not None:
+        if len(sisters) and time is not None and step % CLONES_EVERY == 0:
             pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
             clone_loss = _clone_loss(model, states, pick, time, generator)
-            loss = loss + settings.clone_weight * clone_loss
+            loss = loss + CLONES_EVERY * settings.clone_weight * clone_loss
             figures["clones"] = float(clone_loss.detach())
         figures["diffusion"] = float(model.diffusion.detach())
         optimiser.zero_grad(set_to_none=True)
