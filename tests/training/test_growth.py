@@ -1,0 +1,152 @@
+"""What is known of growth: what is refused, what is said, and that the growth of a predictor follows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.schema import DataError
+from virtualcell.training.growth import MODES, GrowthTerm, KnownGrowth
+from virtualcell.training.transitions import Transition, make_transitions
+
+TIME = np.repeat([0.0, 0.4, 1.0], 100)
+SIZES = {0.0: 1.0, 0.4: 2.0, 1.0: 5.0}
+KNOWN = {
+    "transport": KnownGrowth(),
+    "none": KnownGrowth("none"),
+    "given": KnownGrowth("given", rates=np.ones(300)),
+    "sizes": KnownGrowth("sizes", sizes=SIZES),
+}
+
+
+@pytest.fixture
+def cells() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def model() -> Dynamics:
+    torch.manual_seed(0)
+    return Dynamics(2, 4, 0.1)
+
+
+def term(known: KnownGrowth, cells: np.ndarray, time: np.ndarray | None = TIME) -> GrowthTerm:
+    transitions = make_transitions(TIME, None, "control", 1.0)
+    return GrowthTerm(known, cells, torch.from_numpy(cells), transitions, time, np.random.default_rng(1))
+
+
+def test_every_mode_says_what_it_knows() -> None:
+    assert set(KNOWN) == set(MODES)
+    said = {mode: known.said(timed=True) for mode, known in KNOWN.items()}
+    assert len(set(said.values())) == 4
+    assert "cannot be told apart from drift" in said["transport"]
+    assert "ignored" in said["none"]
+    assert "given" in said["given"]
+    assert "population sizes" in said["sizes"]
+    assert {known.said(timed=False) for known in KNOWN.values()} == {""}
+
+
+def test_only_rates_and_sizes_are_more_than_the_snapshots() -> None:
+    assert {mode for mode, known in KNOWN.items() if known.identified} == {"given", "sizes"}
+    assert {mode for mode, known in KNOWN.items() if known.counts} == {"transport", "given", "sizes"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"mode": "guess"}, "growth='guess' is not known.*transport, none, given, sizes"),
+        ({"mode": "given"}, "Rates belong to growth='given'"),
+        ({"mode": "none", "rates": np.ones(3)}, "Rates belong to growth='given'"),
+        ({"mode": "sizes"}, "Sizes belong to growth='sizes'"),
+        ({"mode": "transport", "sizes": SIZES}, "Sizes belong to growth='sizes'"),
+        ({"mode": "given", "rates": np.array([1.0, np.nan])}, "A growth rate is not a number"),
+        ({"mode": "given", "rates": np.array([1.0, np.inf])}, "A growth rate is not a number"),
+        ({"mode": "sizes", "sizes": {0.0: 1.0, 1.0: 0.0}}, "not above 0"),
+        ({"mode": "sizes", "sizes": {0.0: 1.0, 1.0: np.nan}}, "not above 0"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(arguments: dict, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        KnownGrowth(**arguments)
+
+
+def test_rates_for_other_cells_and_times_without_a_size_are_refused(cells: np.ndarray) -> None:
+    with pytest.raises(DataError, match="299 growth rates were given for 300 cells"):
+        term(KnownGrowth("given", rates=np.ones(299)), cells)
+    with pytest.raises(DataError, match="no population size for 1 of the measured times"):
+        term(KnownGrowth("sizes", sizes={0.0: 1.0, 1.0: 5.0}), cells)
+
+
+@pytest.mark.parametrize("height", [1.5, 8.0])
+def test_given_rates_are_fitted_once_and_then_kept(height: float, cells: np.ndarray, model: Dynamics) -> None:
+    rates = height / (1 + np.exp(-3 * cells[:, 0].astype(float)))
+    given = term(KnownGrowth("given", rates=rates), cells)
+    given.prepare(model, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = model.growth(torch.from_numpy(cells)).numpy()
+    assert np.sqrt(np.mean((found - rates) ** 2)) < 0.05 * height, "also beyond the bound of rates that are learned"
+    assert not any(p.requires_grad for p in model.growth.parameters())
+    assert given.loss(model, [], 1.0) == 0
+
+
+def test_ignored_growth_stays_zero(cells: np.ndarray, model: Dynamics) -> None:
+    none = term(KNOWN["none"], cells)
+    none.prepare(model, torch.Generator())
+    assert not any(p.requires_grad for p in model.growth.parameters())
+    assert not model.growth(torch.from_numpy(cells)).any()
+    assert none.loss(model, [], 1.0) == 0
+
+
+def carried(model: Dynamics, cells: np.ndarray) -> list[tuple[Transition, Tensor, Tensor]]:
+    """Cells that stay where they are and grow at the model's rate there."""
+    states = torch.from_numpy(cells)
+    return [
+        (t, states[t.source], t.duration * model.growth(states[t.source])) for t in make_transitions(TIME, None, "control", 1.0)
+    ]
+
+
+def test_the_size_term_in_closed_form(cells: np.ndarray, model: Dynamics) -> None:
+    with torch.no_grad():
+        model.growth.last.bias.fill_(float(3.0 * np.arctanh(1.2 / 3.0)))  # 1.2 a span, everywhere
+        found = float(term(KNOWN["sizes"], cells).loss(model, carried(model, cells), 1.0))
+    off = [1.2 * (b - a) - np.log(SIZES[b] / SIZES[a]) for a, b in ((0.0, 0.4), (0.0, 1.0), (0.4, 1.0))]
+    # Three ways between times, and the fourth, on which a population stays, says nothing of sizes.
+    assert found == pytest.approx(0.5 * sum(x**2 for x in off) / 4, rel=1e-3)
+
+
+def test_sizes_bind_the_mean_of_growth_and_nothing_tells_cells_apart(cells: np.ndarray, model: Dynamics) -> None:
+    sizes = term(KnownGrowth("sizes", sizes={t: float(np.exp(1.7 * t)) for t in (0.0, 0.4, 1.0)}), cells)
+    sizes.prepare(model, torch.Generator())
+    optimiser = torch.optim.Adam(model.growth.parameters(), lr=0.02)
+    for _ in range(300):
+        optimiser.zero_grad()
+        sizes.loss(model, carried(model, cells), 1.0).backward()
+        optimiser.step()
+    with torch.no_grad():
+        found = model.growth(torch.from_numpy(cells))
+    assert float(found.mean()) == pytest.approx(1.7, abs=0.05)
+    assert float(found.std()) < 0.2
+
+
+def test_transport_asks_for_growth_where_a_cluster_expands(model: Dynamics) -> None:
+    rng = np.random.default_rng(0)
+    side = np.concatenate([np.repeat([-3.0, 3.0], n) for n in ((50, 50), (30, 70), (15, 85))])
+    cells = (np.stack([side, 0 * side], 1) + 0.3 * rng.normal(size=(300, 2))).astype(np.float32)
+    asked = term(KNOWN["transport"], cells)
+    asked.prepare(model, torch.Generator())
+    optimiser = torch.optim.Adam(model.growth.parameters(), lr=0.02)
+    for _ in range(200):
+        optimiser.zero_grad()
+        asked.loss(model, [], 1.0).backward()
+        optimiser.step()
+    with torch.no_grad():
+        found = model.growth(torch.from_numpy(cells)).numpy()
+    assert found[side > 0].mean() > 0.05 > -0.05 > found[side < 0].mean()
+
+
+def test_without_times_nothing_is_asked(cells: np.ndarray, model: Dynamics) -> None:
+    for known in (KNOWN["transport"], KNOWN["sizes"]):
+        assert term(known, cells, time=None).loss(model, [], 1.0) == 0
