@@ -2,23 +2,149 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from virtualcell.figures.fates import fates
 from virtualcell.figures.gene_curves import gene_curves
-from virtualcell.figures.look import LIGHT
 from virtualcell.figures.trajectory import trajectory
-from virtualcell.ui import measured, state, words
+from virtualcell.ui import colours, measured, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
+from virtualcell.ui.trajectory_horizon import Limit, limit
+from virtualcell.ui.trajectory_next import where_next
+from virtualcell.ui.trajectory_paths import MOST, Way, amounts, clock, cut, way
+from virtualcell.ui.trajectory_reading import SHARES_MIX, evenly, fate_words, gene_words
+from virtualcell.ui.trajectory_start import lasso, offered, times_to_start, usual_time
+
+WATCH, CHOOSE = "Watch them move", "Choose by lasso"
+
+
+def choose(end: Limit) -> tuple[Way | None, str]:
+    """The row of controls: the cells to draw, or none where the chosen cells cannot be followed, and their name."""
+    columns = st.columns([2.3, 1.2, 2.3, 1.7, 0.9, 0.9], gap="small", vertical_alignment="bottom")
+    where_from, moment, how_far, how_many, how_noisy, further = columns
+    choices = offered(b)
+    with where_from:
+        chosen = st.selectbox("Start from", list(choices), key=state.own(b, "start"), bind="query-params")
+    rows = choices[chosen]
+    counts = times_to_start(times[rows], end.latest)
+    on = "map"
+    with further, st.popover("More", width="stretch"):
+        if b.landscape is not None:
+            on = st.segmented_control(
+                "Draw on", ["map", "plane"], default="map", required=True, key="on", bind="query-params",
+                help="On the plane cells stand where the model has them; on the map, among their nearest cells.",
+            )  # fmt: skip
+        seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")
+    if not counts:
+        return None, chosen
+    with moment:
+        offers = list(counts)
+        began = st.selectbox(
+            f"{kind.capitalize()} at", offers, index=offers.index(usual_time(counts)), key=f"{state.own(b, 'at')}-{chosen}",
+            format_func=lambda time: f"{time:g} {unit}", help="Cells are followed from the time at which they were taken.",
+        )  # fmt: skip
+    steps = clock(began, end.latest, b.model.span)
+    with how_far:
+        until = st.slider(
+            f"Follow until ({unit})", float(steps[1]), float(steps[-1]), max(last, float(steps[1])), float(steps[1] - steps[0]),
+            key=f"{state.own(b, 'until')}-{began:g}", bind="query-params", format="%.3g", disabled=len(steps) < 3,
+            help=end.sentence,
+        )  # fmt: skip
+    with how_many:
+        n_cells = st.slider("Cells to follow", 50, MOST, 200, 50, key="cells", bind="query-params")
+    with how_noisy:
+        noise = st.toggle(
+            "Noise", True, key="noise", bind="query-params",
+            help="Off: every cell goes straight down the landscape. Cells differ by chance, so read shares with noise on.",
+        )  # fmt: skip
+    rows = rows[times[rows] == began]
+    whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
+    named = "" if chosen.startswith("time: ") else f" ({chosen})"
+    return cut(whole, until, n_cells), f"the {len(rows):,} cells of {began:g} {unit}{named}"
+
+
+def picture(shown: Way | None, end: Limit) -> None:
+    """The moving cells, or the map to draw on."""
+    mode = st.segmented_control("Map", [WATCH, CHOOSE], default=WATCH, required=True, key="mode", label_visibility="collapsed")
+    if mode == CHOOSE:
+        lasso(b)
+    elif shown is None:
+        st.info(f"All of these cells are of {last:g} {unit}. {end.sentence} Choose earlier cells to see them move.", icon=None)
+    else:
+        names = state.ends(b, shown.found, at_last_time=shown.times[-1] >= last - 1e-9)
+        fig = trajectory(
+            b.landscape.cell_xy if shown.on == "plane" and b.landscape is not None else b.umap2, shown.places, shown.times, names,
+            unit=unit, axes=shown.on, colours=colours.of(b, names), cells=kind, look=look(), height=600,
+        )  # fmt: skip
+        alt = f"{len(names)} predicted cells moving over the map of {kind} cells"
+        chart(fig, f"moving-{b.demo.key}", alt=alt, file=f"{b.demo.key}-trajectory")
+
+
+def where_they_end(shown: Way, start: str) -> None:
+    """The shares in words and bars, with what is known of growth."""
+    found, at_last = shown.found, bool(shown.times[-1] >= last - 1e-9)
+    when = f"{shown.times[-1]:.3g} {unit}"
+    among = f"the {kind} cells of {last:g} {unit}" if at_last else f"all {kind} cells"
+    shares = b.model.fates(found, at_last_time=at_last)
+    st.markdown(f"**Where they are at {when}**")
+    st.markdown(fate_words(shares, start, when))
+    large = shares[shares["high"] > 0.005].head(8)
+    known = b.model.record["growth_identified"]
+    alike = b.model.fates(evenly(found), at_last_time=at_last).set_index("fate")["fraction"][large["fate"]]
+    tints = colours.of(b, large["fate"])
+    fig = fates(
+        list(large["fate"]), large["fraction"], large["low"], large["high"],
+        colours=[tints[name] for name in large["fate"]], evenly=None if known else alike, look=look(),
+    )  # fmt: skip
+    chart(fig, "fates", alt=f"Share of predicted cells by the {kind} cells they are among", file=f"{b.demo.key}-fates")
+    if not known:
+        st.warning(SHARES_MIX, icon=None)
+    far = 1 - float(b.model.in_domain(found.states[-1]).mean())
+    if far > 0.1:
+        st.warning(f"{100 * far:.0f} % of the cells end where no cells were {kind}: do not rely on this.", icon=None)
+    if shown.times[-1] > last + 1e-6:
+        st.warning(f"The last {shown.times[-1] - last:.3g} {unit} lie after the last {kind} time.", icon=None)
+    futures = len(found.start) // shown.n_start
+    st.caption(
+        f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "
+        f"and as lines: 95 % interval over start cells. {b.model.record['growth_known']}"
+    )
+
+
+def genes_on_the_way(shown: Way) -> None:
+    """Gene curves with the measured points, and what they show in words."""
+    st.markdown("##### Genes on the way")
+    genes = b.model.features()
+    usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
+    key = state.own(b, "genes")
+    picked = st.multiselect(
+        "Genes", genes, default=usual, max_selections=6, key=key, bind="query-params", label_visibility="collapsed"
+    )
+    if not picked:
+        return
+    table = measured.curves(amounts(b, shown, picked), shown.found.log_weights)
+    points = measured.points(b, picked)
+    st.markdown("; ".join(gene_words(gene, shown.times, table.mean[:, i], unit) for i, gene in enumerate(picked)) + ".")
+    fig = gene_curves(
+        shown.times, table.mean, table.low, table.high, picked,
+        measured_times=points.times, measured_mean=points.mean, measured_error=points.error,
+        unit=unit, cells=kind, look=look(),
+    )  # fmt: skip
+    chart(fig, "curves", alt=f"Predicted and {kind} expression of {', '.join(picked)}", file=f"{b.demo.key}-genes")
+    st.caption(
+        f"Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all {kind} cells of "
+        f"a time, with the standard error of their mean. The {kind} cells at these times were used in training."
+    )
+    table_download(b, measured.curve_table(table, shown.times, picked), "gene-curves")
+
 
 inside()
 b = state.bundle()
-columns = b.demo.columns
-if columns.time is None:
+column, unit, kind = b.demo.columns.time, b.demo.columns.time_unit, words.measured(b.demo.simulated)
+if column is None:
     lead(b, b.demo.sentence)
     st.info(words.ONE_TIME, icon=None)
     if b.demo.treatments:
@@ -27,106 +153,26 @@ if columns.time is None:
         st.page_link("pages/explore.py", label="See what these cells are instead", query_params={"demo": b.demo.key})
     provenance(b)
     st.stop()
+    raise RuntimeError  # st.stop() never returns
 
-lead(
-    b,
-    "Grey: measured cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they "
-    "end among. Press play.",
-)
-unit = columns.time_unit
-times = state.values(b, columns.time)
-first, last = float(times.min()), float(times.max())
-groups = state.groups(b)
-marked = state.selection(b)
-MARKED = "cells marked on Explore"
-main, side = st.columns([3.2, 1], gap="medium")
-with side:
-    options = [*groups, *([MARKED] if len(marked) else [])]
-    chosen = st.selectbox("Start from", options, key=state.own(b, "start"), bind="query-params")
-    rows = marked if chosen == MARKED else groups[chosen]
-    began = float(np.mean(times[rows]))
-    # At least a third of the measured span, so that the latest cells can be moved on too.
-    longest = 2 * (last - first)
-    duration = st.slider(
-        f"Follow them for ({unit})",
-        longest / 20,
-        longest,
-        max(last - began, (last - first) / 3),
-        longest / 20,
-        key=state.own(b, "for"),
-        bind="query-params",
-    )
-    drawn_on = "map"
-    if b.landscape is not None:
-        drawn_on = st.segmented_control(
-            "Draw on", ["map", "plane"], default="map", required=True, key="on", bind="query-params",
-            help="On the plane cells stand where the model has them; on the map, among their nearest measured cells.",
-        )  # fmt: skip
-    n_cells = st.slider("Cells to follow", 50, 400, 200, 50, key="cells", bind="query-params")
-    seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")
-
-rows = state.some(rows, n_cells)
-found = state.trajectory(b, rows, duration, seed=int(seed))
-where = state.ends(b, found)
-axis = found.times + began
+lead(b, f"Grey: {kind} cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they end among.")
+times = state.values(b, column)
+last = float(times.max())
+horizon = limit(b.report, last, unit, b.demo.simulated)
+following, start = choose(horizon)
+st.caption(horizon.short)
+main, side = st.columns([2.3, 1], gap="medium")
 with main:
-    if drawn_on == "map" or b.landscape is None:
-        background, paths, axes = b.umap2, state.placing(b)(found.states), "map"
-    else:
-        background, paths, axes = b.landscape.cell_xy, (found.states - b.landscape.origin) @ b.landscape.plane.T, "plane"
-    fig = trajectory(background, paths, axis, where, unit=unit, axes=axes, look=look())
-    chart(
-        fig,
-        f"moving-{b.demo.key}",
-        alt=f"{len(rows)} predicted cells moving over the map of measured cells",
-        file=f"{b.demo.key}-trajectory",
-    )
-with side:
-    st.markdown("**Where they end**")
-    shares = b.model.fates(found)
-    shown = shares[shares["high"] > 0.005].head(8)
-    palette = dict(zip(sorted(set(where)), LIGHT.categories(len(set(where))), strict=True))
-    fig = fates(
-        list(shown["fate"]),
-        shown["fraction"],
-        shown["low"],
-        shown["high"],
-        colours=[palette.get(f, look().quiet) for f in shown["fate"]],
-        look=look(),
-    )
-    chart(fig, "fates", alt="Share of predicted cells by the measured cells they end among", file=f"{b.demo.key}-fates")
-    inside = float(b.model.in_domain(found.states[-1]).mean())
-    st.caption(
-        f"Bars: share of descendants, line: 95 % interval over the {len(rows)} start cells. {b.model.record['growth_known']}"
-    )
-    if inside < 0.9:
-        st.warning(f"{100 * (1 - inside):.0f} % of the cells end where no cells were measured: do not rely on this.", icon=None)
-    beyond = began + duration - last
-    if beyond > 1e-6:
-        st.warning(f"The last {beyond:g} {unit} lie after the last measured time: nothing checks them.", icon=None)
-
-st.markdown("##### Genes on the way")
-genes = b.model.features()
-usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
-picked = st.multiselect(
-    "Genes", genes, default=usual, max_selections=6, key=state.own(b, "genes"), bind="query-params", label_visibility="collapsed"
-)
-if picked:
-    table = measured.curves(b, found, axis, picked)
-    points = measured.points(b, picked)
-    fig = gene_curves(
-        axis, table.mean, table.low, table.high, picked,
-        measured_times=points.times, measured_mean=points.mean, measured_error=points.error,
-        unit=unit, look=look(),
-    )  # fmt: skip
-    chart(fig, "curves", alt=f"Predicted and measured expression of {', '.join(picked)}", file=f"{b.demo.key}-genes")
-    st.caption(
-        "Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all "
-        "measured cells of a time, "
-        "with the standard error of their mean. The measured cells at these times were used in training."
-    )
-    table_download(b, measured.curve_table(table, axis, picked), "gene-curves")
-
+    picture(following, horizon)
+if following is not None:
+    with side:
+        where_they_end(following, start)
+    genes_on_the_way(following)
 honesty(b)
+where_next(b)
 caveats(b)
-provenance(b, f"prediction seed {found.seed}", f"{len(rows)} cells followed, {min(40, len(rows))} trails drawn")
+if following is None:
+    provenance(b)
+else:
+    n = len(following.found.start)
+    provenance(b, f"prediction seed {following.found.seed}", f"{n} cells followed, {min(40, n)} trails drawn")

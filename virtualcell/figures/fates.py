@@ -15,14 +15,18 @@ def fates(
     high: np.ndarray,
     *,
     colours: list[str] | None = None,
+    evenly: np.ndarray | None = None,
     look: Look = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
-    """Horizontal bars with intervals, one a fate in the order given. share, low, high: (fates,) between 0 and 1."""
+    """Horizontal bars with intervals, one a fate in the order given. share, low, high: (fates,) between 0 and 1.
+
+    evenly: (fates,) shares if all cells had divided alike, drawn as rings: how much of a bar is growth.
+    """
     share, low, high = (np.asarray(values, float) for values in (share, low, high))
     if not len(names) == len(share) == len(low) == len(high):
         raise ValueError("one share with its lower and upper end is needed for each fate")
-    fig = figure(look, height or 50 + 34 * len(names))
+    fig = figure(look, height or 50 + 34 * len(names) + (28 if evenly is not None else 0))
     spread = {
         "type": "data",
         "array": (high - share) * 100,
@@ -37,11 +41,28 @@ def fates(
             x=share * 100,
             orientation="h",
             error_x=spread,
-            marker={"color": colours or look.categories(len(names)), "line": {"width": 0}},
+            # An outline, as some of the colours are as light as a light page.
+            marker={"color": colours or look.categories(len(names)), "line": {"width": 0.8, "color": look.quiet}},
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
             width=0.62,
+            showlegend=False,
         )
     )
-    fig.update_xaxes(range=[0, min(100.0, max(5.0, float(high.max()) * 108)) if len(high) else 100], ticksuffix=" %", nticks=5)
+    most = float(high.max()) if len(high) else 1.0
+    if evenly is not None:
+        most = max(most, float(np.max(evenly)))
+        ring = {"color": look.paper, "size": 9, "line": {"color": look.text, "width": 1.6}}
+        fig.add_trace(
+            go.Scatter(
+                y=names,
+                x=np.asarray(evenly, float) * 100,
+                mode="markers",
+                marker=ring,
+                name="if all had divided alike",
+                hovertemplate="%{y}: %{x:.1f} % if all cells had divided alike<extra></extra>",
+            )
+        )
+        fig.update_layout(legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "bottom", "yref": "container"}, margin={"b": 58})
+    fig.update_xaxes(range=[0, min(104.0, max(5.0, most * 108))], ticksuffix=" %", nticks=5)
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"color": look.text, "size": 13})
     return fig

@@ -10,6 +10,9 @@ from virtualcell.figures.look import LIGHT, Look
 
 MEASURED = "#EE6677"
 
+PER_ROW = 3
+"""Panels side by side; more would be too narrow to read."""
+
 
 def gene_curves(
     times: np.ndarray,
@@ -24,20 +27,30 @@ def gene_curves(
     unit: str,
     amount: str = "counts per 10,000",
     unseen: np.ndarray | None = None,
+    cells: str = "measured",
     look: Look = LIGHT,
     height: int = 250,
 ) -> go.Figure:
-    """One panel a gene: line = predicted mean, band = low to high, points = measured mean with its standard error.
+    """One panel a gene, three in a row: line = predicted mean, band = low to high, points = mean of measured cells and its error.
 
     times: (T,). mean, low, high: (T, genes); no band without low and high. measured_times: (M,). measured_mean, measured_error:
-    (M, genes). unseen: (M,) bool, the times that the model was not trained on, drawn as rings.
+    (M, genes). unseen: (M,) bool, the times that the model was not trained on, drawn as rings. cells: "measured" or "simulated".
+    height: pixels a row of panels.
     """
     times, mean = np.asarray(times, float), np.asarray(mean, float)
     at, points, error = (np.asarray(values, float) for values in (measured_times, measured_mean, measured_error))
     hidden = np.zeros(len(at), dtype=bool) if unseen is None else np.asarray(unseen, dtype=bool)
-    fig = make_subplots(rows=1, cols=len(genes), subplot_titles=genes, horizontal_spacing=0.07)
+    across = min(PER_ROW, len(genes))
+    rows_of_panels = -(-len(genes) // PER_ROW)
+    fig = make_subplots(
+        rows=rows_of_panels,
+        cols=across,
+        subplot_titles=genes,
+        horizontal_spacing=0.07,
+        vertical_spacing=0.3 / rows_of_panels,
+    )
     for column, gene in enumerate(genes):
-        place, only = {"row": 1, "col": column + 1}, column == 0
+        place, only = {"row": column // PER_ROW + 1, "col": column % PER_ROW + 1}, column == 0
         if low is not None and high is not None:
             around = np.concatenate([np.asarray(high, float)[:, column], np.asarray(low, float)[::-1, column]])
             band = {
@@ -65,8 +78,8 @@ def gene_curves(
             **place,
         )
         for rows, name, inside in (
-            (~hidden, "measured mean ± standard error", MEASURED),
-            (hidden, "measured, never seen by it", look.paper),
+            (~hidden, f"{cells} cells, mean ± standard error", MEASURED),
+            (hidden, f"{cells}, never seen by it", look.paper),
         ):
             if not rows.any():
                 continue
@@ -80,7 +93,7 @@ def gene_curves(
                     legendgroup=name,
                     marker={"color": inside, "size": 9, "line": {"color": MEASURED, "width": 2}},
                     error_y={"type": "data", "array": error[rows, column], "thickness": 1.5, "width": 4, "color": MEASURED},
-                    hovertemplate=f"{gene} measured %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>",
+                    hovertemplate=f"{gene} {cells} %{{y:.2f}} at %{{x:g}} {unit}<extra></extra>",
                 ),
                 **place,
             )
@@ -88,8 +101,8 @@ def gene_curves(
     fig.update_yaxes(rangemode="tozero", nticks=5)
     fig.update_yaxes(title={"text": amount}, col=1)
     fig.update_annotations(font={"size": 14, "color": look.text})
-    fig.update_layout(template=look.name, height=height, margin={"t": 28, "b": 8}, hovermode="closest")
-    fig.update_layout(legend={"orientation": "h", "y": -0.42, "x": 0})
+    fig.update_layout(template=look.name, height=height * rows_of_panels + 30, margin={"t": 28, "b": 84}, hovermode="closest")
+    fig.update_layout(legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "bottom", "yref": "container"})
     return fig
 
 

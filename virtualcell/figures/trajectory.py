@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -11,6 +13,9 @@ from virtualcell.figures.motion import add_motion, joined
 
 TAIL = 5
 """Frames back that a trail reaches."""
+
+LEAP = 0.15
+"""Share of the paths' extent that no cell moves in a frame, but in leaps over the map."""
 
 
 def trajectory(
@@ -25,11 +30,14 @@ def trajectory(
     height: int = 620,
     n_trails: int = 40,
     measured: np.ndarray | None = None,
+    colours: dict[str, str] | None = None,
+    cells: str = "measured",
 ) -> go.Figure:
     """Animated cells with play button and slider.
 
-    background: (n, 2) measured cells. paths: (T, m, 2) predicted cells. times: (T,). fates: (m,) names that give the colours.
-    measured: (n,) measured time of each background cell, which then gets its own shade; otherwise all are one grey.
+    background: (n, 2) measured cells. paths: (T, m, 2) predicted cells. times: (T,). fates: (m,) names that give the colours,
+    those of ``colours`` where given. measured: (n,) measured time of each background cell, which then gets its own shade;
+    otherwise all are one grey. cells: what the background cells are called.
     Trails are drawn for the first ``n_trails`` cells only, and only where they were last: whole paths of many cells hide the map.
     """
     background, paths, times = np.asarray(background, np.float32), np.asarray(paths, np.float32), np.asarray(times, float)
@@ -37,12 +45,12 @@ def trajectory(
     if paths.ndim != 3 or paths.shape[0] != len(times) or paths.shape[1] != len(fates):
         raise ValueError(f"paths {paths.shape} must be (times {len(times)}, cells {len(fates)}, 2)")
     names = ordered(fates)
-    colours = look.categories(len(names))
+    tints = look.categories(len(names)) if colours is None else [colours[name] for name in names]
     fig = figure(look, height)
     if measured is None:
         shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.7}
         fig.add_trace(
-            go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name="measured", hoverinfo="skip")
+            go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name=cells, hoverinfo="skip")
         )
     else:
         points = ordered(np.asarray(measured))
@@ -51,45 +59,37 @@ def trajectory(
             shade = {"size": point_size(len(background)), "color": colour, "opacity": 0.28}
             x, y = background[rows, 0], background[rows, 1]
             fig.add_trace(
-                go.Scattergl(x=x, y=y, mode="markers", marker=shade, name=f"measured {point:g} {unit}", hoverinfo="skip")
+                go.Scattergl(x=x, y=y, mode="markers", marker=shade, name=f"{cells} {point:g} {unit}", hoverinfo="skip")
             )
     first = len(fig.data)
 
-    def moving(step: int) -> list[go.Scatter]:
-        traces = []
-        for name, colour in zip(names, colours, strict=True):
-            mine = np.flatnonzero(fates == name)
-            late = max(0, step - TAIL)
-            line = joined(paths[late:, mine[mine < n_trails]], step - late)
-            traces.append(
-                go.Scatter(
-                    x=line[:, 0],
-                    y=line[:, 1],
-                    mode="lines",
-                    line={"color": colour, "width": 1},
-                    opacity=0.4,
-                    showlegend=False,
-                    hoverinfo="skip",
-                    name=str(name),
-                )
-            )
-        for name, colour in zip(names, colours, strict=True):
-            here = paths[step, fates == name]
-            traces.append(
-                go.Scatter(
-                    x=here[:, 0],
-                    y=here[:, 1],
-                    mode="markers",
-                    name=f"ends among {name}",
-                    hovertemplate=f"predicted cell, ends among {name}<extra></extra>",
-                    marker={"color": colour, "size": 6, "line": {"color": look.paper, "width": 0.7}},
-                )
-            )
-        return traces
+    mine = [np.flatnonzero(fates == name) for name in names]
+    tails = _without_leaps(paths) if axes == "map" else paths
 
-    fig.add_traces(moving(len(times) - 1))
+    def places(step: int) -> list[dict[str, Any]]:
+        """Trails, then cells, of each name: what a frame changes, and no more, as every property is checked in each frame."""
+        late = max(0, step - TAIL)
+        trails = [joined(tails[late:, cells_of[cells_of < n_trails]], step - late) for cells_of in mine]
+        heads = [paths[step, cells_of] for cells_of in mine]
+        return [
+            {"x": at[:, 0], "y": at[:, 1], "mode": mode, "name": name}
+            for mode, all_places, titles in (("lines", trails, names), ("markers", heads, [f"ends among {n}" for n in names]))
+            for at, name in zip(all_places, titles, strict=True)
+        ]
+
+    looks: list[dict[str, Any]] = [
+        *({"line": {"color": tint, "width": 1}, "opacity": 0.4, "showlegend": False, "hoverinfo": "skip"} for tint in tints),
+        *(
+            {
+                "hovertemplate": f"predicted cell, ends among {name}<extra></extra>",
+                "marker": {"color": tint, "size": 7, "line": {"color": look.quiet, "width": 0.8}},
+            }
+            for name, tint in zip(names, tints, strict=True)
+        ),
+    ]
+    fig.add_traces([go.Scatter(**at, **style) for at, style in zip(places(len(times) - 1), looks, strict=True)])
     where = list(range(first, len(fig.data)))
-    frames = [go.Frame(name=str(step), data=moving(step), traces=where) for step in range(len(times))]
+    frames = [{"name": str(step), "data": places(step), "traces": where} for step in range(len(times))]
     bare = {"showticklabels": False, "ticks": "", "showline": False}
     # Fixed ranges: the view must not jump from frame to frame.
     everything = np.concatenate([background, paths.reshape(-1, 2)])
@@ -104,3 +104,12 @@ def trajectory(
     fig.update_layout(legend={"x": 1.0, "xanchor": "left", "y": 1.0}, uirevision=axes)
     add_motion(fig, frames, times, unit, look, redraw=False)
     return fig
+
+
+def _without_leaps(paths: np.ndarray) -> np.ndarray:
+    """Paths with gaps where a cell is put into another part of the map at once: a line across would be a way that none took."""
+    length = np.linalg.norm(np.diff(paths, axis=0), axis=-1)
+    extent = np.linalg.norm(np.ptp(paths.reshape(-1, 2), axis=0))
+    broken = paths.copy()
+    broken[:-1][length > LEAP * extent] = np.nan
+    return broken

@@ -10,9 +10,21 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.heldout import heldout
-from virtualcell.ui import measured, words
+from virtualcell.figures.trajectory_methods import OTHER_OURS, OURS, RULE, trajectory_methods
+from virtualcell.ui import measured, state, words
 from virtualcell.ui.parts import chart, heldout_panels
 from virtualcell.ui.theme import look
+from virtualcell.ui.trajectory_horizon import limit
+
+Rows = list[dict[str, Any]]
+
+POPULATIONS = (("W1, as many cells as measured", "W1"), ("energy distance",))
+"""Measures of whole populations, drawn side by side; of those in one bracket, the first that every method of ours has."""
+
+BEYOND = "beyond the last time"
+"""How a report names the test in which the last measured time was hidden."""
+
+ON_SCREEN = {"W1, as many cells as measured": "W1"}
 
 
 def honesty(b: Bundle) -> None:
@@ -26,22 +38,95 @@ def honesty(b: Bundle) -> None:
     if not panels:
         said = "No held-out test was made for these cells, so nothing here says how close the predictions come to the truth."
         st.info(said, icon=None)
+        _horizon(b)
         return
-    for where in dict.fromkeys(where for where, _ in panels):
-        st.markdown(
-            f"The whole model was trained again without some cells, which it then had to predict: {where}. "
-            "Intervals are over reruns with other seeds."
-        )
-        mine = [(metric, rows) for (place, metric), rows in panels.items() if place == where]
-        for start in range(0, len(mine), 2):
-            for column, (metric, rows) in zip(st.columns(2, gap="large"), mine[start : start + 2], strict=False):
-                with column:
-                    _panel(b, where, metric, rows)
+    for where in sorted(dict.fromkeys(where for where, _ in panels), key=lambda where: BEYOND in where):
+        mine = {metric: rows for (place, metric), rows in panels.items() if place == where}
+        _place(b, where, mine)
+    if b.demo.columns.time is not None and not any(BEYOND in where for where, _ in panels):
+        _horizon(b)
     _curves(b)
     _small_print(b)
 
 
-def _panel(b: Bundle, where: str, metric: str, rows: list[dict[str, Any]]) -> None:
+def populations(panels: dict[str, Rows]) -> list[str]:
+    """The measures of whole populations among those of one test, in the order in which they are drawn."""
+    found = (next((name for name in names if name in panels), None) for names in POPULATIONS)
+    return [name for name in found if name is not None]
+
+
+def table_of(panels: dict[str, Rows], measures: list[str]) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
+    """Methods, their kinds, values (methods, measures, 3) and the floor (measures, 3) of one test; NaN where there is none."""
+    methods = list(dict.fromkeys(row["method"] for name in measures for row in panels[name] if not words.is_limit(row["method"])))
+    kinds = [OURS if method == words.OURS else OTHER_OURS if words.is_ours(method) else RULE for method in methods]
+    values, floor = np.full((len(methods), len(measures), 3), np.nan), np.full((len(measures), 3), np.nan)
+    for j, name in enumerate(measures):
+        for row in panels[name]:
+            if not words.is_limit(row["method"]):
+                values[methods.index(row["method"]), j] = _three(row)
+        # The floor of W1 is of halves; there is none of as many cells as were measured.
+        for row in [*panels[name], *panels.get(ON_SCREEN.get(name, name), [])]:
+            if words.is_limit(row["method"]) and np.isnan(floor[j, 0]):
+                floor[j] = _three(row)
+    return methods, kinds, values, floor
+
+
+def _three(row: dict[str, Any]) -> tuple[float, float, float]:
+    none = float("nan")
+    return row["value"], none if row["low"] is None else row["low"], none if row["high"] is None else row["high"]
+
+
+def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
+    simulated = b.demo.simulated
+    said = f"The whole model was trained again without some measured cells, which it then had to predict: **{where}**."
+    st.markdown(words.of_kind(said, simulated))
+    measures = populations(panels)
+    if len(measures) > 1:
+        methods, kinds, values, floor = table_of(panels, measures)
+        fig = trajectory_methods(
+            methods,
+            kinds,
+            [ON_SCREEN.get(name, name) for name in measures],
+            values,
+            floor=floor,
+            floor_name=words.of_kind("two halves of the measured cells", simulated),
+            look=look(),
+        )
+        chart(fig, f"methods-{where}", alt=f"Distance to the true cells of every method, {where}", file=f"{b.demo.key}-methods")
+        for name in measures:
+            st.markdown(f"- {ON_SCREEN.get(name, name)}: {words.verdict(panels[name])}{_flows(panels[name])}")
+        if BEYOND in where:
+            _horizon(b)
+        others = {name: rows for name, rows in panels.items() if name not in measures and ON_SCREEN.get(measures[0]) != name}
+        if others:
+            with st.expander(f"Other measures: {', '.join(others)}"):
+                _panels(b, where, others)
+    else:
+        _panels(b, where, panels)
+
+
+def _flows(rows: Rows) -> str:
+    if not any(row["method"] == words.FLOWS for row in rows):
+        return ""
+    return f" Our flows between the times, which do not move the cells above: {words.verdict(rows, words.FLOWS)}"
+
+
+def _horizon(b: Bundle) -> None:
+    column = b.demo.columns.time
+    if column is not None:
+        last = float(state.values(b, column).max())
+        st.markdown(f"**Horizon.** {limit(b.report, last, b.demo.columns.time_unit, b.demo.simulated).sentence}")
+
+
+def _panels(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
+    mine = list(panels.items())
+    for start in range(0, len(mine), 2):
+        for column, (metric, rows) in zip(st.columns(2, gap="large"), mine[start : start + 2], strict=False):
+            with column:
+                _panel(b, where, metric, rows)
+
+
+def _panel(b: Bundle, where: str, metric: str, rows: Rows) -> None:
     names = [row["method"] for row in rows]
     value = np.array([row["value"] for row in rows])
     low = np.array([row["value"] if row["low"] is None else row["low"] for row in rows])
@@ -77,6 +162,7 @@ def _curves(b: Bundle) -> None:
         unit=unit,
         amount="log1p counts per 10,000",
         unseen=held,
+        cells=words.measured(b.demo.simulated),
         look=look(),
     )
     chart(fig, "heldout-curves", alt=f"Held-out prediction of {', '.join(genes)}", file=f"{b.demo.key}-heldout-genes")
@@ -87,20 +173,40 @@ def _rounded(target: str) -> str:
     return f"{sign} {float(number):.3g}"
 
 
+def chosen_how(b: Bundle) -> str:
+    """By what the predictor that moves the cells was chosen; a report may say how one was chosen for the gap."""
+    choice = b.report.get("choice")
+    if choice is not None:
+        return f"For the times between, {choice['name']} was chosen without a look at them. {choice['reason']}"
+    return (
+        "The cells above are moved by the landscape's own dynamics, so that paths and landscape are one thing. That was settled "
+        "beforehand and not by these rows: no method was picked for how it did on cells that were held out."
+    )
+
+
 def _small_print(b: Bundle) -> None:
     for claim in b.report["claims"]:
         sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
         st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
+    if b.demo.columns.time is not None:
+        st.caption(chosen_how(b))
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
     if any("seed noise" in claim["name"] for claim in b.report["claims"]):
         st.caption("By more than seed noise: the worse end of our interval against the better end of theirs.")
     said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
+    if any(row["metric"] == POPULATIONS[0][0] for row in rows):
+        said.append("W1 falls with more cells, so every prediction is thinned to as many as were measured.")
     if any(words.is_limit(row["method"]) for row in rows):
         said.append(
             "Dotted line: two halves of the measured cells against each other, what noise alone gives (for W1 at half the cells)."
         )
+    said += [
+        f"With other cells our energy distance might be {row['low']:.2g} to {row['high']:.2g} ({row['where']})."
+        for row in rows
+        if row["metric"] == "energy distance over cells" and row["low"] is not None
+    ]
     said += [f"Intervals: {'; '.join(kinds)}."] if kinds else []
     said += [f"Random seeds: {', '.join(map(str, seeds))}."] if seeds else []
-    st.caption(" ".join(said))
+    st.caption(words.of_kind(" ".join(said), b.demo.simulated))

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from virtualcell.demo import Bundle
-from virtualcell.schema import Trajectory
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,12 @@ class Points:
     error: np.ndarray
 
 
-def curves(b: Bundle, found: Trajectory, axis: np.ndarray, genes: list[str]) -> Curves:
-    """Predicted expression at each time; cells count as many times as they have descendants."""
-    amount = b.model.decode(found.states, features=genes)
-    weight = np.exp(found.log_weights - found.log_weights.max(axis=1, keepdims=True))
+def curves(amount: np.ndarray, log_weights: np.ndarray) -> Curves:
+    """Predicted expression at each time; cells count as many times as they have descendants.
+
+    amount: (T, n, genes) in the predicted cells. log_weights: (T, n).
+    """
+    weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     low, high = np.quantile(amount, [0.1, 0.9], axis=1)
     return Curves(np.einsum("tn,tng->tg", weight, amount), low, high)

@@ -1,0 +1,80 @@
+"""Where to measure next, asked for by a button: it trains flows between the measured times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.evaluation.next_time import PER_GAP, NextTime, next_time
+from virtualcell.figures.trajectory_next import trajectory_next
+from virtualcell.training.both_sides import BothSides
+from virtualcell.ui import state, words
+from virtualcell.ui.parts import chart
+from virtualcell.ui.theme import look
+
+SEED = 0
+
+
+@st.cache_resource
+def _answers() -> dict[tuple[str, int], NextTime]:
+    # Filled by whoever asks first. No cached function, as those cannot draw the progress of what they compute.
+    return {}
+
+
+def share_taken(found: NextTime, measured: list[float]) -> np.ndarray:
+    """Share of all that is open over the whole course which cells measured at each time would take away, (T,)."""
+    gaps = np.diff(measured)[np.searchsorted(measured, found.times) - 1]
+    whole = float((found.open * gaps / (PER_GAP + 1)).sum())
+    return found.taken_away / whole if whole > 0 else np.zeros_like(found.taken_away)
+
+
+def next_words(found: NextTime, share: np.ndarray, unit: str) -> str:
+    """The time named, and the simple rule's, in a sentence."""
+    best, middle = found.best, found.middle
+    at_best, at_middle = float(share.max()), float(np.interp(middle, found.times, share))
+    said = f"Cells at **{best:.3g} {unit}** would take away most of what is open: {100 * at_best:.0f} %."
+    if abs(best - middle) < 1e-9:
+        return f"{said} That is also the middle of the longest gap, which a simple rule would name."
+    return f"{said} The middle of the longest gap, {middle:.3g} {unit}, would take away {100 * at_middle:.0f} %."
+
+
+def where_next(b: Bundle) -> None:
+    """A button, and once it was pressed the answer; nothing for fewer than two measured times."""
+    column, unit = b.demo.columns.time, b.demo.columns.time_unit
+    assert column is not None
+    kind = words.measured(b.demo.simulated)
+    time = state.values(b, column)
+    measured = [float(t) for t in np.unique(time)]
+    asked = (b.demo.key, state.stamp(b))
+    st.markdown("##### Where to measure next?")
+    st.markdown(
+        f":gray[Between {kind} times nothing says how fast cells divide, nor whether change came early or late. Predictions that "
+        f"differ in both, all true to the {kind} times, show where most is open.]"
+    )
+    if asked not in _answers():
+        if not st.button("Compute it (about a minute)", key=f"next-{b.demo.key}"):
+            return
+        bar = st.progress(0.0, text="Training flows between the times …")
+
+        def progress(stage: str, done: int, total: int, figures: dict[str, Any]) -> None:
+            bar.progress(0.9 * done / max(1, total), text="Training flows between the times …")
+
+        snapshots = {t: b.state[time == t] for t in measured}
+        flows = BothSides().fit(snapshots, SEED, progress)
+        bar.progress(0.92, text="Comparing what they say …")
+        _answers()[asked] = next_time(flows, snapshots)
+        bar.empty()
+    found = _answers()[asked]
+    share = share_taken(found, measured)
+    fig = trajectory_next(
+        found.times, found.open, share, measured, middle=found.middle, unit=unit, cells=kind, look=look()
+    )  # fmt: skip
+    chart(fig, f"next-time-{b.demo.key}", alt="What is left open over time", file=f"{b.demo.key}-next-time")
+    st.markdown(next_words(found, share, unit))
+    st.caption(
+        "Take it as a hint: where known times were hidden to try it (embryoid bodies, docs/trajectories.md), the time named was "
+        f"no better than the middle of the longest gap. Flows of seed {SEED}; five strengths of growth, three clocks."
+    )
