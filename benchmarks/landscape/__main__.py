@@ -49,7 +49,8 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
     truth = Truth(system)
     asked = truth.between(cells)
     time = variant.time(cells, seed)
-    settings = settings if system.forward else dataclasses.replace(settings, refits=0)  # bands are of passes
+    # Bands are asked of the fit to shuffled times; elsewhere heights are judged by the truth.
+    settings = settings if variant.shuffled else dataclasses.replace(settings, refits=0)
     fit = fit_dynamics(cells.xy.astype(np.float32), settings, time=time, seed=seed, **variant.arguments(cells))
     own = of_fit(fit, variant, cells, asked, truth.fates, time)
     answers = {

@@ -15,8 +15,8 @@ from virtualcell.landscape.committor import committor
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.training.refits import DynamicsFit
 
-COPIES = 400
-"""Simulated futures of each cell whose committor is asked: their noise is about .015."""
+COPIES = 200
+"""Simulated futures of each cell whose committor is asked: their noise is about .02."""
 
 REST, FRAMES = 5.0, 21
 """Spans that cells are given to come to rest, and how often they are looked at, the second half counting."""
@@ -48,7 +48,7 @@ def of_fit(
     named = {(true_name[b.start], true_name[b.end]): b for b in barriers if b.start in true_name and b.end in true_name}
     ends = [found[stand_for[name]].state for name in fates or () if name in stand_for]
     chance = None
-    if len(ends) == 2 and len(asked) and not np.array_equal(*ends):
+    if len(ends) == 2 and len(asked) and not np.array_equal(ends[0], ends[1]):
         chance, _ = committor(fit.dynamics, states[asked], ends[0], ends[1], (system.core, system.core), COPIES)
     return Answer(
         attractors=places,
