@@ -150,7 +150,7 @@ def run(seeds: Sequence[int], settings: Settings | None = None, progress: Any = 
     fates = clone_fates(cells.obsm[columns.clones], time == EARLY, time == LATE, labels, FATES)
     found: dict[str, list[np.ndarray]] = {}
     for seed in seeds:
-        chosen = dataclasses.replace(settings or DEMO_SETTINGS["larry"], seed=seed)
+        chosen = dataclasses.replace((settings or DEMO_SETTINGS["larry"]).plain(), seed=seed)
         model = VirtualCell(chosen).fit(cells, time=columns.time, time_unit=columns.time_unit, device="cpu", progress=progress)
         states = model.embed(cells.copy())
         for name, score in scores(model, states, time, labels, fates, seed).items():

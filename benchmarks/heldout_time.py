@@ -184,7 +184,7 @@ def extrapolate(
     """Rows of the last time, hidden, and the horizons of our two predictors: "horizon" (what pages draw), "horizon_flows"."""
     demo, cells = DEMOS[key], load_demo(key)
     unit = demo.columns.time_unit
-    base = settings or DEMO_SETTINGS[key]
+    base = (settings or DEMO_SETTINGS[key]).plain()
     results = [beyond(cells, key, dataclasses.replace(base, seed=seed), progress) for seed in seeds]
     steps = [step for _, of_seed in results for step in of_seed]
     where = f"{key}, {steps[0].time:g} {unit} held out, beyond the last time"
@@ -210,7 +210,7 @@ def run(
     if len(times) < 3:
         raise SystemExit(f"{key} has {len(times)} time points: one can be held out only between two others.")
     held = float(times[len(times) // 2]) if held is None else held
-    base = settings or DEMO_SETTINGS[key]
+    base = (settings or DEMO_SETTINGS[key]).plain()
     results = [one_seed(cells, key, held, dataclasses.replace(base, seed=s), progress) for s in seeds]
     where = f"{key}, {held:g} {demo.columns.time_unit} held out"
     rows: list[Row] = []

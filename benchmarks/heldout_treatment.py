@@ -120,7 +120,7 @@ def run(key: str, seeds: Sequence[int], settings: Settings | None = None, progre
     cells = load_demo(key)
     names = cells.obs[demo.columns.perturbation].astype(str).to_numpy()
     control = names == demo.columns.control
-    base = settings or DEMO_SETTINGS[key]
+    base = (settings or DEMO_SETTINGS[key]).plain()
     if demo.columns.state is not None:
         types = cells.obs[demo.columns.state].astype(str).to_numpy()
         splits = [((types == t) & ~control, {str(t): (types == t) & ~control}) for t in np.unique(types)]

@@ -132,7 +132,7 @@ def lung(seed: int, settings: PredictorSettings | None) -> Halves:
     column = DEMOS["a549"].columns.time
     time = cells.obs[column].to_numpy(dtype=float)
     training = split(time, rng)
-    demo = DEMO_SETTINGS["a549"]
+    demo = DEMO_SETTINGS["a549"].plain()
     whole = dataclasses.replace(demo, seed=seed, predictor=settings or demo.predictor)
     model = VirtualCell(whole).fit(cells[np.flatnonzero(training)].copy(), time=column, device="cpu")
     times = np.unique(time)

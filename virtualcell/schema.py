@@ -149,6 +149,8 @@ class PredictorSettings:
     """Of the part of the drift that is no slope, along the slope (where such a part is fitted)."""
     refits: int = 5
     """Times that the fitted dynamics are fitted on to resampled cells, for intervals of barriers; only where there are times."""
+    turning: bool = True
+    """Whether the share of the drift that no landscape explains is asked of a fit of its own; only where there are times."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,10 @@ class Settings:
     """Key of a modality in the cells -> kind of measurement (a key of ``virtualcell.modalities.MODALITIES``), where it is not the
     usual one (``DEFAULT_KINDS``): {"atac": "atac-poisson"}."""
     seed: int = 0
+
+    def plain(self) -> Settings:
+        """The same without what only tells how sure the landscape is: for comparisons of where cells go."""
+        return dataclasses.replace(self, predictor=dataclasses.replace(self.predictor, refits=0, turning=False))
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

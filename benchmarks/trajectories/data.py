@@ -60,7 +60,7 @@ def latents(space: str, held: float, seed: int) -> dict[float, np.ndarray]:
     """Time -> cell states (cells, d) of a demo, by an autoencoder (and choice of genes) that never saw the cells of ``held``."""
     demo, cells = DEMOS[LATENTS[space]], load_demo(LATENTS[space])
     time = cells.obs[demo.columns.time].to_numpy(dtype=float)
-    settings = DEMO_SETTINGS[demo.key]
+    settings = DEMO_SETTINGS[demo.key].plain()
     # The predictor is not asked anything here.
     settings = dataclasses.replace(settings, seed=seed, predictor=dataclasses.replace(settings.predictor, steps=6, warm_steps=1))
     model = VirtualCell(settings).fit(cells[np.flatnonzero(time != held)].copy(), time=demo.columns.time, device="cpu")

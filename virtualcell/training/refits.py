@@ -53,9 +53,9 @@ def fit_dynamics(
     """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
     Where there are times, no barcodes, and nothing is known of growth: a linear law, if the measured populations do not
-    contradict it. Else a learned landscape, and, where there are times, settings.refits refits and one that may turn: the
-    dynamics themselves are without that part, for with few times it is hardly told from the slope, and how much of the drift it
-    would take is said beside them.
+    contradict it. Else a learned landscape, and, where there are times, settings.refits refits and, with settings.turning, a
+    fit that may turn: the dynamics themselves are without that part, for with few times it is hardly told from the slope, and how
+    much of the drift it would take is said beside them.
     """
     p_value = None
     if time is not None and clones is None and others.get("growth", "transport") in ("none", "transport"):
@@ -84,10 +84,13 @@ def fit_dynamics(
         refits.append(again.dynamics)
         if progress is not None:
             progress("refits", i + 1, settings.refits, again.history[-1])
-    shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // 2))
-    turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others)
-    states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.dynamics.log_diffusion.device)
-    return DynamicsFit(**kept, refits=tuple(refits), rotation_share=turning.dynamics.rotation_share(states), linear_p=p_value)
+    share = None
+    if settings.turning:
+        shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // 2))
+        turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others).dynamics
+        states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.log_diffusion.device)
+        share = turning.rotation_share(states)
+    return DynamicsFit(**kept, refits=tuple(refits), rotation_share=share, linear_p=p_value)
 
 
 def _linear(
