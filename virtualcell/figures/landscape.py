@@ -56,7 +56,8 @@ def landscape_surface(
     laid = relief.lay(paths, lift)
     fig = figure(look, height)
     fig.add_trace(_ground(relief))
-    eye = _eye(laid)
+    first = relief.lay(lines[0].xy)[:, None] if lines else laid
+    eye = _eye(laid if paths.shape[1] else first)
     frames = []
     if paths.shape[1]:
 
@@ -70,9 +71,9 @@ def landscape_surface(
     if shade is not None:
         fig.add_trace(_shaded(relief, shade, lift))
     for line in lines:
-        fig.add_traces(_way(relief.lay(line.xy, 1.5 * lift), line))
+        fig.add_traces(_way(relief.lay(line.xy, 1.5 * lift), line, lift))
     for saddle in saddles(landscape):
-        fig.add_traces(_way(relief.lay(saddle.line.xy, lift), saddle.line, saddle.said))
+        fig.add_traces(_way(relief.lay(saddle.line.xy, lift), saddle.line, lift, saddle.said))
     if landscape.attractors:
         at = relief.lay(np.array([a.xy for a in landscape.attractors], float), lift)
         fig.add_trace(_resting(at, landscape.attractors))
@@ -170,29 +171,32 @@ def _shaded(relief: Relief, shade: Shade, lift: float) -> go.Scatter3d:
     )
 
 
-def _way(laid: np.ndarray, line: Line, said: str | None = None) -> list[go.Scatter3d]:
-    """A line, and a mark where its pass is; a pass between valleys is in no legend."""
+def _way(laid: np.ndarray, line: Line, lift: float, said: str | None = None) -> list[go.Scatter3d]:
+    """A line, and a mark where its pass is; said: what a pass between valleys, drawn thinner, says of itself."""
     main = said is None
+    # With a dark edge: white on a light slope could not be seen.
+    strokes = [(INK, 10.0, 0.0), (line.colour, 5.0, 0.6 * lift)] if main else [(line.colour, 3.0, 0.0)]
     traces = [
         go.Scatter3d(
-            **dict(zip("xyz", laid.T.astype(np.float32), strict=True)),
+            **dict(zip("xyz", (laid + np.array([0.0, 0.0, up])).T.astype(np.float32), strict=True)),
             mode="lines",
-            line={"color": line.colour, "width": 7 if main else 3, "dash": line.dash},
+            line={"color": colour, "width": width, "dash": line.dash},
             name=line.name,
-            showlegend=main,
+            showlegend=False,
             hoverinfo="skip",
         )
+        for colour, width, up in strokes
     ]
     if line.top is not None:
-        here = laid[line.top : line.top + 1]
+        here = laid[line.top : line.top + 1] + np.array([0.0, 0.0, 1.5 * lift])
         traces.append(
             go.Scatter3d(
                 **dict(zip("xyz", here.T.astype(np.float32), strict=True)),
                 mode="markers",
-                marker={"size": 6 if main else 5, "color": line.colour, "symbol": "x", "line": {"color": INK, "width": 1}},
+                marker={"size": 7, "color": line.colour, "symbol": "cross", "line": {"color": INK, "width": 1}},
                 name=line.name,
                 showlegend=False,
-                hovertemplate=f"{said or 'highest point of ' + line.name}<extra></extra>",
+                hovertemplate=f"{said or 'highest point of the ' + line.name}<extra></extra>",
             )
         )
     return traces

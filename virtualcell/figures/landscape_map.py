@@ -56,7 +56,8 @@ def landscape_map(
                 x=points[:, 0],
                 y=points[:, 1],
                 mode="lines",
-                line={"color": colours[name], "width": 1.4},
+                line={"color": colours[name], "width": 1.1},
+                opacity=0.55,
                 name=str(name),
                 hoverinfo="skip",
                 legendgroup=str(name),
@@ -69,7 +70,7 @@ def landscape_map(
                 x=ends[:, 0],
                 y=ends[:, 1],
                 mode="markers",
-                marker={"color": colours[name], "size": 6, "line": {"color": INK, "width": 0.8}},
+                marker={"color": colours[name], "size": 7, "line": {"color": INK, "width": 0.8}},
                 name=str(name),
                 showlegend=False,
                 legendgroup=str(name),
@@ -153,20 +154,23 @@ def _shaded(relief: Relief, shade: Shade) -> go.Scatter:
 
 
 def _way(relief: Relief, line: Line, said: str | None = None, label: str = "") -> list[go.Scatter]:
-    """A line, and a mark where its pass is; a pass between valleys is in no legend."""
+    """A line, and a mark where its pass is; said: what a pass between valleys, drawn thinner, says of itself."""
     main = said is None
     laid = relief.lay(line.xy)
     x, y = np.where(np.isnan(laid[:, 2]), np.nan, laid[:, 0]), laid[:, 1]
+    # With a dark edge: white on a light slope could not be seen.
+    strokes = [(INK, 7.0), (line.colour, 4.0)] if main else [(line.colour, 1.8)]
     traces = [
         go.Scatter(
             x=x,
             y=y,
             mode="lines",
-            line={"color": line.colour, "width": 4 if main else 1.8, "dash": line.dash},
+            line={"color": colour, "width": width, "dash": line.dash},
             name=line.name,
-            showlegend=main,
+            showlegend=False,
             hoverinfo="skip",
         )
+        for colour, width in strokes
     ]
     if line.top is not None:
         traces.append(
@@ -180,7 +184,7 @@ def _way(relief: Relief, line: Line, said: str | None = None, label: str = "") -
                 marker={"size": 12, "color": line.colour, "symbol": "x", "line": {"color": INK, "width": 1.2}},
                 name=line.name,
                 showlegend=False,
-                hovertemplate=f"{said or 'highest point of ' + line.name}<extra></extra>",
+                hovertemplate=f"{said or 'highest point of the ' + line.name}<extra></extra>",
             )
         )
     return traces
