@@ -1,0 +1,85 @@
+"""Cells carried forward and pushed, by the public class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from mudata import MuData
+
+from virtualcell.model import VirtualCell
+from virtualcell.schema import DataError
+
+
+def test_prediction_is_decided_by_the_seed(model: VirtualCell, cells: MuData) -> None:
+    start = cells[:10].copy()
+    a, b, c = (model.predict(start, duration=3.0, frames=5, copies=2, seed=s) for s in (4, 4, 5))
+    np.testing.assert_array_equal(a.states, b.states)
+    assert not np.array_equal(a.states, c.states)
+    assert a.states.shape == (5, 20, 4)
+    assert a.log_weights.shape == (5, 20)
+    np.testing.assert_allclose(a.times, [0, 0.75, 1.5, 2.25, 3.0])
+    assert a.start.tolist() == np.repeat(np.arange(10), 2).tolist()
+    np.testing.assert_array_equal(a.states[0], model.states[:10][a.start])
+    assert not a.log_weights[0].any()
+
+
+def test_without_noise_all_copies_agree(model: VirtualCell) -> None:
+    found = model.predict(states=model.states[:3], duration=1.0, frames=2, copies=2, noise=False).states[-1]
+    np.testing.assert_allclose(found[::2], found[1::2], rtol=1e-5)
+
+
+def test_the_landscape_is_the_predictors_own_energy(model: VirtualCell) -> None:
+    found = model.landscape(12)
+    for a in found.attractors:
+        lowest = model.energy(a.state[None])[0]
+        around = model.energy(a.state + 0.02 * np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32))
+        assert (around >= lowest - 1e-3).all()
+    assert found.cell_xy.shape == (400, 2)
+    # A cell lies no lower than the surface below it: the surface is the minimum over what is not drawn.
+    surface = [found.energy[np.abs(found.y - y).argmin(), np.abs(found.x - x).argmin()] for x, y in found.cell_xy]
+    energy = model.energy(model.states)
+    assert np.corrcoef(surface, energy)[0, 1] > 0.3
+
+
+def test_a_knock_out_takes_the_gene_away_and_is_called_what_it_is(model: VirtualCell, cells: MuData) -> None:
+    gene = model.features()[int(np.argmax(np.asarray(cells["rna"].X.sum(0)).ravel()))]
+    effect = model.perturb(cells, knockout=gene, seed=1)
+    assert effect.kind == "model sensitivity, not causal evidence"
+    assert effect.name == f"{gene} knock-out"
+    assert not np.array_equal(effect.treated, effect.untreated)
+    # By hand: the same cells with that gene's counts set to zero, moved with the same random numbers.
+    edited = cells.copy()
+    counts = edited["rna"].X.toarray()
+    counts[:, list(edited["rna"].var_names).index(gene)] = 0
+    edited["rna"].X = sp.csr_matrix(counts)
+    expected = model.predict(edited, duration=model.span, frames=2, seed=1).states[-1]
+    np.testing.assert_allclose(effect.treated, expected, atol=1e-5)
+    assert set(effect.genes["gene"]) == set(model.features())
+    assert 0 <= effect.in_domain <= 1
+
+
+def test_a_gene_that_no_cell_counts_changes_nothing(model: VirtualCell, cells: MuData) -> None:
+    few = cells[:40].copy()
+    silent = np.flatnonzero(np.asarray(few["rna"].X.sum(0)).ravel() == 0)
+    if len(silent) == 0:
+        counts = few["rna"].X.toarray()
+        counts[:, 0] = 0
+        few["rna"].X = sp.csr_matrix(counts)
+        silent = np.array([0])
+    effect = model.perturb(few, knockout=str(few["rna"].var_names[silent[0]]))
+    np.testing.assert_array_equal(effect.treated, effect.untreated)
+    assert not effect.genes["log2_fold_change"].any()
+
+
+def test_a_measured_treatment_pushes_along_its_force(kang: VirtualCell, kang_cells: MuData) -> None:
+    (treatment,) = kang.record["treatments"]
+    untreated = kang_cells[(kang_cells.obs["perturbation"] == "control").to_numpy()].copy()
+    effect = kang.perturb(untreated, treatment=treatment)
+    assert effect.kind == "measured treatment"
+    measured = kang.embed(kang_cells.copy())
+    treated = (kang_cells.obs["perturbation"] == treatment).to_numpy()
+    towards = measured[treated].mean(0) - measured[~treated].mean(0)
+    assert (effect.treated - effect.untreated).mean(0) @ towards > 0
+    with pytest.raises(DataError, match="'moonlight' was not measured"):
+        kang.perturb(untreated, treatment="moonlight")
