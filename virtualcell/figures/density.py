@@ -20,7 +20,7 @@ def density(landscape: Landscape, *, look: Look = LIGHT, height: int = 620) -> g
     top = float(np.quantile(landscape.density[shown], 0.985))
     fig = figure(look, height)
     bar = {
-        "title": {"text": "−log density", "side": "right"},
+        "title": {"text": "−log density", "side": "right", "font": {"size": 13}},
         "thickness": 10,
         "len": 0.5,
         "outlinewidth": 0,

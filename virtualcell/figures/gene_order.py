@@ -69,8 +69,8 @@ def gene_order(
             x=100 * top, y=1, yref="paper", yanchor="bottom", text="highest point", showarrow=False,
             font={"size": 12, "color": look.quiet},
         )  # fmt: skip
-    fig.update_xaxes(title={"text": "share of the way at which half of the change is made"}, ticksuffix=" %", range=[-1, 112],
-                     tickvals=[0, 25, 50, 75, 100])  # fmt: skip
+    fig.update_xaxes(title={"text": "share of the way at which half of the change is made"}, range=[-1, 112],
+                     tickvals=[0, 25, 50, 75, 100], ticktext=["0 %", "25 %", "50 %", "75 %", "100 %"])  # fmt: skip
     fig.update_yaxes(
         tickvals=row, ticktext=names, range=[len(names) - 0.4, -0.6], ticks="", showline=False, tickfont={"color": look.text}
     )

@@ -87,7 +87,7 @@ def landscape_surface(
     )
     legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
     if paths.shape[1]:
-        legend["title"] = {"text": "cells that end among  "}
+        legend["title"] = {"text": "cells that end among  ", "font": {"size": 13}}
     fig.update_layout(legend=legend, uirevision="landscape", margin={"t": 44})
     if frames:
         add_motion(fig, frames, times, unit, look, redraw=True, milliseconds=140)

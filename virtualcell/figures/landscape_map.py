@@ -43,7 +43,7 @@ def landscape_map(
     paths, fates = np.asarray(paths, float), np.asarray(fates)
     relief = relief or Relief.of(landscape)
     fig = figure(look, height)
-    fig.add_trace(_contours(landscape, relief, hover=cells is None))
+    fig.add_trace(_contours(landscape, relief, hover=cells is None, bar=shade is None))
     if cells is not None:
         fig.add_trace(_clickable(relief, cells))
     names = ordered(fates)
@@ -91,13 +91,20 @@ def landscape_map(
     fig.update_yaxes(**bare, title={"text": landscape.axis_names[1]}, range=along, scaleanchor="x", constrain="domain")
     legend = {"x": 1.0, "y": 1.0, "xanchor": "left"}
     if names:
-        legend["title"] = {"text": "cells that end among"}
+        legend["title"] = {"text": "cells that end among", "font": {"size": 13}}
     fig.update_layout(legend=legend, uirevision="landscape", hoverdistance=40, dragmode="pan")
     return fig
 
 
-def _contours(landscape: Landscape, relief: Relief, *, hover: bool) -> go.Contour:
-    bar = {"title": {"text": "energy (D)", "side": "right"}, "thickness": 10, "len": 0.5, "outlinewidth": 0, "x": 1.0, "y": 0.25}
+def _contours(landscape: Landscape, relief: Relief, *, hover: bool, bar: bool) -> go.Contour:
+    scaled = {
+        "title": {"text": "energy (D)", "side": "right", "font": {"size": 13}},
+        "thickness": 10,
+        "len": 0.5,
+        "outlinewidth": 0,
+        "x": 1.0,
+        "y": 0.25,
+    }
     start = np.ceil(relief.low / relief.spacing) * relief.spacing
     return go.Contour(
         x=np.linspace(landscape.x[0], landscape.x[-1], FINE),
@@ -108,7 +115,8 @@ def _contours(landscape: Landscape, relief: Relief, *, hover: bool) -> go.Contou
         zmax=relief.top,
         contours={"start": start, "end": relief.top, "size": relief.spacing},
         line={"color": "rgba(255,255,255,0.8)", "width": 1},
-        colorbar=bar,
+        colorbar=scaled,
+        showscale=bar,
         connectgaps=False,
         name="energy",
         # Where cells are to be clicked, the ground must not catch the click.

@@ -41,7 +41,7 @@ class Shade:
     def bar(self) -> dict:
         """The Plotly colour bar, whose ends are named."""
         return {
-            "title": {"text": self.title, "side": "top"},
+            "title": {"text": self.title, "side": "top", "font": {"size": 13}},
             "tickvals": [0.0, 0.5, 1.0],
             "ticktext": [self.ends[0], "either", self.ends[1]],
             "thickness": 10,

@@ -17,13 +17,14 @@ def path_profile(
     start: str,
     end: str,
     passed: Sequence[tuple[int, str]] = (),
+    sure: bool = True,
     look: Look = LIGHT,
-    height: int = 300,
+    height: int = 400,
 ) -> go.Figure:
     """Energy (k,) in D over the start against the share of the way in percent, the pass marked.
 
     saddle: index of the highest state; where it is the first or the last, there is no pass. passed: index and name of resting
-    places on the way.
+    places on the way. sure: whether cells were seen to cross; otherwise the line is dotted and its height is not written.
     """
     energy = np.asarray(energy, float)
     way = np.linspace(0, 100, len(energy))
@@ -34,7 +35,7 @@ def path_profile(
             x=way,
             y=energy,
             mode="lines",
-            line={"color": look.accent, "width": 2.5},
+            line={"color": look.accent, "width": 2.5, "dash": "solid" if sure else "dot"},
             name="height",
             hovertemplate="%{y:.2f} D after %{x:.0f} % of the way<extra></extra>",
         )
@@ -69,7 +70,8 @@ def path_profile(
         anchor = "left" if i == 0 else "right" if i == len(energy) - 1 else "center"
         fig.add_annotation(x=way[i], y=energy[i], text=name, xanchor=anchor, yanchor="top", yshift=-9, **quiet)
     if inner:
-        text = f"highest point: {energy[saddle]:.1f} D over the start"
+        known = f"{energy[saddle]:.1f} D over the start" if sure else "not identifiable"
+        text = f"highest point: {known}"
         anchor = "left" if way[saddle] < 25 else "right" if way[saddle] > 75 else "center"
         fig.add_annotation(x=way[saddle], y=energy[saddle], text=text, xanchor=anchor, yanchor="bottom", yshift=9, **quiet)
     fig.update_xaxes(title={"text": "share of the way"}, ticksuffix=" %", range=[-2, 102])

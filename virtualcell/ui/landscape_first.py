@@ -36,12 +36,12 @@ def which_first(b: Bundle, landscape: Landscape) -> Scene:
     left = st.selectbox("Either", names, index=0, key=state.own(b, "either"), bind="query-params")
     right = st.selectbox("Or", names, index=1, key=state.own(b, "or"), bind="query-params")
     rows = state.some(state.untreated(b), CELLS)
-    asked = st.toggle(f"Follow {COPIES} futures of {len(rows)} {kind} cells", key="first", bind="query-params")
+    asked = st.toggle("Colour the cells", key="first", bind="query-params")
     if left == right:
         st.info("Choose two different resting places.", icon=None)
         return Scene("The landscape with its passes.")
     if not asked:
-        st.caption("This takes some seconds, once.")
+        st.caption(f"{COPIES} futures of {len(rows)} {kind} cells are followed, which takes some seconds, once.")
         provenance(b)
         return Scene(f"Switch on to colour {kind} cells by whether they reach {right} before {left}.")
     share, error = committor(b, rows, names.index(left), names.index(right))

@@ -90,18 +90,18 @@ def passed(path: EnergyPath, attractors: tuple[Attractor, ...]) -> list[tuple[in
     return sorted(found)
 
 
-def reading(path: EnergyPath, start: str, end: str, over: list[str]) -> str:
-    """The way in a sentence or two, from its numbers alone."""
+def reading(path: EnergyPath, start: str, end: str, over: list[str], guessed: str = "") -> str:
+    """The way in a sentence or two, from its numbers alone. guessed: passes on it that too few cells crossed, in words."""
     led = f" It leads through {' and '.join(over)}." if over else ""
-    last = len(path.energy) - 1
     if path.saddle == 0:
         return f"From {start} to {end} it is downhill: nothing on the way is higher than the start.{led}"
-    if path.saddle == last:
+    if guessed:
+        return (
+            f"From {start} to {end}: how high it is to climb is not identifiable, because too few cells crossed {guessed}.{led}"
+        )
+    if path.saddle == len(path.energy) - 1:
         return f"From {start} to {end} the way climbs {path.barrier:.1f} D, and nothing on it is higher than its end.{led}"
-    return (
-        f"The highest point between {start} and {end} lies {path.barrier:.1f} D over {start} and {path.reverse_barrier:.1f} D "
-        f"over {end}.{led}"
-    )
+    return f"The highest point on the way from {start} to {end} lies {path.barrier:.1f} D over {start}.{led}"
 
 
 def unseen(landscape: Landscape, ends: list[Place], over: list[str]) -> str:
@@ -131,11 +131,9 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     over = [name for _, name in marks]
     # A resting place and a group can have the same name.
     begin, goal = (a.name, z.name) if a.name != z.name else (a.title, z.title)
-    sentence = reading(path, begin, goal, over)
+    guessed, behind = unseen(landscape, [a, z], over), unseen(landscape, [z, a], over[::-1])
+    sentence = reading(path, begin, goal, over, guessed)
     st.markdown(sentence)
-    guessed = unseen(landscape, [a, z], over)
-    if guessed:
-        st.warning(f"Not identifiable: too few cells crossed {guessed}. Heights on this way are the model's guess.", icon=None)
     st.caption("Intervals are known only for passes between resting places, in the table below.")
     provenance(b)
 
@@ -143,9 +141,12 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
         height, order = st.columns([1, 1], gap="large")
         with height:
             st.markdown("##### Height along the way")
-            fig = path_profile(path.energy, path.saddle, start=begin, end=goal, passed=marks, look=look())
+            fig = path_profile(path.energy, path.saddle, start=begin, end=goal, passed=marks, sure=not guessed, look=look())
             chart(fig, f"profile-{b.demo.key}", alt=sentence, file=f"{b.demo.key}-way")
-            st.caption("At every point of this way the energy rises to both sides. Noise spreads cells around it.")
+            st.caption(
+                "At every point of this way the energy rises to both sides. Noise spreads cells around it."
+                + (f" Too few cells crossed {behind} to say how deep it falls there." if behind else "")
+            )
         with order:
             st.markdown("##### Genes that change first")
             if not len(genes):
