@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from virtualcell.data.catalogue import DEMOS, load_demo
-from virtualcell.demo import DEMO_SETTINGS, Bundle, build, fit_demo, load_bundle, models_folder
+from virtualcell.demo import DEMO_SETTINGS, Bundle, build, fit_demo, load_bundle, models_folder, read_landscape
 from virtualcell.model import data_digest
-from virtualcell.schema import AutoencoderSettings, DataError, PredictorSettings, Settings
+from virtualcell.schema import AutoencoderSettings, DataError, Landscape, PredictorSettings, Settings
 
 SMALL = Settings(
     autoencoder=AutoencoderSettings(latent_dim=2, hidden=16, epochs=2, min_steps=20),
-    predictor=PredictorSettings(width=16, steps=15, warm_steps=20, rollouts=32, euler_steps=8),
+    # Warm enough for valleys with passes between them.
+    predictor=PredictorSettings(width=16, steps=15, warm_steps=150, rollouts=32, euler_steps=8, refits=3),
 )
 FILES = ("model.safetensors", "cells.safetensors", "views.safetensors", "landscape.json", "model.json")
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -46,6 +47,28 @@ def test_a_demo_trained_twice_is_the_same_and_its_views_are_its_models(tmp_path:
     assert shown is not None
     np.testing.assert_allclose(shown.energy, computed.energy, atol=1e-4 * computed.energy.max())
     assert [a.name for a in shown.attractors] == [a.name for a in computed.attractors]
+    assert_same_passes(shown, computed)
+    assert len(shown.barriers) > 0
+    assert shown.density is not None
+    np.testing.assert_allclose(shown.density, computed.density, atol=1e-4)
+    assert shown.rotation_share == computed.rotation_share is not None
+
+
+def assert_same_passes(shown: Landscape, computed: Landscape) -> None:
+    assert len(shown.barriers) == len(computed.barriers)
+    for a, b in zip(shown.barriers, computed.barriers, strict=True):
+        assert (a.start, a.end, a.identifiable, a.path.through) == (b.start, b.end, b.identifiable, b.path.through)
+        for name in ("height", "low", "high", "crossings"):
+            assert getattr(a, name) == pytest.approx(getattr(b, name), abs=1e-3)
+        assert a.path.saddle == b.path.saddle
+        np.testing.assert_allclose(a.path.states, b.path.states, atol=1e-3)
+        np.testing.assert_allclose(a.path.energy, b.path.energy, atol=1e-3)
+        assert a.path.barrier == pytest.approx(a.height)
+
+
+def test_a_model_without_a_predictor_has_no_landscape(tmp_path: Path) -> None:
+    (tmp_path / "landscape.json").write_text("{}\n")
+    assert read_landscape(tmp_path) is None
 
 
 def test_a_model_that_was_not_built_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -86,6 +109,8 @@ def test_the_landscape_shown_is_what_the_saved_model_gives(key: str) -> None:
     np.testing.assert_array_equal(shown.supported, computed.supported)
     np.testing.assert_allclose(shown.energy[shown.supported], computed.energy[shown.supported], atol=1e-3 * computed.energy.max())
     np.testing.assert_allclose(shown.cell_xy, computed.cell_xy, atol=1e-3)
+    assert shown.rotation_share == computed.rotation_share
+    assert_same_passes(shown, computed)
     assert [(a.name, a.n_cells) for a in shown.attractors] == [(a.name, a.n_cells) for a in computed.attractors]
     for a, b in zip(shown.attractors, computed.attractors, strict=True):
         np.testing.assert_allclose(a.state, b.state, atol=1e-3)
