@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from virtualcell.figures.fates import fates
@@ -15,14 +16,15 @@ from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import Limit, limit
 from virtualcell.ui.trajectory_next import where_next
 from virtualcell.ui.trajectory_paths import MOST, Way, amounts, clock, cut, way
-from virtualcell.ui.trajectory_reading import SHARES_MIX, evenly, fate_words, gene_words
+from virtualcell.ui.trajectory_reading import SHARES_MIX, change_words, evenly, fate_words, gene_words
 from virtualcell.ui.trajectory_start import lasso, offered, times_to_start, usual_time
 
 WATCH, CHOOSE = "Watch them move", "Choose by lasso"
 
 
-def choose(end: Limit) -> tuple[Way | None, str]:
-    """The row of controls: the cells to draw, or none where the chosen cells cannot be followed, and their name."""
+def choose(end: Limit) -> tuple[Way | None, str, bool]:
+    """The row of controls: the cells to draw, or none where the chosen ones cannot be followed; their name; whether they are all
+    of a time."""
     columns = st.columns([2.3, 1.2, 2.3, 1.7, 0.9, 0.9], gap="small", vertical_alignment="bottom")
     where_from, moment, how_far, how_many, how_noisy, further = columns
     choices = offered(b)
@@ -39,7 +41,7 @@ def choose(end: Limit) -> tuple[Way | None, str]:
             )  # fmt: skip
         seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")
     if not counts:
-        return None, chosen
+        return None, chosen, False
     with moment:
         offers = list(counts)
         began = st.selectbox(
@@ -62,8 +64,9 @@ def choose(end: Limit) -> tuple[Way | None, str]:
         )  # fmt: skip
     rows = rows[times[rows] == began]
     whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
-    named = "" if chosen.startswith("time: ") else f" ({chosen})"
-    return cut(whole, until, n_cells), f"the {len(rows):,} cells of {began:g} {unit}{named}"
+    of_a_time = len(rows) == np.count_nonzero(times == began)
+    named = "" if of_a_time else f" ({chosen})"
+    return cut(whole, until, n_cells), f"the {len(rows):,} cells of {began:g} {unit}{named}", of_a_time
 
 
 def picture(shown: Way | None, end: Limit) -> None:
@@ -87,7 +90,9 @@ def where_they_end(shown: Way, start: str) -> None:
     """The shares in words and bars, with what is known of growth."""
     found, at_last = shown.found, bool(shown.times[-1] >= last - 1e-9)
     when = f"{shown.times[-1]:.3g} {unit}"
-    among = f"the {kind} cells of {last:g} {unit}" if at_last else f"all {kind} cells"
+    # Where the annotation is the time itself, the cells of one time have one name, and all cells are compared with.
+    alone = at_last and b.demo.columns.state is not None
+    among = f"the {kind} cells of {last:g} {unit}" if alone else f"all {kind} cells"
     shares = b.model.fates(found, at_last_time=at_last)
     st.markdown(f"**Where they are at {when}**")
     st.markdown(fate_words(shares, start, when))
@@ -114,8 +119,8 @@ def where_they_end(shown: Way, start: str) -> None:
     )
 
 
-def genes_on_the_way(shown: Way) -> None:
-    """Gene curves with the measured points, and what they show in words."""
+def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
+    """Gene curves with the measured points, and what they show in words; of_a_time: all cells of a time were the start."""
     st.markdown("##### Genes on the way")
     genes = b.model.features()
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
@@ -127,7 +132,11 @@ def genes_on_the_way(shown: Way) -> None:
         return
     table = measured.curves(amounts(b, shown, picked), shown.found.log_weights)
     points = measured.points(b, picked)
-    st.markdown("; ".join(gene_words(gene, shown.times, table.mean[:, i], unit) for i, gene in enumerate(picked)) + ".")
+    said = [gene_words(gene, shown.times, table.mean[:, i], unit) for i, gene in enumerate(picked)]
+    if of_a_time and shown.times[-1] in points.times:
+        ends = np.flatnonzero(np.isin(points.times, shown.times[[0, -1]]))
+        said = [f"{words_of} ({kind}: {change_words(*points.mean[ends, i])})" for i, words_of in enumerate(said)]
+    st.markdown("In the prediction " + "; ".join(said) + ".")
     fig = gene_curves(
         shown.times, table.mean, table.low, table.high, picked,
         measured_times=points.times, measured_mean=points.mean, measured_error=points.error,
@@ -159,7 +168,7 @@ lead(b, f"Grey: {kind} cells. Coloured: the chosen cells as the model moves them
 times = state.values(b, column)
 last = float(times.max())
 horizon = limit(b.report, last, unit, b.demo.simulated)
-following, start = choose(horizon)
+following, start, all_of_a_time = choose(horizon)
 st.caption(horizon.short)
 main, side = st.columns([2.3, 1], gap="medium")
 with main:
@@ -167,7 +176,7 @@ with main:
 if following is not None:
     with side:
         where_they_end(following, start)
-    genes_on_the_way(following)
+    genes_on_the_way(following, all_of_a_time)
 honesty(b)
 where_next(b)
 caveats(b)

@@ -47,8 +47,6 @@ def trajectory_methods(
     titles = [f"{measure}, smaller is better" for measure in measures]
     fig = make_subplots(rows=1, cols=len(measures), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
     for j, measure in enumerate(measures, start=1):
-        if floor is not None and np.isfinite(floor[j - 1, 0]):
-            _floor(fig, np.asarray(floor, dtype=float)[j - 1], j, floor_name, look)
         for kind in (RULE, OTHER_OURS, OURS):
             mine = [i for i in order if kinds[i] == kind and np.isfinite(values[i, j - 1, 0])]
             if not mine:
@@ -73,6 +71,8 @@ def trajectory_methods(
                 row=1,
                 col=j,
             )
+        if floor is not None and np.isfinite(floor[j - 1, 0]):
+            _floor(fig, np.asarray(floor, dtype=float)[j - 1], j, floor_name, look)
     names = [methods[i] for i in order]
     bold = [
         f"<b>{label}</b>" if kinds[i] == OURS else label
@@ -105,6 +105,7 @@ def trajectory_methods(
 
 
 def _floor(fig: go.Figure, floor: np.ndarray, column: int, name: str, look: Look) -> None:
+    # After the dots: Plotly leaves out lines of a panel that is still empty.
     value, low, high = floor
     if np.isfinite(low) and np.isfinite(high):
         band = {"fillcolor": look.faint, "opacity": 0.35, "line": {"width": 0}, "layer": "below"}

@@ -185,16 +185,19 @@ def chosen_how(b: Bundle) -> str:
 
 
 def _small_print(b: Bundle) -> None:
-    for claim in b.report["claims"]:
-        sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
-        st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
+    claims = b.report["claims"]
+    if claims:
+        with st.expander(f"Our claims: {sum(claim['holds'] for claim in claims)} of {len(claims)} hold"):
+            for claim in claims:
+                sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
+                st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
+            if any("seed noise" in claim["name"] for claim in claims):
+                st.caption("By more than seed noise: the worse end of our interval against the better end of theirs.")
     if b.demo.columns.time is not None:
         st.caption(chosen_how(b))
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    if any("seed noise" in claim["name"] for claim in b.report["claims"]):
-        st.caption("By more than seed noise: the worse end of our interval against the better end of theirs.")
     said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
     if any(row["metric"] == POPULATIONS[0][0] for row in rows):
         said.append("W1 falls with more cells, so every prediction is thinned to as many as were measured.")

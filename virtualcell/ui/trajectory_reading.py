@@ -44,26 +44,30 @@ def evenly(found: Trajectory) -> Trajectory:
 
 def gene_words(gene: str, times: np.ndarray, mean: np.ndarray, unit: str) -> str:
     """How a gene moves: times (T,), mean (T,) counts per 10,000, from the first time to the last."""
-    first, last = float(mean[0]), float(mean[-1])
-    top = int(np.argmax(mean))
-    turned = 0 < top < len(mean) - 1 and mean[top] >= CHANGED * max(last, NOTHING) and mean[top] >= CHANGED * max(first, NOTHING)
-    if turned:
-        risen = _times(first, float(mean[top]))
-        return f"**{gene}** rises {risen} by {times[top]:.3g} {unit}, then falls {_times(float(mean[top]), last)}"
-    if max(first, last) < NOTHING:
-        return f"**{gene}** stays close to nothing"
-    if max(first, NOTHING) * CHANGED > last and max(last, NOTHING) * CHANGED > first:
-        return f"**{gene}** hardly changes"
-    way = "rises" if last > first else "falls"
+    first, last, top = float(mean[0]), float(mean[-1]), int(np.argmax(mean))
+    highest = float(mean[top])
+    if highest >= CHANGED * max(last, NOTHING) and highest >= CHANGED * max(first, NOTHING):
+        return f"**{gene}** {change_words(first, highest)} by {times[top]:.3g} {unit}, then {change_words(highest, last)}"
+    said = f"**{gene}** {change_words(first, last)}"
+    if not changed(first, last):
+        return said
     half = times[int(np.argmax((mean - first) / (last - first) >= 0.5))]
-    done = f", half of it by {half:.3g} {unit}" if half < times[-1] else ""
-    return f"**{gene}** {way} {_times(first, last)} by {times[-1]:.3g} {unit}{done}"
+    return f"{said} by {times[-1]:.3g} {unit}" + (f", half of it by {half:.3g} {unit}" if half < times[-1] else "")
 
 
-def _times(first: float, last: float) -> str:
+def changed(first: float, last: float) -> bool:
+    """Whether two amounts, counts per 10,000, differ enough to be called a change."""
+    return max(first, last) >= NOTHING and max(first, last) >= CHANGED * max(min(first, last), NOTHING)
+
+
+def change_words(first: float, last: float) -> str:
+    """From one amount to another: "rises 3.2-fold", "falls to 40 %", "hardly changes"; amounts where there is too little for a
+    ratio."""
+    if not changed(first, last):
+        return "hardly changes" if max(first, last) >= NOTHING else "stays close to nothing"
+    way = "rises" if last > first else "falls"
     if min(first, last) < NOTHING:
-        return f"from {first:.2f} to {last:.2f}"
-    if last >= first:
-        ratio = last / first
-        return f"{ratio:.0f}-fold" if ratio >= 9.5 else f"{ratio:.1f}-fold"
-    return f"to {100 * last / first:.0f} %" if last / first < 0.995 else "no further"
+        return f"{way} from {first:.2f} to {last:.2f}"
+    if last < first:
+        return f"falls to {100 * last / first:.0f} %"
+    return f"rises {last / first:.0f}-fold" if last / first >= 9.5 else f"rises {last / first:.1f}-fold"

@@ -62,6 +62,7 @@ def lasso(b: Bundle) -> None:
     unit = "" if named else b.demo.columns.time_unit
     fig = embedding(b.umap2, values, name="cell state" if named else "time", kind="category" if named else "time", unit=unit,
                     look=look(), height=600)  # fmt: skip
+    fig.update_layout(legend={"y": 0.93})  # below the buttons that draw
     chosen = state.drawn(b)
     tints = colours.of(b, [str(value) for value in values]) if named else {}
     for trace in fig.data:
