@@ -11,6 +11,7 @@ from virtualcell.predictor.potential import Potential
 from virtualcell.schema import MIXED, Attractor
 
 MAX_STEPS = 2000
+SHORTEST = 1e-4
 FOLLOWED = 5000
 NEAREST = 30
 MIN_BASIN = 0.005
@@ -31,11 +32,19 @@ def descend(
         gradient = potential.gradient(z)
         return gradient if plane is None else gradient - gradient @ plane.T @ plane
 
+    ends = z.clone()
+    going = torch.arange(len(z), device=z.device)
     height, gradient = potential(z), slope(z)
     step = torch.full_like(height, 0.02)
     for _ in range(steps):
-        if gradient.norm(dim=1).max() < 10 * tolerance:
-            break
+        # A step that had to become so short is one whose fall is lost in rounding; Newton steps go on from there.
+        resting = (gradient.norm(dim=1) < 10 * tolerance) | (step < SHORTEST)
+        if resting.any():  # only those that still move are followed
+            ends[going[resting]] = z[resting]
+            on = ~resting
+            going, z, height, gradient, step = going[on], z[on], height[on], gradient[on], step[on]
+            if not len(going):
+                break
         move = -step[:, None] * gradient
         move = move * (0.1 / move.norm(dim=1, keepdim=True).clamp_min(0.1))
         ahead = potential(z + move)
@@ -44,6 +53,8 @@ def descend(
         height = torch.where(better, ahead, height)
         step = torch.where(better, 1.2 * step, 0.5 * step).clamp(1e-6, 10.0)
         gradient = slope(z)
+    ends[going] = z
+    z = ends
     if plane is not None:
         return z
     for _ in range(20):

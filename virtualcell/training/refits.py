@@ -18,7 +18,7 @@ from virtualcell.training.predictor import PredictorFit, start_diffusion, train_
 from virtualcell.training.transitions import make_transitions
 
 SHARE = 4
-"""A refit takes this part of the steps: it goes on from the fit."""
+"""A refit, and the fit that may turn, take this part of the steps: they go on from the fit."""
 
 
 ENOUGH = 0.01
@@ -86,7 +86,7 @@ def fit_dynamics(
             progress("refits", i + 1, settings.refits, again.history[-1])
     share = None
     if settings.turning:
-        shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // 2))
+        shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
         turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others).dynamics
         states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.log_diffusion.device)
         share = turning.rotation_share(states)
