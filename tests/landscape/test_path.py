@@ -110,7 +110,6 @@ def test_downhill_the_start_is_the_pass() -> None:
     assert path.reverse_barrier == pytest.approx(float(wells.along(np.array(0.05))), rel=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="images without a distance between them are divided by it")
 def test_from_a_state_to_itself_is_no_way() -> None:
     place = np.array([1.0, 0.0])
     path = least_energy_path(Wells(2), 1.0, place, place)

@@ -99,16 +99,7 @@ def test_a_loss_rises_with_the_shift_and_falls_along_its_slope(loss: Loss) -> No
     assert (z.grad.sum(0) > 0).all(), "the mean is drawn back"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "whitened",
-        "energy",
-        pytest.param(
-            "sinkhorn", marks=pytest.mark.xfail(strict=True, reason="its entropy is that of all cells, whatever their weight")
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", list(LOSSES))
 def test_cells_without_weight_do_not_count(name: str) -> None:
     loss, a, b = LOSSES[name](cells(500, 10)), cells(40, 13), cells(50, 14) + 0.4
     none = torch.cat([torch.zeros(40), torch.full((10,), -50.0)])

@@ -49,7 +49,7 @@ def sinkhorn_divergence(a: Tensor, b: Tensor, log_weight: Tensor | None = None) 
     """
     w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
     u = torch.full((len(b),), 1.0 / len(b), device=b.device)
-    blur = BLUR * float(_distances(a.detach(), b).mean())
+    blur = BLUR * float((w.detach() @ _distances(a.detach(), b)).mean())
     return _entropic(a, b, w, u, blur) - 0.5 * _entropic(a, a, w, w, blur) - 0.5 * _entropic(b, b, u, u, blur)
 
 
