@@ -37,7 +37,7 @@ def test_sinkhorn_is_the_debiased_cost_of_entropic_transport(weighted: bool) -> 
     logs = torch.from_numpy(np.random.default_rng(2).normal(size=25)).float() if weighted else None
     w = np.full(25, 1 / 25) if logs is None else torch.softmax(logs, 0).numpy()
     x, y = a.double().numpy(), b.double().numpy()
-    blur = BLUR * np.linalg.norm(x[:, None] - y[None], axis=2).mean()
+    blur = BLUR * (w @ np.linalg.norm(x[:, None] - y[None], axis=2)).mean()
     u = np.full(30, 1 / 30)
     # Self-transport of weighted cells: the plan's other side is weighted too.
     own = np.linalg.norm(x[:, None] - x[None], axis=2)
@@ -68,7 +68,7 @@ def test_two_cells_are_as_far_as_they_are_and_pull_straight() -> None:
 
 def test_its_slope_is_that_of_the_divergence_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, logs = cells(12, 3).double(), cells(15, 4).double() + 0.7, cells(12, 5)[:, 0].double()
-    blur = BLUR * float(torch.cdist(a, b).mean())
+    blur = BLUR * float((torch.softmax(logs, 0) @ torch.cdist(a, b)).mean())
     z, free = a.clone().requires_grad_(), logs.clone().requires_grad_()
     sinkhorn_divergence(z, b, free).backward()
     toward, heavier = cells(12, 6).double(), cells(12, 7)[:, 0].double()
