@@ -25,7 +25,7 @@ WATCH, CHOOSE = "Watch them move", "Choose by lasso"
 def choose(end: Limit) -> tuple[Way | None, str, bool]:
     """The row of controls: the cells to draw, or none where the chosen ones cannot be followed; their name; whether they are all
     of a time."""
-    columns = st.columns([2.3, 1.2, 2.3, 1.7, 0.9, 0.9], gap="small", vertical_alignment="bottom")
+    columns = st.columns([2.0, 1.25, 2.0, 1.5, 1.35, 1.15], gap="small", vertical_alignment="bottom")
     where_from, moment, how_far, how_many, how_noisy, further = columns
     choices = offered(b)
     with where_from:

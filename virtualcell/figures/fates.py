@@ -57,6 +57,7 @@ def fates(
                 y=names,
                 x=np.asarray(evenly, float) * 100,
                 mode="markers",
+                cliponaxis=False,
                 marker=ring,
                 name="if all had divided alike",
                 hovertemplate="%{y}: %{x:.1f} % if all cells had divided alike<extra></extra>",

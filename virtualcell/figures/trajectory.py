@@ -101,7 +101,8 @@ def trajectory(
     fig.update_yaxes(
         **bare, title={"text": f"{axes} 2", "font": {"size": 12}, "standoff": 2}, range=[low[1] - pad[1], high[1] + pad[1]]
     )
-    fig.update_layout(legend={"x": 1.0, "xanchor": "left", "y": 1.0}, uirevision=axes)
+    # Above the map: beside it, long names would take its width on a narrow page.
+    fig.update_layout(legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}, uirevision=axes)
     add_motion(fig, frames, times, unit, look, redraw=False)
     return fig
 

@@ -55,7 +55,7 @@ def where_next(b: Bundle) -> None:
         f"differ in both, all true to the {kind} times, show where most is open.]"
     )
     if asked not in _answers():
-        if not st.button("Compute it (about a minute)", key=f"next-{b.demo.key}"):
+        if not st.button("Compute it (half a minute or less)", key=f"next-{b.demo.key}"):
             return
         bar = st.progress(0.0, text="Training flows between the times …")
 
