@@ -60,7 +60,7 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
     with how_noisy:
         noise = st.toggle(
             "Noise", True, key="noise", bind="query-params",
-            help="Off: every cell goes straight down the landscape. Cells differ by chance, so read shares with noise on.",
+            help="Off: cells follow the drift alone, without the chance that the model learned. Read shares with noise on.",
         )  # fmt: skip
     rows = rows[times[rows] == began]
     whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
@@ -112,6 +112,8 @@ def where_they_end(shown: Way, start: str) -> None:
         st.warning(f"{100 * far:.0f} % of the cells end where no cells were {kind}: do not rely on this.", icon=None)
     if shown.times[-1] > last + 1e-6:
         st.warning(f"The last {shown.times[-1] - last:.3g} {unit} lie after the last {kind} time.", icon=None)
+    if not shown.noise:
+        st.caption("Noise is off: cells that start alike end alike, and these shares are not what the model expects.")
     futures = len(found.start) // shown.n_start
     st.caption(
         f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "

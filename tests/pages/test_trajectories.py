@@ -242,11 +242,19 @@ def test_a_slider_that_needs_no_new_rollout_is_quick():
     at = open_page()
     took = []
     for value in (6.0, 4.0, 2.0, 5.0):
-        began = time.perf_counter()
+        # Of this process alone: other programs on the machine are not the page's fault.
+        began = time.process_time()
         until(at).set_value(value).run()
-        took.append(time.perf_counter() - began)
-    # The best of four: other programs on the machine are not the page's fault.
-    assert min(took) < 1.0
+        took.append(time.process_time() - began)
+    assert min(took) < 0.5
+
+
+def test_without_noise_the_shares_are_called_what_they_are():
+    at = open_page()
+    assert "Noise is off" not in said_on(at)
+    at.toggle(key="noise").set_value(False).run()
+    assert not at.exception
+    assert "Noise is off" in said_on(at)
 
 
 # -- what is said ----------------------------------------------------------------------------------------------------------------

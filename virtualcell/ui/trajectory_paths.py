@@ -39,6 +39,11 @@ class Way:
     on: str
     request: _Request
 
+    @property
+    def noise(self) -> bool:
+        """Whether the cells moved by chance too, as the model learned it."""
+        return self.request[4]
+
 
 def clock(began: float, latest: float, span: float) -> np.ndarray:
     """Times of the frames from ``began`` to ``latest``: round steps, of which a span has ``PER_SPAN`` or more."""
