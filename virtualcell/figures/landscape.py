@@ -56,8 +56,7 @@ def landscape_surface(
     laid = relief.lay(paths, lift)
     fig = figure(look, height)
     fig.add_trace(_ground(relief))
-    first = relief.lay(lines[0].xy)[:, None] if lines else laid
-    eye = _eye(laid if paths.shape[1] else first)
+    eye = _eye(laid, _sides(relief))
     frames = []
     if paths.shape[1]:
 
@@ -193,7 +192,7 @@ def _way(laid: np.ndarray, line: Line, lift: float, said: str | None = None) -> 
             go.Scatter3d(
                 **dict(zip("xyz", here.T.astype(np.float32), strict=True)),
                 mode="markers",
-                marker={"size": 7, "color": line.colour, "symbol": "cross", "line": {"color": INK, "width": 1}},
+                marker={"size": 9, "color": line.colour, "symbol": "cross", "line": {"color": INK, "width": 1}},
                 name=line.name,
                 showlegend=False,
                 hovertemplate=f"{said or 'highest point of the ' + line.name}<extra></extra>",
@@ -247,9 +246,10 @@ def _sides(relief: Relief) -> np.ndarray:
     return np.append(1.5 * spans / spans.max(), TALL)
 
 
-def _eye(laid: np.ndarray) -> dict[str, float]:
-    # One looks up the valley: the cells start at the back and come towards the reader.
-    way = np.array([0.0, -1.0])
+def _eye(laid: np.ndarray, sides: np.ndarray) -> dict[str, float]:
+    # One looks up the valley: the cells start at the back and come towards the reader. Without cells one looks along the longer
+    # side, which a narrow page would cut off from the other one; the first axis runs from early to late.
+    way = np.array([1.0, 0.0]) if sides[0] >= sides[1] else np.array([0.0, -1.0])
     whole = laid[:, np.isfinite(laid[[0, -1]]).all((0, 2)), :2] if laid.shape[1] else laid
     if whole.shape[1]:
         moved = whole[-1].mean(0) - whole[0].mean(0)

@@ -14,7 +14,7 @@ from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.parts import provenance
 from virtualcell.ui.theme import look
 
-CELLS, COPIES = 300, 100
+CELLS, COPIES = 300, 50
 
 
 @st.cache_resource(max_entries=32, show_spinner="Following many futures of each cell …")

@@ -44,7 +44,7 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
     said = []
     for start, group in groupby(sorted(barriers, key=lambda way: way.start), key=lambda way: way.start):
         ways = list(group)
-        known = sorted((way for way in ways if way.identifiable and way.high is not None), key=lambda way: way.height)
+        known = sorted((way for way in ways if way.identifiable), key=lambda way: way.height)
         if not known:
             continue
         lowest, others = known[0], known[1:]
