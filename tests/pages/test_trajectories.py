@@ -314,9 +314,17 @@ def test_genes_are_read_as_they_move():
     assert change_words(2.0, 2.2) == "hardly changes"
 
 
-def test_where_to_measure_next_is_asked_for_and_says_both_times():
-    at = open_page()
-    assert any(button.key == f"next-{DEMO}" for button in at.button)
+def test_where_to_measure_next_is_computed_when_it_is_asked_for():
+    at = open_page("larry")  # the fewest cells
+    shown = len(figures(at))
+    at.button(key="next-larry").click().run()
+    assert not at.exception
+    assert len(figures(at)) == shown + 1
+    assert "would take away most of what is open" in said_on(at)
+    assert "no better than the middle of the longest gap" in said_on(at)
+
+
+def test_the_time_named_and_the_middle_of_the_longest_gap_are_said_with_their_shares():
     found = NextTime(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.3]), np.array([0.3, 0.2, 0.1]), 2.0)
     share = share_taken(found, [0.0, 4.0])
     np.testing.assert_allclose(share, found.taken_away / (0.6 * 4 / 10))

@@ -10,6 +10,7 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.evaluation.next_time import PER_GAP, NextTime, next_time
 from virtualcell.figures.trajectory_next import trajectory_next
+from virtualcell.predictor.population import Snapshots
 from virtualcell.training.both_sides import BothSides
 from virtualcell.ui import state, words
 from virtualcell.ui.parts import chart
@@ -41,6 +42,21 @@ def next_words(found: NextTime, share: np.ndarray, unit: str) -> str:
     return f"{said} The middle of the longest gap, {middle:.3g} {unit}, would take away {100 * at_middle:.0f} %."
 
 
+def _computed(snapshots: Snapshots) -> NextTime:
+    """The answer, with a bar of its progress."""
+    said = "Training flows between the times …"
+    bar = st.progress(0.0, text=said)
+
+    def progress(stage: str, done: int, total: int, figures: dict[str, Any]) -> None:
+        bar.progress(0.9 * done / max(1, total), text=said)
+
+    flows = BothSides().fit(snapshots, SEED, progress)
+    bar.progress(0.92, text="Comparing what they say …")
+    found = next_time(flows, snapshots)
+    bar.empty()
+    return found
+
+
 def where_next(b: Bundle) -> None:
     """A button, and once it was pressed the answer; nothing for fewer than two measured times."""
     column, unit = b.demo.columns.time, b.demo.columns.time_unit
@@ -55,18 +71,17 @@ def where_next(b: Bundle) -> None:
         f"differ in both, all true to the {kind} times, show where most is open.]"
     )
     if asked not in _answers():
-        if not st.button("Compute it (half a minute or less)", key=f"next-{b.demo.key}"):
+        wanted = f"next-wanted-{b.demo.key}"
+
+        def want() -> None:
+            # Kept, as a page may have to run twice before it stands in its frame.
+            st.session_state[wanted] = True
+
+        if not st.session_state.get(wanted):
+            st.button("Compute it (half a minute or less)", key=f"next-{b.demo.key}", on_click=want)
             return
-        bar = st.progress(0.0, text="Training flows between the times …")
-
-        def progress(stage: str, done: int, total: int, figures: dict[str, Any]) -> None:
-            bar.progress(0.9 * done / max(1, total), text="Training flows between the times …")
-
-        snapshots = {t: b.state[time == t] for t in measured}
-        flows = BothSides().fit(snapshots, SEED, progress)
-        bar.progress(0.92, text="Comparing what they say …")
-        _answers()[asked] = next_time(flows, snapshots)
-        bar.empty()
+        _answers()[asked] = _computed({t: b.state[time == t] for t in measured})
+        st.session_state[wanted] = False
     found = _answers()[asked]
     share = share_taken(found, measured)
     fig = trajectory_next(
