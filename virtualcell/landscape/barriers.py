@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -12,7 +11,7 @@ from scipy.stats import t as student
 
 from virtualcell.landscape.attractors import descend
 from virtualcell.landscape.crossings import least_crossings
-from virtualcell.landscape.path import least_energy_path
+from virtualcell.landscape.path import energy_paths
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import Barrier, EnergyPath
 
@@ -39,10 +38,11 @@ def find_barriers(
     potential, diffusion = dynamics.potential, float(dynamics.diffusion.detach())
     paths: dict[tuple[int, int], EnergyPath] = {}
     for i, j in combinations(range(len(names)), 2):
-        path = least_energy_path(potential, diffusion, attractors[names[i]], attractors[names[j]], states)
-        path = dataclasses.replace(path, through=_through(dynamics, path, attractors, (names[i], names[j])))
-        if not path.through:
-            paths[i, j] = path
+        # The lowest way may lead over a third valley where a pass of their own, somewhat higher, joins the two.
+        for path in energy_paths(potential, diffusion, attractors[names[i]], attractors[names[j]], states):
+            if not _through(dynamics, path, attractors, (names[i], names[j])):
+                paths[i, j] = path
+                break
     lengths = np.full((len(names), len(names)), np.inf)
     for i, j in paths:
         lengths[i, j] = lengths[j, i] = 1.0
@@ -86,7 +86,10 @@ def _heights(
         if np.linalg.norm(rest[i] - rest[j]) < 0.05:
             heights[i, j] = heights[j, i] = 0.0
             continue
-        path = least_energy_path(refit.potential, float(refit.diffusion.detach()), rest[i], rest[j], paths[i, j].states)
+        ways = energy_paths(refit.potential, float(refit.diffusion.detach()), rest[i], rest[j], paths[i, j].states)
+        # The same pass, not one that has become lower elsewhere.
+        saddle = paths[i, j].states[paths[i, j].saddle]
+        path = ways[int(np.argmin([np.linalg.norm(way.states[way.saddle] - saddle) for way in ways]))]
         heights[i, j], heights[j, i] = path.barrier, path.reverse_barrier
     return heights
 

@@ -25,27 +25,39 @@ def least_energy_path(
     cells: np.ndarray | None = None,
     images: int = IMAGES,
 ) -> EnergyPath:
-    """From start (d,) to end (d,), both kept where they are, in units of ``diffusion``.
+    """The lowest of ``energy_paths``."""
+    return energy_paths(potential, diffusion, start, end, cells, images)[0]
+
+
+def energy_paths(
+    potential: Potential,
+    diffusion: float,
+    start: np.ndarray,
+    end: np.ndarray,
+    cells: np.ndarray | None = None,
+    images: int = IMAGES,
+) -> list[EnergyPath]:
+    """Ways from start (d,) to end (d,), both kept where they are, in units of ``diffusion``, the one over the lowest pass first.
 
     Images slide down the slope and are spread evenly again after each step (E, Ren & Vanden-Eijnden 2007, J. Chem. Phys. 126,
     eqs. 9-12), from two first ways: the straight line, and, with ``cells`` (n, d), the shortest way over measured cells that
-    avoids climbing; the one with the lower pass is kept. At the end the highest image climbs to the saddle, up along the string
-    and down off it (Henkelman et al. 2000, eq. 5). Raises ValueError for states that are not finite.
+    avoids climbing. At the end the highest image climbs to the saddle, up along the string and down off it (Henkelman et al.
+    2000, eq. 5). Raises ValueError for states that are not finite.
     """
     ends = np.stack([np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)])
     if not np.isfinite(ends).all():
         raise ValueError("A path needs finite states to start and end at.")
     first = [np.linspace(ends[0], ends[1], images)]
     if np.array_equal(ends[0], ends[1]):
-        return EnergyPath(first[0].astype(np.float32), np.zeros(images), 0)
+        return [EnergyPath(first[0].astype(np.float32), np.zeros(images), 0)]
     if cells is not None and len(cells) > 2 * NEIGHBOURS:
         first.append(_over_cells(potential, diffusion, ends, cells, images))
-    found = [_relax(potential, torch.from_numpy(way).float()) for way in first]
-    heights = [_energy(potential, string, diffusion) for string in found]
-    best = int(np.argmin([energy.max() for energy in heights]))
-    string, saddle = _climb(potential, found[best])
-    energy = _energy(potential, string, diffusion)
-    return EnergyPath(string.numpy(), energy - energy[0], saddle)
+    found = []
+    for way in first:
+        string, saddle = _climb(potential, _relax(potential, torch.from_numpy(way).float()))
+        energy = _energy(potential, string, diffusion)
+        found.append(EnergyPath(string.numpy(), energy - energy[0], saddle))
+    return sorted(found, key=lambda path: path.barrier)
 
 
 @torch.no_grad()
