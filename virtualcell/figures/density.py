@@ -8,6 +8,9 @@ import plotly.graph_objects as go
 from virtualcell.figures.look import LIGHT, Look, figure, scale
 from virtualcell.schema import Landscape
 
+CROWDED = ("#4A3B28", "#7A6548", "#A68F6C", "#CBB996", "#E6DBC3", "#F6F1E6")
+"""From where cells are fullest to where they are few: brown, as the energy is blue."""
+
 
 def density(landscape: Landscape, *, look: Look = LIGHT, height: int = 620) -> go.Figure:
     """Contours of -log density over the landscape's plane, 0 where cells are fullest, with the cells as points.
@@ -32,8 +35,7 @@ def density(landscape: Landscape, *, look: Look = LIGHT, height: int = 620) -> g
             x=landscape.x,
             y=landscape.y,
             z=np.minimum(landscape.density, top).astype(np.float32),
-            # Many cells are drawn strong, as amounts are on every page.
-            colorscale=scale(look.expression[::-1]),
+            colorscale=scale(CROWDED),
             zmin=0.0,
             zmax=top,
             ncontours=12,
@@ -48,7 +50,7 @@ def density(landscape: Landscape, *, look: Look = LIGHT, height: int = 620) -> g
             x=landscape.cell_xy[:, 0],
             y=landscape.cell_xy[:, 1],
             mode="markers",
-            marker={"size": 2.5, "color": look.text, "opacity": 0.3},
+            marker={"size": 2.5, "color": "#FFFFFF", "opacity": 0.45},
             name="cells",
             showlegend=False,
             hoverinfo="skip",
