@@ -140,7 +140,7 @@ class PredictorSettings:
     growth_penalty: float = 1.0
     stationary_weight: float = 1.0
     """Soft prior: without other evidence, the last measured population stays what it is."""
-    off_manifold_weight: float = 0.2
+    off_manifold_weight: float = 1.0
     """Soft prior: the landscape rises away from measured cells."""
     clone_weight: float = 0.5
     distance: str = "whitened"

@@ -40,6 +40,9 @@ SETTINGS = PredictorSettings(stationary_weight=0.0, rollouts=400, euler_steps=24
 """Cells still leave for the fates at the last time: it is no steady state, and the prior that it is one stays out. More rollouts
 and refits than the demos have, which must be trained in three minutes."""
 
+FIRST_SEED = 10
+"""Seeds below were used while the distance, the priors and the steps were chosen, on three wells."""
+
 QUICK_CELLS, QUICK = 200, dataclasses.replace(SETTINGS, steps=60, warm_steps=60, refits=3)
 
 
@@ -101,10 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with shown:
         for name in chosen.systems:
             found: Found = {}
-            for seed in range(chosen.seeds):
+            seeds = range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+            for i, seed in enumerate(seeds):
                 one_seed(VARIANTS[name], seed, found, n=n, settings=settings)
-                progress(name, seed + 1, chosen.seeds, {})
-            rows += rows_of(name, found, range(chosen.seeds), n)
+                progress(name, i + 1, chosen.seeds, {})
+            rows += rows_of(name, found, seeds, n)
             claims += claims_of(name, OURS, found)
             if chosen.out:  # after every system, so that a long run that is stopped has said something
                 chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
