@@ -58,9 +58,9 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
     with how_many:
         n_cells = st.slider("Cells to follow", 50, MOST, 200, 50, key="cells", bind="query-params")
     with how_noisy:
-        noise = st.toggle(
-            "Noise", True, key="noise", bind="query-params",
-            help="Off: cells follow the drift alone, without the chance that the model learned. Read shares with noise on.",
+        noise = st.slider(
+            "Noise", 0.0, 2.0, 1.0, 0.25, key="noise", bind="query-params", format="%.2g x",
+            help="Times the chance that the model learned: at 0 cells follow the drift alone. Read shares at 1.",
         )  # fmt: skip
     rows = rows[times[rows] == began]
     whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
@@ -112,8 +112,10 @@ def where_they_end(shown: Way, start: str) -> None:
         st.warning(f"{100 * far:.0f} % of the cells end where no cells were {kind}: do not rely on this.", icon=None)
     if shown.times[-1] > last + 1e-6:
         st.warning(f"The last {shown.times[-1] - last:.3g} {unit} lie after the last {kind} time.", icon=None)
-    if not shown.noise:
+    if shown.noise == 0:
         st.caption("Noise is off: cells that start alike end alike, and these shares are not what the model expects.")
+    elif shown.noise != 1:
+        st.caption(f"Noise is {shown.noise:g} times what the model learned: these shares are not what it expects.")
     futures = len(found.start) // shown.n_start
     st.caption(
         f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "

@@ -328,14 +328,14 @@ class VirtualCell:
         frames: int = 25,
         copies: int = 1,
         perturbation: str | None = None,
-        noise: bool = True,
+        noise: float = 1.0,
         seed: int = 0,
     ) -> Trajectory:
         """Carries cells (or states (n, d)) forward.
 
         duration: in the unit of the time column; in spans (control to treated = 1) where the cells had no time. copies: simulated
-        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. The same seed gives the same
-        futures.
+        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. noise: times the noise that was
+        learned, 0: none. The same seed gives the same futures.
         """
         dynamics, perturbation = self._moving(), self._treatment(perturbation)
         if states is None:
@@ -344,6 +344,8 @@ class VirtualCell:
             states = self._states(self._table(cells, None, None))
         if not duration > 0:
             raise ValueError(f"duration={duration}: the time to simulate must be above 0.")
+        if not (np.isfinite(noise) and noise >= 0):
+            raise ValueError(f"noise={noise}: give 1 for the noise that was learned, 0 for none.")
         start = np.repeat(np.arange(len(states)), copies)
         span = self.span
         with torch.no_grad():

@@ -29,6 +29,12 @@ def test_without_noise_all_copies_agree(model: VirtualCell) -> None:
     np.testing.assert_allclose(found[::2], found[1::2], rtol=1e-5)
 
 
+@pytest.mark.parametrize("noise", [-1.0, np.nan])
+def test_noise_is_a_factor_of_what_was_learned(model: VirtualCell, noise: float) -> None:
+    with pytest.raises(ValueError, match="give 1 for the noise that was learned"):
+        model.predict(states=model.states[:3], duration=1.0, noise=noise)
+
+
 def test_the_landscape_is_the_predictors_own_energy(model: VirtualCell) -> None:
     found = model.landscape(12)
     for a in found.attractors:

@@ -193,7 +193,7 @@ def whole():
     b = state.bundle(DEMO)
     rows = np.flatnonzero(state.values(b, b.demo.columns.time) == 0.0)
     times = clock(0.0, 8.0, b.model.span)
-    return b, rows, times, way(b, rows, times, on="map", noise=True, seed=0)
+    return b, rows, times, way(b, rows, times, on="map", noise=1.0, seed=0)
 
 
 def test_time_and_number_of_cells_cut_what_was_computed_once(whole):
@@ -208,12 +208,12 @@ def test_time_and_number_of_cells_cut_what_was_computed_once(whole):
     decoded_here = b.model.decode(shown.found.states, features=genes)
     np.testing.assert_allclose(amounts(b, shown, genes), decoded_here, rtol=1e-4)
     # The same request is the same object: nothing is rolled out again.
-    assert way(b, rows, times, on="map", noise=True, seed=0).found is all_of_it.found
+    assert way(b, rows, times, on="map", noise=1.0, seed=0).found is all_of_it.found
 
 
 def test_of_few_start_cells_every_one_has_as_many_futures(whole):
     b, rows, times, _ = whole
-    few = way(b, rows[:30], times, on="map", noise=True, seed=0)
+    few = way(b, rows[:30], times, on="map", noise=1.0, seed=0)
     shown = cut(few, 8.0, 150)
     assert shown.n_start == 30
     np.testing.assert_array_equal(np.bincount(shown.found.start), np.full(30, 5))
@@ -221,8 +221,8 @@ def test_of_few_start_cells_every_one_has_as_many_futures(whole):
 
 def test_without_noise_all_futures_of_a_cell_are_one(whole):
     b, rows, times, _ = whole
-    still = way(b, rows[:30], times, on="map", noise=False, seed=0).found
-    noisy = way(b, rows[:30], times, on="map", noise=True, seed=0).found
+    still = way(b, rows[:30], times, on="map", noise=0.0, seed=0).found
+    noisy = way(b, rows[:30], times, on="map", noise=1.0, seed=0).found
     ends = still.states[-1][still.start == 3]
     assert len(ends) > 5
     np.testing.assert_allclose(ends, np.broadcast_to(ends[0], ends.shape), atol=1e-5)
@@ -252,7 +252,7 @@ def test_a_slider_that_needs_no_new_rollout_is_quick():
 def test_without_noise_the_shares_are_called_what_they_are():
     at = open_page()
     assert "Noise is off" not in said_on(at)
-    at.toggle(key="noise").set_value(False).run()
+    at.slider(key="noise").set_value(0.0).run()
     assert not at.exception
     assert "Noise is off" in said_on(at)
 

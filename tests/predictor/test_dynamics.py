@@ -171,3 +171,8 @@ def test_weights_are_the_integral_of_growth_along_the_path() -> None:
     rate = MAX_RATE * np.tanh(0.3 / MAX_RATE)
     _, log_weight = roll(dynamics, 4, duration=0.5)
     np.testing.assert_allclose(log_weight.numpy(), 0.5 * rate, rtol=1e-4)
+
+
+def test_noise_twice_as_strong_spreads_cells_fourfold() -> None:
+    once, twice = (roll(ornstein_uhlenbeck(), 20_000, noise=noise)[0].var(0) for noise in (1.0, 2.0))
+    torch.testing.assert_close(twice, 4 * once, rtol=1e-4, atol=0)

@@ -127,11 +127,13 @@ class Dynamics(nn.Module):
         duration: float,
         generator: torch.Generator,
         treatment: str | None = None,
-        noise: bool = True,
+        noise: float = 1.0,
         keep: int | None = None,
         steps: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Carries cells z (cells, d) through ``duration`` (in spans) in ``steps`` steps a span (default: as in training).
+
+        noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone.
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
@@ -145,7 +147,7 @@ class Dynamics(nn.Module):
 
         def draw() -> Tensor | None:
             # Drawn on the CPU, so that a seed gives the same cells on every device.
-            return torch.randn(z.shape, generator=generator).to(z.device) if noise else None
+            return noise * torch.randn(z.shape, generator=generator).to(z.device) if noise else None
 
         for _ in range(frames):
             for _ in range(per_frame):

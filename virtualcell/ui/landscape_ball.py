@@ -50,7 +50,7 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     n = st.slider("Balls", 20, 200, 60, 20, key="balls", bind="query-params")
     rows = np.array([row])
     noisy = state.trajectory(b, rows, duration, copies=n)
-    calm = state.trajectory(b, rows, duration, noise=False)
+    calm = state.trajectory(b, rows, duration, noise=0.0)
     where = state.ends(b, noisy)
     st.markdown(f"**Where {n} balls end**")
     table = shares(where)

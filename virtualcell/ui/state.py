@@ -126,7 +126,7 @@ def _trajectory(
     treatment: str | None,
     seed: int,
     copies: int,
-    noise: bool,
+    noise: float,
 ) -> Trajectory:
     b = _bundle(key, stamp)
     return b.model.predict(
@@ -149,7 +149,7 @@ def trajectory(
     treatment: str | None = None,
     seed: int = 0,
     copies: int = 1,
-    noise: bool = True,
+    noise: float = 1.0,
 ) -> Trajectory:
     """The chosen cells carried forward, ``copies`` futures of each; the same request is computed once."""
     key = b.demo.key

@@ -19,7 +19,7 @@ PER_SPAN = 20
 """Frames over the whole measured time, at least."""
 
 
-_Request = tuple[bytes, float, int, int, bool, int]
+_Request = tuple[bytes, float, int, int, float, int]
 """Rows, duration, frames, futures of each cell, noise, seed."""
 
 
@@ -40,8 +40,8 @@ class Way:
     request: _Request
 
     @property
-    def noise(self) -> bool:
-        """Whether the cells moved by chance too, as the model learned it."""
+    def noise(self) -> float:
+        """Times the noise that the model learned; 0: the drift alone."""
         return self.request[4]
 
 
@@ -54,7 +54,7 @@ def clock(began: float, latest: float, span: float) -> np.ndarray:
     return np.linspace(began, latest, n + 1)
 
 
-def way(b: Bundle, rows: np.ndarray, times: np.ndarray, *, on: str, noise: bool, seed: int) -> Way:
+def way(b: Bundle, rows: np.ndarray, times: np.ndarray, *, on: str, noise: float, seed: int) -> Way:
     """The rows carried through ``times``; the same request is computed once. on: "map" or "plane"."""
     rows = np.asarray(state.some(rows, MOST), dtype=np.int64)
     asked = (rows.tobytes(), float(times[-1] - times[0]), len(times), max(1, round(MOST / len(rows))), noise, seed)
