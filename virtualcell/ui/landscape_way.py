@@ -134,7 +134,8 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     guessed, behind = unseen(landscape, [a, z], over), unseen(landscape, [z, a], over[::-1])
     sentence = reading(path, begin, goal, over, guessed)
     st.markdown(sentence)
-    st.caption("Intervals are known only for passes between resting places, in the table below.")
+    if landscape.barriers:
+        st.caption("Intervals are known only for passes between resting places, in the table below.")
     provenance(b)
 
     def below() -> None:
