@@ -129,7 +129,7 @@ def write_views(model: VirtualCell, folder: Path) -> None:
             "rotation_share": landscape.rotation_share,
             "barriers": [
                 {f.name: getattr(barrier, f.name) for f in dataclasses.fields(barrier) if f.name != "path"}
-                | {"saddle": barrier.path.saddle, "through": list(barrier.path.through)}
+                | {"saddle": barrier.path.saddle}
                 for barrier in landscape.barriers
             ],
             "attractors": [
@@ -151,8 +151,7 @@ def read_landscape(folder: Path) -> Landscape | None:
     shown = {name: arrays.get(f"landscape.{name}") for name in DRAWN}
     barriers = []
     for i, found in enumerate(described["barriers"]):
-        saddle, through = found.pop("saddle"), tuple(found.pop("through"))
-        path = EnergyPath(arrays[f"barrier{i}.states"], arrays[f"barrier{i}.energy"], saddle, through)
+        path = EnergyPath(arrays[f"barrier{i}.states"], arrays[f"barrier{i}.energy"], found.pop("saddle"))
         barriers.append(Barrier(**found, path=path))
     return Landscape(
         **cast("dict[str, Any]", shown),

@@ -225,13 +225,12 @@ class EnergyPath:
     """The way of least energy between two states: everywhere at rest against motions off it.
 
     states: (k, d), evenly spaced from start to end; energy: (k,) in units of D, 0 at the start; saddle: index of the highest
-    state; through: names of attractors that the way passes between its ends.
+    state.
     """
 
     states: np.ndarray
     energy: np.ndarray
     saddle: int
-    through: tuple[str, ...] = ()
 
     @property
     def barrier(self) -> float:

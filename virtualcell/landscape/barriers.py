@@ -96,7 +96,7 @@ def _heights(
 
 def _turned(path: EnergyPath) -> EnergyPath:
     energy = path.energy[::-1]
-    return EnergyPath(path.states[::-1].copy(), energy - energy[0], len(energy) - 1 - path.saddle, path.through[::-1])
+    return EnergyPath(path.states[::-1].copy(), energy - energy[0], len(energy) - 1 - path.saddle)
 
 
 def _interval(height: float, again: list[float]) -> tuple[float | None, float | None]:
