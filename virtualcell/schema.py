@@ -255,7 +255,8 @@ class Barrier:
     high: float | None
     """95 % interval over refits to resampled cells; None where no refit was made."""
     crossings: float
-    """Fewest measured cells that must have crossed, as the populations of the two valleys changed."""
+    """Measured cells that must have crossed for the shares of the valleys to change as they did; unless growth is known, if cells
+    divided alike everywhere."""
     identifiable: bool
     """Whether enough cells crossed for the height to be more than a guess."""
     path: EnergyPath

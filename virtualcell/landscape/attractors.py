@@ -79,7 +79,8 @@ def find_attractors(
     seed: int = 0,
     follow: np.ndarray | None = None,
 ) -> tuple[tuple[Attractor, ...], np.ndarray]:
-    """Minima reached from measured cells (up to 5,000 of them), and for each of all cells the index of its basin (-1: none).
+    """Minima reached from measured cells (up to 5,000 of them), and for each of all cells the index of its basin (-1: none, or
+    not to be followed); where there are more, the others have that of the nearest one that was followed.
 
     A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end
     there. labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none
@@ -108,6 +109,9 @@ def find_attractors(
     kept = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= max(2, MIN_BASIN * len(rows))]
     order = {k: new for new, k in enumerate(kept)}
     basin = np.array([order.get(b, -1) for b in basin])
+    rest_of = np.setdiff1d(follow, rows)
+    if len(rest_of):  # cells that were not followed lie in the valley of the nearest one that was
+        basin[rest_of] = basin[rows[cKDTree(states[rows]).query(states[rest_of])[1]]]
     tree = cKDTree(states)
     found: list[Attractor] = []
     used: dict[str, int] = {}

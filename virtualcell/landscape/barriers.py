@@ -54,7 +54,7 @@ def find_barriers(
                 growth = dynamics.growth(torch.from_numpy(np.asarray(states, dtype=np.float32))).numpy()
         crossed = least_crossings(basin, time, len(names), lengths, growth)
     again = [_heights(refit, attractors, paths, names) for refit in refits]
-    enough = max(LEAST_CELLS, LEAST_SHARE * len(states))
+    enough = max(LEAST_CELLS, LEAST_SHARE * int((basin >= 0).sum()))
     found = []
     for (i, j), path in paths.items():
         for a, b, way in ((i, j, path), (j, i, _turned(path))):

@@ -17,14 +17,16 @@ def least_crossings(
     basin: (cells,) valley of each measured cell, -1: none (left out); time: (cells,); lengths: (n_basins, n_basins) how far a
     direct crossing is, inf where the valleys do not touch; log_growth: (cells,) growth rate per unit of time where something is
     known of it. Between every two times the change of the valleys' shares is carried by the shortest flow (transport between the
-    two, over valleys that touch), and of it what lies beyond SURE standard errors of the shares is counted; the largest over
-    pairs of times. It is a lower bound: cells that cross there and back change nothing, and are not seen.
+    two, over valleys that touch) and counted where it lies beyond SURE standard errors of the shares; the largest over pairs of
+    times. Cells that cross there and back change nothing and are not seen. Where nothing is known of growth, what divided in one
+    valley looks as if it had come from another.
     """
     times = np.unique(time)
     hops, before = _shortest(lengths)
     most = np.zeros((n_basins, n_basins))
     for i, early in enumerate(times):
-        for late in times[i + 1 :]:
+        # What divides after it has crossed counts for more than one: with growth only the next time is looked at.
+        for late in times[i + 1 : i + 2] if log_growth is not None else times[i + 1 :]:
             a, b = (basin[(time == t) & (basin >= 0)] for t in (early, late))
             if not (len(a) and len(b)):
                 continue
@@ -33,7 +35,8 @@ def least_crossings(
                 rate = log_growth[(time == early) & (basin >= 0)]
                 weight = np.exp((rate - rate.max()) * (late - early))
             shares = np.bincount(a, weight, n_basins) / weight.sum(), np.bincount(b, minlength=n_basins) / len(b)
-            noise = np.sqrt(sum(s * (1 - s) / n for s, n in zip(shares, (len(a), len(b)), strict=True)))
+            sizes = weight.sum() ** 2 / (weight**2).sum(), len(b)
+            noise = np.sqrt(sum(s * (1 - s) / n for s, n in zip(shares, sizes, strict=True)))
             plan = ot.emd(shares[0], shares[1], np.minimum(hops, 1e6))
             flow = np.zeros((n_basins, n_basins))
             for start, end in zip(*np.nonzero(plan > 0), strict=True):

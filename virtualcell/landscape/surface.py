@@ -22,7 +22,6 @@ METHOD = (
     "coordinates that are not drawn: descent from the nearest measured cells, from their mean and from each attractor, the "
     "lowest end kept; a lower one may have been missed."
 )
-MOST_STARTS = 12
 
 
 def make_landscape(
@@ -70,7 +69,7 @@ def make_landscape(
         supported[here] = True
         starts.append(np.tile(a.state - origin - a.xy @ plane, (len(grid), 1)))
     energy = np.full(len(grid), np.inf)
-    for start in starts[:MOST_STARTS]:
+    for start in starts:
         energy = np.minimum(energy, _minimise_hidden(potential, grid, start, plane, origin, steps))
     energy = energy / diffusion
     floor = min([float(energy[supported].min()), *(a.energy for a in attractors)])

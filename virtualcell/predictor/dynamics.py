@@ -42,8 +42,7 @@ class Dynamics(nn.Module):
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
         # Where it is not known: learned with the potential from the spread of the measured populations. How narrow they stay
-        # bounds
-        # it from above, how far the descendants of one cell spread bounds it from below.
+        # bounds it from above, how far the descendants of one cell spread bounds it from below.
         self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps
 
@@ -138,6 +137,8 @@ class Dynamics(nn.Module):
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
         """
+        if not duration > 0:
+            raise ValueError(f"duration={duration}: cells can be carried through a time above 0 only.")
         frames = 1 if keep is None else keep - 1
         per_frame = math.ceil((steps or self.euler_steps) * duration / frames) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0

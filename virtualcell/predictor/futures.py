@@ -67,22 +67,26 @@ class Futures:
         n, d = z.shape
         steps = max(2, math.ceil(dynamics.euler_steps * duration))
         ending = min(steps, max(1, round(last * steps)))
+        force = dynamics.force(treatment)
         dt = duration / steps
         generator = torch.Generator().manual_seed(seed)
-        scale = torch.sqrt(2 * dynamics.diffusion * dt)
         z = z[:, None].expand(n, rollouts, d).reshape(-1, d)
         log_weight = torch.zeros(len(z), device=z.device)
         for _ in range(steps - ending):
-            log_weight = log_weight + dt * dynamics.growth(z)
             drawn = torch.randn((1 if shared_noise else n, rollouts, d), generator=generator).to(z.device)
-            z = z + dt * dynamics.drift(z, treatment) + scale * drawn.expand(n, rollouts, d).reshape(-1, d)
-        covariance = torch.zeros(len(z), d, d, device=z.device)
-        added = 2 * dynamics.diffusion * dt * torch.eye(d, device=z.device)
+            z, log_weight = dynamics.step(z, log_weight, dt, force, drawn.expand(n, rollouts, d).reshape(-1, d))
+        eye = torch.eye(d, device=z.device)
+        # The noise that ``Dynamics.outcome`` would add to what the steps give.
+        covariance = (0.5 * dynamics.diffusion * dt * eye if steps > ending else 0 * eye).expand(len(z), d, d)
         for _ in range(ending):
-            carried = torch.eye(d, device=z.device) + dt * dynamics.slope(z, treatment)
+            # To second order in the step, as the simulated part is.
+            middle = z + 0.5 * dt * dynamics.drift(z, treatment)
+            slope = dt * dynamics.slope(middle, treatment)
+            carried = eye + slope + 0.5 * slope @ slope
+            added = 2 * dynamics.diffusion * dt * (eye + 0.5 * (slope + slope.mT) + (slope @ slope.mT) / 3)
             covariance = carried @ covariance @ carried.mT + added
-            log_weight = log_weight + dt * dynamics.growth(z)
-            z = z + dt * dynamics.drift(z, treatment)
+            log_weight = log_weight + dt * dynamics.growth(middle)
+            z = z + dt * dynamics.drift(middle, treatment)
         factor = torch.linalg.cholesky(covariance.cpu().double())
         whiten = torch.linalg.solve_triangular(factor, torch.eye(d, dtype=torch.float64).expand_as(factor), upper=False)
         return cls(

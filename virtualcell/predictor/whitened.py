@@ -37,9 +37,9 @@ class WhitenedDistance:
         self.landmarks, spacing = _spread(inner if len(inner) > 1 else some, LANDMARKS)
         self.round = SMOOTH * spacing
         self.mean = torch.zeros((), device=states.device)
-        features = self._features(some).double()
-        self.mean = features.mean(0).float()
-        values, vectors = torch.linalg.eigh(torch.cov(features.T).reshape(len(self.landmarks), -1).cpu())
+        features = self._features(some).cpu().double()  # some devices have no float64
+        self.mean = features.mean(0).float().to(states.device)
+        values, vectors = torch.linalg.eigh(torch.cov(features.T).reshape(len(self.landmarks), -1))
         values = values.clamp_min(1e-12 * float(values.max()))
         wanted = min(float(MOMENTS), 0.5 * len(values))
         ridge = 10 ** brentq(lambda log: float((values / (values + 10**log)).sum()) - wanted, -30.0, 30.0)

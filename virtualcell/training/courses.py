@@ -26,6 +26,11 @@ class Course:
         return sum(t.weight for t in self.transitions)
 
     @property
+    def stationary(self) -> bool:
+        """Whether it only says that a population stays what it is."""
+        return all(t.stationary for t in self.transitions)
+
+    @property
     def next_only(self) -> Course:
         """Without the transitions that skip a time."""
         return Course(self.source, self.treatment, self.transitions[:1])

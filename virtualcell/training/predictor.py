@@ -135,20 +135,25 @@ def train_predictor(
         chosen = courses
         if len(courses) > MOST_COURSES:
             chosen = [courses[i] for i in rng.choice(len(courses), MOST_COURSES, replace=False, p=chances / chances.sum())]
-        # From one time to the next at every step, and to all later ones at every fourth: long ways cost four times as much.
-        followed = chosen if step % ALL_GAPS == 0 else [course.next_only for course in chosen]
-        starts = [states[_start(course, rng, settings.rollouts)] for course in chosen]
+        # From one time to the next at every step, and to all later ones at every fourth: long ways cost four times as much. That
+        # a population stays takes a whole span, too: it is asked at every fourth step and counts four times as much there.
+        moving = [course.next_only for course in chosen if not course.stationary]
+        whole = step % ALL_GAPS == 0 or not moving
+        followed = chosen if whole else moving
+        starts = [states[_start(course, rng, settings.rollouts)] for course in followed]
         rolled = roll(model, followed, starts, generator, known.counts)
         match, total = torch.zeros((), device=device), 0.0
         for t, end, log_weight in rolled:
             weight = t.weight if chosen is courses else 1.0
             # Populations weigh cells by growth but may not set it, unless their sizes bind it: free to choose, it would reweight
-            # cells
-            # at will. Standing still needs no growth: cells that stay as a population are compared as they are.
+            # cells at will. Standing still needs no growth: cells that stay as a population are compared as they are.
             used = None if t.stationary or time is None or not known.counts else log_weight
             used = used if used is None or known.mode == "sizes" else used.detach()
-            match = match + weight * distance(end, states[_target(t, rng, settings.rollouts)], used)
+            often = ALL_GAPS if t.stationary and moving else 1
+            match = match + often * weight * distance(end, states[_target(t, rng, settings.rollouts)], used)
             total += weight
+        if not whole:
+            total += sum(course.weight if chosen is courses else 1.0 for course in chosen if course.stationary)
         loss = match / total
         figures = {"match": float(loss.detach())}
         if not diffusion_known:
@@ -177,6 +182,8 @@ def train_predictor(
             if progress is not None:
                 progress("predictor", step + 1, settings.steps, figures)
     average.into(model)
+    # The landscape may have become steeper than it was when training began.
+    model.euler_steps = model.steps_a_span(states)
     return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, known.said(time is not None), known.identified)
 
 

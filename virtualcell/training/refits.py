@@ -17,7 +17,7 @@ from virtualcell.training.linear import does_the_job, fit_linear
 from virtualcell.training.predictor import PredictorFit, start_diffusion, train_predictor, wall_strength
 from virtualcell.training.transitions import make_transitions
 
-SHARE = 4
+SHARE = 6
 """A refit, and the fit that may turn, take this part of the steps: they go on from the fit."""
 
 
@@ -86,7 +86,6 @@ def fit_dynamics(
             progress("refits", i + 1, settings.refits, again.history[-1])
     share = None
     if settings.turning:
-        shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
         turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others).dynamics
         states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.log_diffusion.device)
         share = turning.rotation_share(states)
