@@ -76,7 +76,7 @@ if drawn.barriers:
     st.dataframe(passes.table(drawn.barriers), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     st.caption(
-        f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells seen to cross: the fewest that "
+        f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells that changed valley: as many as "
         f"explain how the share of {kind} cells in each valley changed from time to time; those that came back are not seen."
     )
     if not b.model.record["growth_identified"]:

@@ -24,7 +24,7 @@ def path_profile(
     """Energy (k,) in D over the start against the share of the way in percent, the pass marked.
 
     saddle: index of the highest state; where it is the first or the last, there is no pass. passed: index and name of resting
-    places on the way. sure: whether cells were seen to cross; otherwise the line is dotted and its height is not written.
+    places on the way. sure: whether enough cells crossed; otherwise the line is dotted and its height is not written.
     """
     energy = np.asarray(energy, float)
     way = np.linspace(0, 100, len(energy))

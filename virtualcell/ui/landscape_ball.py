@@ -62,7 +62,8 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     still = state.ends(b, calm)[0]
     st.caption(
         f"Without noise it ends among {still}. Bars: share of balls with noise, lines: 95 % interval over balls, without the "
-        f"model's error. {'Untreated. ' if b.model.record['treatments'] else ''}Each ball is one cell and its line of descent."
+        f"model's error. {'Untreated. ' if b.model.record['treatments'] else ''}Each ball is one cell and its line of descent. "
+        "Balls show the landscape that was learned; they are no forecast: after the last time nothing tests where they roll."
     )
     growth_flag(b)
     time = float(state.values(b, columns.time)[row]) if columns.time else 0.0

@@ -11,6 +11,7 @@ from virtualcell.ui import state
 from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene, on_plane
 from virtualcell.ui.parts import provenance
+from virtualcell.ui.trajectory_horizon import limit
 
 UNTREATED, MARKED = "untreated", "cells marked on Explore"
 MOST = 300
@@ -28,14 +29,23 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     options = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
     options |= {MARKED: marked} if len(marked) else {}
+    span = state.values(b, columns.time) if columns.time else None
+    if span is not None:
+        end = limit(b.report, float(span.max()), columns.time_unit, b.demo.simulated)
+        options = {title: rows for title, rows in options.items() if (span[rows] < end.latest).any()}
     start = st.selectbox("Start from", list(options), key=state.own(b, "start"), bind="query-params")
     n_cells = st.slider("Paths to draw", 20, 120, 60, 20, key="paths", bind="query-params")
-    rows = state.some(options[start], MOST)
-    began = float(np.mean(state.values(b, columns.time)[rows])) if columns.time else 0.0
-    found = state.trajectory(b, rows, b.model.span, treatment=treatment)
+    rows, began, duration = options[start], 0.0, b.model.span
+    if span is not None:
+        # From the earliest time of the group to the latest that may be drawn.
+        began = float(span[rows].min())
+        rows, duration = rows[span[rows] == began], end.latest - began
+        st.caption(f"Its cells of {began:g} {columns.time_unit}, followed until {end.latest:g} {columns.time_unit}. {end.short}")
+    rows = state.some(rows, MOST)
+    found = state.trajectory(b, rows, duration, treatment=treatment)
     shown = state.some(np.arange(len(rows)), n_cells)
     shares = b.model.fates(found)
-    before = b.model.fates(state.trajectory(b, rows, b.model.span)).set_index("fate")["fraction"] if treatment else None
+    before = b.model.fates(state.trajectory(b, rows, duration)).set_index("fate")["fraction"] if treatment else None
     for row in shares.head(4).itertuples():
         change = None if before is None else f"{100 * (row.fraction - before[row.fate]):+.0f} points against untreated"
         st.metric(

@@ -18,7 +18,7 @@ def table(barriers: Sequence[Barrier]) -> pd.DataFrame:
             "From": [way.start for way in barriers],
             "To": [way.end for way in barriers],
             "Height over the start (95 % interval)": [height(way) for way in barriers],
-            "Cells seen to cross, at least": [round(way.crossings) for way in barriers],
+            "Cells that changed valley": [round(way.crossings) for way in barriers],
         }
     )
 
@@ -34,7 +34,7 @@ def numbers(barriers: Sequence[Barrier]) -> pd.DataFrame:
             "height_D": [values[0] for values in known],
             "low_D": [values[1] for values in known],
             "high_D": [values[2] for values in known],
-            "cells_crossed_at_least": [way.crossings for way in barriers],
+            "cells_that_changed_valley": [way.crossings for way in barriers],
         }
     )
 
@@ -49,7 +49,7 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
             continue
         lowest, others = known[0], known[1:]
         if not others:
-            said.append(f"From **{start}**, cells were seen to cross to **{lowest.end}**: the pass is {height(lowest)} high.")
+            said.append(f"From **{start}**, cells crossed to **{lowest.end}**: the pass is {height(lowest)} high.")
         else:
             apart = [way for way in others if way.low is not None and lowest.high is not None and way.low > lowest.high]
             alike = [way for way in others if way not in apart]
@@ -66,7 +66,7 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
     missing = sum(not way.identifiable for way in barriers)
     if missing:
         said.append(
-            f"For {missing} of the {len(barriers)} directions, too few cells were seen to cross to say how high the pass is."
+            f"For {missing} of the {len(barriers)} directions, too few cells crossed to say how high the pass is."
         )
     return said
 
