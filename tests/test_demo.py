@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,18 @@ def test_a_model_that_was_not_built_is_said_to_be_missing(tmp_path: Path) -> Non
         load_bundle("a549", tmp_path)
     with pytest.raises(DataError, match="no demo 'nothing'"):
         load_bundle("nothing")
+
+
+def test_views_of_another_version_are_said_to_be(tmp_path: Path) -> None:
+    folder = tmp_path / "simulated"
+    shutil.copytree(models_folder() / "simulated", folder)
+    described = json.loads((folder / "landscape.json").read_text())
+    del described["barriers"]
+    (folder / "landscape.json").write_text(json.dumps(described))
+    with pytest.raises(DataError, match="come from another version") as caught:
+        load_bundle("simulated", folder)
+    assert "make demos" in str(caught.value)
+    assert str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize("key", list(DEMOS))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from mudata import MuData
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from virtualcell.data.catalogue import DEMOS, Demo, load_demo
@@ -180,9 +181,16 @@ def load_bundle(key: str, folder: Path | None = None) -> Bundle:
         raise DataError("The trained demo model is missing.", next_step="build it with `make demos`.", file=str(folder))
     model = VirtualCell.load(folder)
     cells = preprocess(load_demo(key), model.settings.preprocess)
-    arrays = load_file(folder / VIEWS)
+    try:
+        arrays, landscape = load_file(folder / VIEWS), read_landscape(folder)
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        raise DataError(
+            f"The views of the demo are broken or come from another version ({type(error).__name__}: {error}).",
+            next_step="build them with `make demos`.",
+            file=str(folder),
+        ) from error
     report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {"rows": [], "claims": []}
-    return Bundle(DEMOS[key], cells, model, arrays["state"], arrays["umap2"], arrays["umap3"], read_landscape(folder), report)
+    return Bundle(DEMOS[key], cells, model, arrays["state"], arrays["umap2"], arrays["umap3"], landscape, report)
 
 
 def bar() -> tuple[Progress, Any]:

@@ -57,11 +57,28 @@ def test_rates_beyond_the_usual_bound_are_kept_with_the_model(tmp_path: Path) ->
     np.testing.assert_array_equal(grown(VirtualCell.load(tmp_path)), grown(model))
 
 
-def test_sizes_of_cultures_bind_the_growth_of_all() -> None:
-    sized = VirtualCell(QUICK).fit(drifting(), time="time", population_size="size", device="cpu")
+@pytest.fixture(scope="module")
+def sized() -> VirtualCell:
+    longer = replace(QUICK, predictor=replace(QUICK.predictor, steps=150))
+    return VirtualCell(longer).fit(drifting(), time="time", population_size="size", device="cpu")
+
+
+def test_sizes_of_cultures_are_said_to_be_known(sized: VirtualCell) -> None:
     assert sized.record["growth_identified"]
     assert "population sizes" in sized.record["growth_known"]
-    assert np.log(np.exp(grown(sized)).mean()) == pytest.approx(1.2, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        4.0,
+        pytest.param(
+            1.0, marks=pytest.mark.xfail(strict=True, reason="beside the whitened distance the sizes weigh too little to bind")
+        ),
+    ],
+)
+def test_sizes_of_cultures_bind_the_growth_of_all(sized: VirtualCell, hours: float) -> None:
+    assert np.log(np.exp(grown(sized, hours)).mean()) == pytest.approx(0.3 * hours, rel=0.25)
 
 
 def test_without_rates_or_sizes_the_reader_is_told() -> None:

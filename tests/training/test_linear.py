@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm, solve_continuous_lyapunov
 
-from virtualcell.training.linear import LinearLaw, does_the_job, fit_linear
+from virtualcell.training.linear import MOST_DIMENSIONS, LinearLaw, does_the_job, fit_linear
 from virtualcell.training.transitions import Transition, make_transitions
 
 MATRIX = np.array([[2.0, -1.5], [1.0, 1.2]])
@@ -94,13 +94,35 @@ def test_a_pull_keeps_diffusion_near_its_start() -> None:
     assert loose.diffusion < 0.5
 
 
-def test_cells_that_follow_it_contradict_it_as_rarely_as_the_p_value_says() -> None:
+@pytest.mark.parametrize(("early", "late"), [(200, 200), (40, 400), (400, 40)])
+def test_under_the_law_itself_the_p_value_is_even(early: int, late: int) -> None:
     p_values = []
-    for seed in range(20):
-        cells, time, _ = follow(100, 10 + seed)
-        p_values.append(does_the_job(law(), cells, make_transitions(time, None, "control", 1.0), seed))
-    assert np.mean(np.array(p_values) < 0.05) <= 0.2
-    assert np.median(p_values) > 0.2
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        start, source = (
+            torch.tensor([-1.5, 1.0]) + 0.3 * torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (early, late)
+        )
+        cells = np.concatenate([start.numpy(), law().carried(source, 0.2, None, generator).numpy()])
+        move = Transition(np.arange(early), np.arange(early, early + late), 0.2, None, 1.0, "one")
+        p_values.append(does_the_job(law(), cells, [move], seed))
+    assert 0.3 < np.median(p_values) < 0.7
+    assert np.mean(np.array(p_values) < 0.1) <= 0.25
+    assert np.mean(np.array(p_values) > 0.9) <= 0.25
+
+
+def test_a_transition_from_one_cell_leaves_no_law() -> None:
+    cells, time, names = follow(30, 3, treated=True)
+    assert names is not None
+    names = np.where(time == TIMES[1], "control", names)
+    names[np.flatnonzero(time == TIMES[1])[0]] = "A"
+    moves = make_transitions(time, names, "control", 1.0)
+    assert any(len(t.source) == 1 for t in moves)
+    assert fit_linear(cells, moves, DIFFUSION, known=True) is None
+
+
+def test_too_many_dimensions_leave_no_law() -> None:
+    cells, time = np.random.default_rng(0).normal(size=(100, MOST_DIMENSIONS + 1)), np.repeat([0.0, 1.0], 50)
+    assert fit_linear(cells, make_transitions(time, None, "control", 0.0), 1.0, known=False) is None
 
 
 def test_cells_that_part_into_two_valleys_contradict_every_linear_law() -> None:
