@@ -111,7 +111,7 @@ def test_the_slope_reaches_forces_potential_and_growth() -> None:
     model = bowl()
     found = roll(model, COURSES, starts(4), torch.Generator().manual_seed(0))
     sum(end.sum() + weight.sum() for _, end, weight in found).backward()
-    for part in (model.forces, model.potential.last, model.log_diffusion, model.growth.last.bias):
+    for part in (model.forces, model.potential.last, model.potential.log_scale, model.growth.last.bias):
         assert torch.isfinite(part.grad).all()
         assert part.grad.any()
 

@@ -41,15 +41,15 @@ class Dynamics(nn.Module):
         self.rotation = Rotation(d) if rotation else None
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
-        # Where it is not known: learned with the potential from the spread of the measured populations. How narrow they stay
-        # bounds it from above, how far the descendants of one cell spread bounds it from below.
-        self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
+        # D to start from. Where it is not known it is learned, with the potential, from the spread of the measured populations:
+        # how narrow they stay bounds it from above, how far the descendants of one cell spread bounds it from below.
+        self.register_buffer("log_diffusion", torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps
 
     @property
     def diffusion(self) -> Tensor:
         """D in (latent unit)^2 a span, ()."""
-        return self.log_diffusion.exp()
+        return (self.log_diffusion + self.potential.log_scale).exp()
 
     def force(self, treatment: str | None) -> Tensor | float:
         """(d,) push of a treatment, 0 for none. Raises KeyError for a part that was never measured."""

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Potential(nn.Module):
-    """U(z) = network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z); z (cells, d) -> U (cells,), in (latent unit)^2 / span.
+    """U(z) = scale [network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z)]; z (cells, d) -> U (cells,), (latent unit)^2 / span.
 
     network = w . softplus(W2 softplus(W1 z + b1) + b2) + slope . x + x' bend x / 2 with x = (z - centre) / standard deviation:
     smooth, so that the gradient has a closed form and the Hessian exists; what is one plain valley needs no kinks to be one.
@@ -16,7 +16,8 @@ class Potential(nn.Module):
     variance_j): the network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the
     centre in standard deviations, is zero where cells were measured and rises outside; out there the network is held at its value
     on the rim (R), so that it cannot slope away and no cell drifts to where nothing was ever seen. The gradient is checked
-    against automatic differentiation.
+    against automatic differentiation. scale: 1 at first; D is learned with it, so that both change together: the populations at
+    rest stay what they are, and only the clock runs faster.
     """
 
     def __init__(self, d: int, width: int):
@@ -25,6 +26,7 @@ class Potential(nn.Module):
         self.second = nn.Linear(width, width)
         self.last = nn.Parameter(torch.randn(width) * 0.1)
         self.slope = nn.Parameter(torch.zeros(d))
+        self.log_scale = nn.Parameter(torch.zeros(()))
         self.bend = nn.Parameter(torch.zeros(d, d))
         with torch.no_grad():
             # Four times the usual spread: kinks must be narrow enough to carve more than one well, and sharp passes between them.
@@ -71,20 +73,21 @@ class Potential(nn.Module):
         plain = x @ self.slope + 0.5 * ((x @ self.bend) * x).sum(1)
         bowl = 0.5 * ((z - self.centre) ** 2 @ self.bowl)
         outside = (radius / self.wall_radius - 1).clamp_min(0.0)
-        return hidden @ self.last + plain + bowl + self.wall_strength * outside**2
+        return self.log_scale.exp() * (hidden @ self.last + plain + bowl + self.wall_strength * outside**2)
 
     def gradient(self, z: Tensor) -> Tensor:
         """grad U, (cells, d)."""
         radius, kept, held = self._held(z)
         network = self._network_gradient(held)
         if bool((kept >= 1).all()):
-            return network + self.bowl * (z - self.centre)  # nobody is outside, as in nearly every step of a rollout
+            # Nobody is outside, as in nearly every step of a rollout.
+            return self.log_scale.exp() * (network + self.bowl * (z - self.centre))
         away = z - self.centre
         outward = away / (self.spread * radius[:, None]) / self.spread  # gradient of the radius
         steep = 2 * self.wall_strength * (radius / self.wall_radius - 1).clamp_min(0.0) / self.wall_radius
         # Chain rule through the drawing back: outside, moving outward does not move ``held``.
         lost = torch.where(kept < 1, (network * away).sum(1, keepdim=True) * kept / radius[:, None], torch.zeros_like(kept))
-        return kept * network - lost * outward + self.bowl * away + steep[:, None] * outward
+        return self.log_scale.exp() * (kept * network - lost * outward + self.bowl * away + steep[:, None] * outward)
 
     def _network_gradient(self, held: Tensor) -> Tensor:
         a1 = self.first(held)

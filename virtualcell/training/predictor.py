@@ -111,16 +111,16 @@ def train_predictor(
             model.rotation = Rotation(z.shape[1]).to(device)
     model.euler_steps = model.steps_a_span(states)
     first_log_diffusion = float(np.log(diffusion))
-    model.log_diffusion.requires_grad_(not diffusion_known)
+    clock = model.potential.log_scale.requires_grad_(not diffusion_known)
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
     sisters = _sisters(clones, time)
-    free = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    free = [p for p in model.parameters() if p.requires_grad]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
         [
-            {"params": [p for name, p in free if name != "log_diffusion"], "weight_decay": settings.weight_decay},
-            {"params": [p for name, p in free if name == "log_diffusion"], "weight_decay": 0.0},
+            {"params": [p for p in free if p is not clock], "weight_decay": settings.weight_decay},
+            {"params": [p for p in free if p is clock], "weight_decay": 0.0},
         ],
         lr=rate,
     )
@@ -158,7 +158,7 @@ def train_predictor(
         figures = {"match": float(loss.detach())}
         if not diffusion_known:
             # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
-            loss = loss + settings.diffusion_weight * (model.log_diffusion - first_log_diffusion) ** 2
+            loss = loss + settings.diffusion_weight * (model.diffusion.log() - first_log_diffusion) ** 2
         loss = loss + settings.off_manifold_weight * _off_manifold(model, density, generator)
         loss = loss + growing.loss(model, rolled, settings.growth_penalty)
         if rotation:
@@ -261,7 +261,8 @@ def _warm_start(
 ) -> None:
     """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct
     it."""
-    optimiser = torch.optim.Adam(model.potential.parameters(), lr=1e-2)
+    shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
+    optimiser = torch.optim.Adam(shape, lr=1e-2)
     for step in range(settings.warm_steps):
         at, score = density.sample(256, generator)
         loss = ((model.potential.gradient(at) + model.diffusion.detach() * score) ** 2).sum(1).mean()

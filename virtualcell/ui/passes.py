@@ -65,9 +65,7 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
             said[-1] += f" It is lower than 1 D, so noise alone carries cells over it to {lowest.end}."
     missing = sum(not way.identifiable for way in barriers)
     if missing:
-        said.append(
-            f"For {missing} of the {len(barriers)} directions, too few cells crossed to say how high the pass is."
-        )
+        said.append(f"For {missing} of the {len(barriers)} directions, too few cells crossed to say how high the pass is.")
     return said
 
 
