@@ -142,6 +142,12 @@ class VirtualCell:
         self._batches = sorted(batch_labels(prepared.obs, covariates).unique()) if covariates else []
         self._kinds = {m: kinds[m] for m in self._features}
         table = make_table(prepared, self._features, covariates, self._batches, kinds=self._kinds)
+        given = moments = None
+        if time is not None:
+            given = prepared.obs[time].to_numpy(dtype=float)
+            first, last = given.min(), given.max()
+            moments = (given - first) / (last - first) if last > first else None
+        growth_known = _known_growth(prepared, columns, given, moments)
         s = self.settings
         fitted = train_autoencoder(
             table,
@@ -156,13 +162,7 @@ class VirtualCell:
         self._autoencoder = fitted.model
         self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)
         states = self._states(table)
-        self._arrays = {"states": states}
-        moments = None
-        if time is not None:
-            given = prepared.obs[time].to_numpy(dtype=float)
-            self._arrays["time"] = given
-            first, last = given.min(), given.max()
-            moments = (given - first) / (last - first) if last > first else None
+        self._arrays = {"states": states} | ({"time": given} if given is not None else {})
         labels = _labels(prepared, columns)
         names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         history: dict[str, Any] = {"autoencoder": fitted.history}
@@ -175,7 +175,7 @@ class VirtualCell:
                 treatment=names,
                 control=control,
                 clones=barcodes,
-                **_known_growth(prepared, columns, self._arrays.get("time"), moments),
+                **growth_known,
                 seed=s.seed,
                 device=self.device,
                 progress=progress,

@@ -68,15 +68,7 @@ def test_sizes_of_cultures_are_said_to_be_known(sized: VirtualCell) -> None:
     assert "population sizes" in sized.record["growth_known"]
 
 
-@pytest.mark.parametrize(
-    "hours",
-    [
-        4.0,
-        pytest.param(
-            1.0, marks=pytest.mark.xfail(strict=True, reason="beside the whitened distance the sizes weigh too little to bind")
-        ),
-    ],
-)
+@pytest.mark.parametrize("hours", [4.0, 1.0])
 def test_sizes_of_cultures_bind_the_growth_of_all(sized: VirtualCell, hours: float) -> None:
     assert np.log(np.exp(grown(sized, hours)).mean()) == pytest.approx(0.3 * hours, rel=0.25)
 
@@ -118,13 +110,7 @@ def test_what_cannot_be_used_is_said(cells: MuData, arguments: dict[str, str], s
         VirtualCell(FASTEST).fit(cells, time="time", device="cpu", **arguments)
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"perturbation": "dose", "control": "none"},
-        pytest.param({}, marks=pytest.mark.xfail(strict=True, reason="without times and treatments growth is not looked at")),
-    ],
-)
+@pytest.mark.parametrize("columns", [{"perturbation": "dose", "control": "none"}, {}])
 def test_growth_needs_a_time(columns: dict[str, str]) -> None:
     cells = drifting(20)
     cells.obs["dose"] = np.where(np.arange(60) % 2, "none", "some")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import DataError
-from virtualcell.training.growth import MODES, GrowthTerm, KnownGrowth
+from virtualcell.training.growth import MODES, SIZE_WEIGHT, GrowthTerm, KnownGrowth
 from virtualcell.training.transitions import Transition, make_transitions
 
 TIME = np.repeat([0.0, 0.4, 1.0], 100)
@@ -114,7 +114,7 @@ def test_the_size_term_in_closed_form(cells: np.ndarray, model: Dynamics) -> Non
         found = float(term(KNOWN["sizes"], cells).loss(model, carried(model, cells), 1.0))
     off = [1.2 * (b - a) - np.log(SIZES[b] / SIZES[a]) for a, b in ((0.0, 0.4), (0.0, 1.0), (0.4, 1.0))]
     # Three ways between times, and the fourth, on which a population stays, says nothing of sizes.
-    assert found == pytest.approx(0.5 * sum(x**2 for x in off) / 4, rel=1e-3)
+    assert found == pytest.approx(SIZE_WEIGHT * sum(x**2 for x in off) / 4, rel=1e-3)
 
 
 def test_sizes_bind_the_mean_of_growth_and_nothing_tells_cells_apart(cells: np.ndarray, model: Dynamics) -> None:

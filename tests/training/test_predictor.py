@@ -136,7 +136,7 @@ def test_what_is_known_of_growth_is_said(cells: np.ndarray) -> None:
 
 def test_a_population_that_moves_is_carried_along(cells: np.ndarray) -> None:
     # Steps as short as usual: the wall round the cells is steep.
-    longer = replace(QUICK, steps=150, rollouts=100, euler_steps=24, warm_steps=100, stationary_weight=0.0)
+    longer = replace(QUICK, steps=300, rollouts=100, euler_steps=24, warm_steps=100, stationary_weight=0.0)
     for treatment, names in ((None, None), ("drug", np.where(TIME > 0, "drug", "control"))):
         model = train_predictor(cells, longer, time=TIME, treatment=names).dynamics
         start = torch.from_numpy(cells[TIME == 0]).repeat(20, 1)

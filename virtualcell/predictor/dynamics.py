@@ -41,9 +41,10 @@ class Dynamics(nn.Module):
         self.rotation = Rotation(d) if rotation else None
         self.treatments = treatments
         self.forces = nn.Parameter(torch.zeros(len(treatments), d))
-        # D to start from. Where it is not known it is learned, with the potential, from the spread of the measured populations:
-        # how narrow they stay bounds it from above, how far the descendants of one cell spread bounds it from below.
-        self.register_buffer("log_diffusion", torch.tensor(math.log(diffusion)))
+        # Where it is not known it is learned from the spread of the measured populations: how narrow they stay bounds it from
+        # above, how far the descendants of one cell spread bounds it from below. It has the potential's scale as a factor, too: a
+        # clock that runs faster, with populations at rest as they were, is one direction, and D by itself another.
+        self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
         self.euler_steps = euler_steps
 
     @property

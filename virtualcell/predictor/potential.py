@@ -16,8 +16,7 @@ class Potential(nn.Module):
     variance_j): the network learns what differs from that. The wall, strength * max(0, r / R - 1)^2 with r the distance from the
     centre in standard deviations, is zero where cells were measured and rises outside; out there the network is held at its value
     on the rim (R), so that it cannot slope away and no cell drifts to where nothing was ever seen. The gradient is checked
-    against automatic differentiation. scale: 1 at first; D is learned with it, so that both change together: the populations at
-    rest stay what they are, and only the clock runs faster.
+    against automatic differentiation. scale: 1 at first; learned where D is, and a factor of D, too.
     """
 
     def __init__(self, d: int, width: int):

@@ -111,7 +111,7 @@ def train_predictor(
             model.rotation = Rotation(z.shape[1]).to(device)
     model.euler_steps = model.steps_a_span(states)
     first_log_diffusion = float(np.log(diffusion))
-    clock = model.potential.log_scale.requires_grad_(not diffusion_known)
+    clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
     sisters = _sisters(clones, time)
@@ -119,8 +119,8 @@ def train_predictor(
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
         [
-            {"params": [p for p in free if p is not clock], "weight_decay": settings.weight_decay},
-            {"params": [p for p in free if p is clock], "weight_decay": 0.0},
+            {"params": [p for p in free if all(p is not c for c in clock)], "weight_decay": settings.weight_decay},
+            {"params": [p for p in free if any(p is c for c in clock)], "weight_decay": 0.0},
         ],
         lr=rate,
     )
