@@ -27,6 +27,9 @@ CLONE_DRAWS = 8
 CLONES_EVERY = 2
 """Steps from one look at clones to the next: their rollouts cost as much as those of populations."""
 
+STEPS_AGAIN = 10
+"""Steps of training from one count of the integrator's steps to the next."""
+
 MOST_COURSES = 6
 """Rolled out at each step."""
 
@@ -109,7 +112,6 @@ def train_predictor(
         model = copy.deepcopy(start).to(device).train()
         if rotation and model.rotation is None:
             model.rotation = Rotation(z.shape[1]).to(device)
-    model.euler_steps = model.steps_a_span(states)
     first_log_diffusion = float(np.log(diffusion))
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
@@ -131,6 +133,8 @@ def train_predictor(
     courses = make_courses(transitions)
     chances = np.array([course.weight for course in courses])
     for step in range(settings.steps):
+        if step % STEPS_AGAIN == 0:  # the landscape becomes steeper, and steps that overshoot would throw cells out
+            model.euler_steps = model.steps_a_span(states)
         # All courses where they are few; a weighted draw of them where there are many treatments.
         chosen = courses
         if len(courses) > MOST_COURSES:
