@@ -108,7 +108,7 @@ class Dynamics(nn.Module):
         """Steps of the integrator a span: those of training, or more where the landscape under cells z (cells, d) is so steep
         that a step would overshoot (its length times the largest derivative of the drift is kept below STIFFNESS)."""
         some = z[:: max(1, len(z) // 64)]
-        steepest = float(torch.linalg.matrix_norm(self.slope(some)).max()) if len(some) else 0.0
+        steepest = float(torch.linalg.matrix_norm(self.slope(some), ord=2).max()) if len(some) else 0.0
         least = STIFFNESS if self.rotation is None else TURNING_STIFFNESS
         return max(self.euler_steps, min(MOST_STEPS, math.ceil(steepest / least)))
 

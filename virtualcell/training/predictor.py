@@ -126,7 +126,7 @@ def train_predictor(
         ],
         lr=rate,
     )
-    rates = [rate, 4 * rate] if start is None else [0.5 * rate, rate]
+    rates = [rate, 8 * rate] if start is None else [0.5 * rate, rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps)
     average = Average(model, settings.steps)
     distance = LOSSES[settings.distance](states)
