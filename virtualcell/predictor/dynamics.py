@@ -98,7 +98,7 @@ class Dynamics(nn.Module):
         if grow:
             log_weight = log_weight + dt * self.growth(ahead)
         z = z + dt * (force + self.own_drift(ahead))
-        return z if noise is None else z + noise, log_weight
+        return self.potential.contained(z if noise is None else z + noise), log_weight
 
     def outcome(self, z: Tensor, dt: float, noise: Tensor | None) -> Tensor:
         """What is read of cells z (cells, d) after steps of length dt."""

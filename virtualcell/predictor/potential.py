@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+FARTHEST = 1.5
+"""Rims from the centre that cells may come."""
+
 
 class Potential(nn.Module):
     """U(z) = scale [network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z)]; z (cells, d) -> U (cells,), (latent unit)^2 / span.
@@ -64,6 +67,10 @@ class Potential(nn.Module):
     def held_standard(self, z: Tensor) -> Tensor:
         """Cells in standard deviations from the centre, those outside drawn back to the rim, (cells, d)."""
         return (self._held(z)[2] - self.centre) / self.spread
+
+    def contained(self, z: Tensor) -> Tensor:
+        """Cells beyond FARTHEST rims brought back there, (cells, d): a step too long for a steep wall throws none away."""
+        return self.centre + (FARTHEST * self.wall_radius / self._radius(z)).clamp(max=1.0)[:, None] * (z - self.centre)
 
     def forward(self, z: Tensor) -> Tensor:
         radius, _, held = self._held(z)

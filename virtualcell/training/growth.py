@@ -150,8 +150,6 @@ class GrowthTerm:
         return float(np.log(self.known.sizes[last] / self.known.sizes[first]))
 
 
-
-
 def _asked(z: np.ndarray, transitions: list[Transition], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     rows, values = [], []
     for t in transitions:
