@@ -11,7 +11,7 @@ from virtualcell.predictor.growth import Growth
 from virtualcell.predictor.potential import Potential
 from virtualcell.predictor.rotation import Rotation, share_of
 
-MOST_STEPS = 400
+MOST_STEPS = 100
 """Of the integrator a span, however steep the landscape."""
 
 STIFFNESS, TURNING_STIFFNESS = 0.4, 0.1
