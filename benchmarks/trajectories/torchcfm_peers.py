@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any, Self
 
@@ -26,11 +27,10 @@ class TorchCFM:
         self.name, self.steps = name, steps
 
     def fit(self, snapshots: Snapshots, seed: int = 0) -> Self:
-        import torchcfm  # optional: benchmarks run without it
-
+        torchcfm: Any = importlib.import_module("torchcfm")  # optional: benchmarks run without it
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - its plans draw from numpy's global state
-        matcher: Any = getattr(torchcfm, MATCHERS[self.name])(sigma=SIGMA)
+        matcher = getattr(torchcfm, MATCHERS[self.name])(sigma=SIGMA)
         self.times = sorted(snapshots)
         cells = [torch.from_numpy(np.asarray(snapshots[t], dtype=np.float32)) for t in self.times]
         d = cells[0].shape[1]
