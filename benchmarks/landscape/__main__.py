@@ -5,8 +5,8 @@
 
 Six systems in the plane, 1,000 other cells at each time, D known, one setting of the predictor for all. The truth is exact:
 closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that divide near one
-fate: rates given, population sizes given, and neither (the fit must say so); and with shuffled time labels, where there is
-nothing to be learned.
+fate: rates given, population sizes given, nothing given (the product's own default) and division left out of account: the last
+two must say so; and with shuffled time labels, where there is nothing to be learned.
 
 Each fit answers twice: by the product's own functions (VirtualCell), and as read off a grid, which tells what was learned wrongly
 from what was then computed wrongly. Beside both stands what is often drawn as a landscape: -D log density of all cells pooled.
@@ -27,7 +27,7 @@ import torch
 from benchmarks.landscape.answers import learned_drift, of_density, on_grid
 from benchmarks.landscape.claims import Found, claims_of
 from benchmarks.landscape.ours import of_fit
-from benchmarks.landscape.scores import ABOVE, FLAGGED, IGNORED, above_band, score
+from benchmarks.landscape.scores import FLAGGED, LAW, LAW_P, SAYS, bands_hold, of_no_motion, score
 from benchmarks.landscape.truth import Truth
 from benchmarks.landscape.variants import CELLS, VARIANTS, Variant
 from virtualcell.demo import bar
@@ -52,8 +52,7 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
     truth = Truth(system)
     asked = truth.between(cells)
     time = variant.time(cells, seed)
-    # Bands are asked of the fit to shuffled times; elsewhere heights are judged by the truth.
-    settings = settings if variant.shuffled else dataclasses.replace(settings, refits=0)
+    settings = settings if variant.bands else dataclasses.replace(settings, refits=0)
     fit = fit_dynamics(cells.xy.astype(np.float32), settings, time=time, seed=seed, **variant.arguments(cells))
     own = of_fit(fit, variant, cells, asked, truth.fates, time)
     answers = {
@@ -65,10 +64,13 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
         note(found, method, score(answer, truth, cells))
     note(found, TRUE, {f"forward barrier {a} to {b}, in D": truth.barriers[a, b] for a, b in system.forward})
     note(found, TRUE, {"non-gradient share": truth.share(cells)})
-    if variant.shuffled and own.bands is not None:
-        note(found, OURS, {ABOVE: above_band(own)})
-    if variant.growing and variant.growth == "none":
-        note(found, OURS, {FLAGGED: float(IGNORED in own.said)})
+    note(found, OURS, {LAW: float(fit.linear)} | ({} if fit.linear_p is None else {LAW_P: fit.linear_p}))
+    if variant.shuffled:
+        note(found, OURS, of_no_motion(own))
+    elif variant.bands and own.bands:
+        note(found, OURS, bands_hold(own, truth))
+    if variant.growth in SAYS and variant.growing:
+        note(found, OURS, {FLAGGED: float(SAYS[variant.growth] in own.said)})
 
 
 def note(found: Found, method: str, values: dict[str, float]) -> None:

@@ -25,15 +25,16 @@ class Answer:
     """What a method says of a system; None where it says nothing.
 
     attractors: (found, 2) places. barriers: (from, to), by true names -> height in D; a passage that was looked for and not found
-    is missing. committor: (asked,) at the cells asked. unidentified: passages that the method itself calls not identifiable.
-    covariance: (2, 2) at rest. share: of the drift that is no gradient. bands: (from, to) -> ends of a barrier's interval. said:
-    warnings.
+    is missing. committor: (asked,) at the cells asked. unidentified: passages that the method itself calls not identifiable;
+    identified: all others, those between attractors that are not true ones by number. covariance: (2, 2) at rest. share: of the
+    drift that is no gradient. bands: (from, to) -> ends of a barrier's interval, named likewise. said: warnings.
     """
 
     attractors: np.ndarray
     barriers: dict[Passage, float] | None = None
     committor: np.ndarray | None = None
     unidentified: frozenset[Passage] | None = None
+    identified: frozenset[Passage] | None = None
     covariance: np.ndarray | None = None
     share: float | None = None
     said: str = ""

@@ -7,12 +7,16 @@ import numpy as np
 from benchmarks.landscape.scores import (
     ABOVE,
     ATTRACTOR,
+    BANDS,
     BARRIER,
+    CALLED,
     COMMITTOR,
     COVARIANCE,
     FLAGGED,
+    HELD,
     OVERSAID,
     SHARE,
+    SPURIOUS,
     UNSAID,
 )
 from benchmarks.landscape.variants import VARIANTS
@@ -21,7 +25,7 @@ from virtualcell.evaluation.report import Claim
 WORST = {BARRIER: 20.0, COMMITTOR: 0.06, ATTRACTOR: 0.15, COVARIANCE: 5.0, SHARE: 0.1}
 """Metric -> how far off it may be in any seed."""
 
-NONE_OF = (UNSAID, OVERSAID)
+NONE_OF = (UNSAID, OVERSAID, SPURIOUS)
 
 Found = dict[str, dict[str, list[float]]]
 """Method -> metric -> one value a seed."""
@@ -42,6 +46,10 @@ def claims_of(variant: str, method: str, found: Found) -> list[Claim]:
         ]
     if FLAGGED in values:
         claims.append(Claim(f"{variant}: {FLAGGED}, share of seeds", float(np.mean(values[FLAGGED])), ">=", 1.0))
-    if ABOVE in values:
-        claims.append(Claim(f"{variant}: {ABOVE}, all seeds together", float(np.sum(values[ABOVE])), "<=", 0.0))
+    if sum(values.get(BANDS, ())) and VARIANTS[variant].told:
+        share = float(np.sum(values[HELD]) / np.sum(values[BANDS]))
+        claims.append(Claim(f"{variant}: {HELD}, share of all bands", share, ">=", 0.9))
+    for metric in (CALLED, ABOVE):
+        if metric in values:
+            claims.append(Claim(f"{variant}: {metric}, all seeds together", float(np.sum(values[metric])), "<=", 0.0))
     return claims

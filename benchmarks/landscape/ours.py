@@ -45,7 +45,9 @@ def of_fit(
     barriers = find_barriers(
         fit.dynamics, {str(i): a.state for i, a in enumerate(found)}, states, time, basin, fit.refits, fit.growth_identified
     )
-    named = {(true_name[b.start], true_name[b.end]): b for b in barriers if b.start in true_name and b.end in true_name}
+    # A pass between attractors that stand for no true one keeps their numbers for a name.
+    called = {(true_name.get(b.start, b.start), true_name.get(b.end, b.end)): b for b in barriers}
+    named = {passage: b for passage, b in called.items() if set(passage) <= set(true_name.values())}
     ends = [found[stand_for[name]].state for name in fates or () if name in stand_for]
     chance = None
     if len(ends) == 2 and len(asked) and not np.array_equal(ends[0], ends[1]):
@@ -55,11 +57,11 @@ def of_fit(
         barriers={passage: b.height for passage, b in named.items()},
         committor=chance,
         unidentified=frozenset(passage for passage, b in named.items() if not b.identifiable),
+        identified=frozenset(passage for passage, b in called.items() if b.identifiable),
         covariance=_at_rest(fit.dynamics, states) if system.linear is not None else None,
         share=fit.rotation_share,
         said=fit.growth_known,
-        bands={(b.start, b.end): (b.low, b.high) for b in barriers if b.identifiable and b.low is not None and b.high is not None}
-        | {passage: (b.low, b.high) for passage, b in named.items() if b.low is not None and b.high is not None},
+        bands={passage: (b.low, b.high) for passage, b in called.items() if b.low is not None and b.high is not None},
     )
 
 

@@ -16,10 +16,12 @@ COVARIANCE = "covariance at rest, error in %"
 SHARE = "non-gradient share minus the true one"
 UNSAID = "forward barriers called not identifiable"
 OVERSAID = "uncrossed barriers not called not identifiable"
-ABOVE = "barriers above their band"
-FLAGGED = "warns that growth is ignored"
-IGNORED = "ignored"
-"""What the warning must say of growth."""
+CALLED, ABOVE, NAMED = "passes called identifiable", "of them with a band above 0", "passes with a band above 0"
+HELD, BANDS, WIDTH = "bands that hold the true height", "forward bands", "width of a forward band, in D"
+LAW, LAW_P = "the linear law was kept", "p-value of the linear law"
+FLAGGED = "says what growth was taken to be"
+SAYS = {"none": "ignored", "transport": "cannot be told apart from drift"}
+"""How growth was taken -> what the warning must say of it."""
 
 LOST = 100.0
 """Error in percent of a barrier that a method does not see: it says that there is none."""
@@ -60,7 +62,18 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
     return found
 
 
-def above_band(answer: Answer) -> float:
-    """Barriers of a fit to shuffled times that are called identifiable and whose band does not reach down to 0."""
-    silent = answer.unidentified or frozenset()
-    return float(sum(low > 0 for passage, (low, _) in (answer.bands or {}).items() if passage not in silent))
+def of_no_motion(answer: Answer) -> dict[str, float]:
+    """Of a fit to shuffled times, in which nothing moves: passes that are called identifiable, those of them whose band does not
+    reach down to 0, and all whose band does not, whatever they are called."""
+    above = {passage for passage, (low, _) in (answer.bands or {}).items() if low > 0}
+    called = answer.identified or frozenset()
+    return {CALLED: float(len(called)), ABOVE: float(len(above & called)), NAMED: float(len(above))}
+
+
+def bands_hold(answer: Answer, truth: Truth) -> dict[str, float]:
+    """Of the forward passes that have a band: how many, how many hold the true height, and how wide they are."""
+    bands = {passage: band for passage, band in (answer.bands or {}).items() if passage in truth.system.forward}
+    if not bands:
+        return {BANDS: 0.0, HELD: 0.0}
+    held = [low <= truth.barriers[passage] <= high for passage, (low, high) in bands.items()]
+    return {BANDS: float(len(bands)), HELD: float(sum(held)), WIDTH: float(np.mean([high - low for low, high in bands.values()]))}

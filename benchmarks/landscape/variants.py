@@ -21,7 +21,7 @@ class Variant:
     """A known system, whether its cells divide, and what the fit is told of it.
 
     growth: how ``train_predictor`` takes growth. shuffled: time labels are permuted, so that nothing is left to be learned of
-    motion.
+    motion. bands: whether the fit is repeated with resampled cells, for the intervals of heights.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Variant:
     growing: bool = False
     growth: str = "none"
     shuffled: bool = False
+    bands: bool = False
 
     @property
     def told(self) -> bool:
@@ -73,10 +74,11 @@ _WELLS = KNOWN_SYSTEMS["three wells"]
 VARIANTS: dict[str, Variant] = {
     variant.name: variant
     for variant in (
-        *(Variant(name, system) for name, system in KNOWN_SYSTEMS.items()),
+        *(Variant(name, system, bands=name in ("three wells", "double well")) for name, system in KNOWN_SYSTEMS.items()),
         Variant("three wells, growth given", _WELLS, growing=True, growth="given"),
         Variant("three wells, growth from sizes", _WELLS, growing=True, growth="sizes"),
+        Variant("three wells, growth from snapshots", _WELLS, growing=True, growth="transport"),
         Variant("three wells, growth ignored", _WELLS, growing=True, growth="none"),
-        Variant("three wells, times shuffled", _WELLS, shuffled=True),
+        Variant("three wells, times shuffled", _WELLS, shuffled=True, bands=True),
     )
 }
