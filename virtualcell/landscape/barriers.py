@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from virtualcell.landscape.attractors import descend
 from virtualcell.landscape.crossings import least_crossings
-from virtualcell.landscape.path import energy_paths
+from virtualcell.landscape.path import direct_path
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import Barrier, EnergyPath
 
@@ -28,7 +28,7 @@ def find_barriers(
     refits: Sequence[Dynamics] = (),
     growth_known: bool = False,
 ) -> tuple[Barrier, ...]:
-    """Both directions of every direct pass between attractors name -> (d,), the ways that lead over a third attractor left out.
+    """Both directions of every direct pass between attractors name -> (d,) (``direct_path``).
 
     states: (cells, d); time: (cells,) or None (then nothing was seen to cross); basin: (cells,) index of the attractor below each
     cell, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t over them around the height.
@@ -38,11 +38,11 @@ def find_barriers(
     potential, diffusion = dynamics.potential, float(dynamics.diffusion.detach())
     paths: dict[tuple[int, int], EnergyPath] = {}
     for i, j in combinations(range(len(names)), 2):
-        # The lowest way may lead over a third valley where a pass of their own, somewhat higher, joins the two.
-        for path in energy_paths(potential, diffusion, attractors[names[i]], attractors[names[j]], states):
-            if not _through(dynamics, path, attractors, (names[i], names[j])):
-                paths[i, j] = path
-                break
+        # A way over the cells of these two valleys alone crosses their common ridge, and slides down it to their own pass.
+        over = states[np.isin(basin, (i, j))], states
+        path = direct_path(potential, diffusion, attractors[names[i]], attractors[names[j]], over)
+        if path is not None:
+            paths[i, j] = path
     lengths = np.full((len(names), len(names)), np.inf)
     for i, j in paths:
         lengths[i, j] = lengths[j, i] = 1.0
@@ -65,16 +65,6 @@ def find_barriers(
     return tuple(found)
 
 
-@torch.no_grad()
-def _through(dynamics: Dynamics, path: EnergyPath, attractors: dict[str, np.ndarray], ends: tuple[str, str]) -> tuple[str, ...]:
-    """Other attractors into whose valleys the way leads."""
-    rest = descend(dynamics.potential, torch.from_numpy(path.states).float()).numpy()
-    places = np.stack(list(attractors.values()))
-    nearest = np.linalg.norm(rest[:, None] - places, axis=2)
-    names = [list(attractors)[k] for k, distance in zip(nearest.argmin(1), nearest.min(1), strict=True) if distance < 0.05]
-    return tuple(dict.fromkeys(name for name in names if name not in ends))
-
-
 def _heights(
     refit: Dynamics, attractors: dict[str, np.ndarray], paths: dict[tuple[int, int], EnergyPath], names: list[str]
 ) -> dict[tuple[int, int], float]:
@@ -86,11 +76,9 @@ def _heights(
         if np.linalg.norm(rest[i] - rest[j]) < 0.05:
             heights[i, j] = heights[j, i] = 0.0
             continue
-        ways = energy_paths(refit.potential, float(refit.diffusion.detach()), rest[i], rest[j], paths[i, j].states)
-        # The same pass, not one that has become lower elsewhere.
-        saddle = paths[i, j].states[paths[i, j].saddle]
-        path = ways[int(np.argmin([np.linalg.norm(way.states[way.saddle] - saddle) for way in ways]))]
-        heights[i, j], heights[j, i] = path.barrier, path.reverse_barrier
+        path = direct_path(refit.potential, float(refit.diffusion.detach()), rest[i], rest[j], [paths[i, j].states])
+        if path is not None:
+            heights[i, j], heights[j, i] = path.barrier, path.reverse_barrier
     return heights
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy.sparse.csgraph import dijkstra
@@ -15,6 +17,8 @@ IMAGES, STEPS, CLIMB = 41, 1500, 300
 TOLERANCE = 1e-3
 """Largest movement of an image, over the spacing of images, at which the string is at rest."""
 WAYPOINTS, NEIGHBOURS = 1500, 10
+DIP, LOOK = 1.0, 10
+"""In D; in steps."""
 
 
 def least_energy_path(
@@ -25,39 +29,78 @@ def least_energy_path(
     cells: np.ndarray | None = None,
     images: int = IMAGES,
 ) -> EnergyPath:
-    """The lowest of ``energy_paths``."""
-    return energy_paths(potential, diffusion, start, end, cells, images)[0]
-
-
-def energy_paths(
-    potential: Potential,
-    diffusion: float,
-    start: np.ndarray,
-    end: np.ndarray,
-    cells: np.ndarray | None = None,
-    images: int = IMAGES,
-) -> list[EnergyPath]:
-    """Ways from start (d,) to end (d,), both kept where they are, in units of ``diffusion``, the one over the lowest pass first.
+    """The way from start (d,) to end (d,), both kept where they are, over the lowest pass found, in units of ``diffusion``.
 
     Images slide down the slope and are spread evenly again after each step (E, Ren & Vanden-Eijnden 2007, J. Chem. Phys. 126,
     eqs. 9-12), from two first ways: the straight line, and, with ``cells`` (n, d), the shortest way over measured cells that
     avoids climbing. At the end the highest image climbs to the saddle, up along the string and down off it (Henkelman et al.
     2000, eq. 5). Raises ValueError for states that are not finite.
     """
+    ways = _ways(potential, diffusion, start, end, () if cells is None else (cells,), images)
+    return min((_climbed(potential, diffusion, _relaxed(potential, way)[-1]) for way in ways), key=lambda path: path.barrier)
+
+
+def direct_path(
+    potential: Potential,
+    diffusion: float,
+    start: np.ndarray,
+    end: np.ndarray,
+    over: Sequence[np.ndarray] = (),
+    images: int = IMAGES,
+) -> EnergyPath | None:
+    """The lowest way from start (d,) to end (d,) that does not lead through a third valley; None where there is none.
+
+    As ``least_energy_path``, with a first way over each cloud of cells (n, d) in ``over``. A way leads through a valley where it
+    dips more than DIP between two tops: what is shallower, noise does not see. Where every way slides into a third valley at
+    last, as it does where a ridge falls off sideways and its saddle is lost in a wrinkle, it is followed until just before, and
+    counts if it is then at most DIP higher than the way through that valley.
+    """
+    rested: list[EnergyPath] = []
+    sliding: list[EnergyPath] = []
+    least = np.inf
+    for way in _ways(potential, diffusion, start, end, over, images):
+        courses = _relaxed(potential, way)
+        last = _climbed(potential, diffusion, courses[-1])
+        least = min(least, last.barrier)
+        if _dip(last.energy) <= DIP:
+            rested.append(last)
+            continue
+        before = next(
+            (path for path in (_path(potential, diffusion, s) for s in courses[::-1]) if _dip(path.energy) <= DIP), None
+        )
+        sliding += [] if before is None else [before]
+    found = rested or [path for path in sliding if path.barrier <= least + DIP]
+    return min(found, key=lambda path: path.barrier, default=None)
+
+
+def _dip(energy: np.ndarray) -> float:
+    """How deep a profile (images,) falls between two tops: below the lower one of the two highest on either side."""
+    left, right = np.maximum.accumulate(energy), np.maximum.accumulate(energy[::-1])[::-1]
+    return float((np.minimum(left, right) - energy).max())
+
+
+def _ways(
+    potential: Potential, diffusion: float, start: np.ndarray, end: np.ndarray, over: Sequence[np.ndarray], images: int
+) -> list[Tensor]:
+    """First ways, (images, d) each: the straight line, and one over each cloud of cells that hangs together."""
     ends = np.stack([np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)])
     if not np.isfinite(ends).all():
         raise ValueError("A path needs finite states to start and end at.")
     first = [np.linspace(ends[0], ends[1], images)]
     if np.array_equal(ends[0], ends[1]):
-        return [EnergyPath(first[0].astype(np.float32), np.zeros(images), 0)]
-    if cells is not None and len(cells) > 2 * NEIGHBOURS:
-        first.append(_over_cells(potential, diffusion, ends, cells, images))
-    found = []
-    for way in first:
-        string, saddle = _climb(potential, _relax(potential, torch.from_numpy(way).float()))
-        energy = _energy(potential, string, diffusion)
-        found.append(EnergyPath(string.numpy(), energy - energy[0], saddle))
-    return sorted(found, key=lambda path: path.barrier)
+        return [torch.from_numpy(first[0]).float()]
+    ways = [_over_cells(potential, diffusion, ends, cells, images) for cells in over if len(cells) > 2 * NEIGHBOURS]
+    first += [way for way in ways if way is not None]
+    return [torch.from_numpy(way).float() for way in first]
+
+
+def _path(potential: Potential, diffusion: float, string: Tensor, saddle: int | None = None) -> EnergyPath:
+    energy = _energy(potential, string, diffusion)
+    return EnergyPath(string.numpy(), energy - energy[0], int(energy.argmax()) if saddle is None else saddle)
+
+
+def _climbed(potential: Potential, diffusion: float, string: Tensor) -> EnergyPath:
+    return _path(potential, diffusion, *_climb(potential, string))
 
 
 @torch.no_grad()
@@ -67,21 +110,27 @@ def _energy(potential: Potential, string: Tensor, diffusion: float) -> np.ndarra
 
 
 @torch.no_grad()
-def _relax(potential: Potential, string: Tensor) -> Tensor:
+def _relaxed(potential: Potential, string: Tensor) -> list[Tensor]:
+    """The string on its way downhill, looked at every LOOK steps, at rest at last."""
+    seen = [string]
+    if float((string[-1] - string[0]).norm()) == 0:
+        return seen
     steepest = float(torch.linalg.matrix_norm(potential.hessian(string)).max())
     rate = 0.3 / max(steepest, 1e-9)
     inner = slice(1, len(string) - 1)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         before = string
         moved = string.clone()
         spacing = float((string[1:] - string[:-1]).norm(dim=1).mean())
-        step = rate * potential.gradient(string)[inner]
+        move = rate * potential.gradient(string)[inner]
         # No image overtakes its neighbour in one step, however steep the wall that it starts in.
-        moved[inner] -= step * (0.5 * spacing / step.norm(dim=1, keepdim=True).clamp_min(0.5 * spacing))
+        moved[inner] -= move * (0.5 * spacing / move.norm(dim=1, keepdim=True).clamp_min(0.5 * spacing))
         string = _even(moved)
+        if step % LOOK == 0:
+            seen.append(string)
         if float((string - before).norm(dim=1).max()) < TOLERANCE * rate * steepest * spacing:
             break
-    return string
+    return [*seen, string]
 
 
 def _even(string: Tensor) -> Tensor:
@@ -122,8 +171,9 @@ def _climb(potential: Potential, string: Tensor) -> tuple[Tensor, int]:
     return string, int(potential(string).argmax())
 
 
-def _over_cells(potential: Potential, diffusion: float, ends: np.ndarray, cells: np.ndarray, images: int) -> np.ndarray:
-    """The shortest way over measured cells, where a stretch that climbs counts as longer: (images, d)."""
+def _over_cells(potential: Potential, diffusion: float, ends: np.ndarray, cells: np.ndarray, images: int) -> np.ndarray | None:
+    """The shortest way over measured cells, where a stretch that climbs counts as longer: (images, d); None where they do not
+    hang together."""
     some = cells[:: max(1, len(cells) // WAYPOINTS)]
     points = np.concatenate([ends, some])
     graph = kneighbors_graph(points, min(NEIGHBOURS, len(points) - 1), mode="distance")
@@ -136,7 +186,7 @@ def _over_cells(potential: Potential, diffusion: float, ends: np.ndarray, cells:
     while way[-1] != 0 and before[way[-1]] >= 0:
         way.append(int(before[way[-1]]))
     if way[-1] != 0:
-        return np.linspace(ends[0], ends[1], images)
+        return None
     corners = torch.from_numpy(points[way[::-1]]).float()
     along = torch.cat([torch.zeros(1), (corners[1:] - corners[:-1]).norm(dim=1).cumsum(0)]).numpy()
     at = np.linspace(0, along[-1], images)

@@ -23,6 +23,10 @@ METHOD = (
     "lowest end kept; a lower one may have been missed."
 )
 
+RIM = 3
+"""Grid points around the supported region that get all starts, too: what is drawn is drawn smoothly up to its edge. Further out,
+where nothing is drawn, one start must do."""
+
 
 def make_landscape(
     potential: Potential,
@@ -62,15 +66,16 @@ def make_landscape(
     if dynamics is not None and len(attractors) > 1:
         places = {a.name: a.state for a in attractors}
         barriers = find_barriers(dynamics, places, states, time, basin, refits, growth_known)
-    # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.
-    starts = [hidden[nearest].mean(1), hidden[nearest[:, 0]]]
     for a in attractors:
-        here = np.abs(grid - a.xy).max(1).argsort()[:1]
-        supported[here] = True
-        starts.append(np.tile(a.state - origin - a.xy @ plane, (len(grid), 1)))
-    energy = np.full(len(grid), np.inf)
+        supported[np.abs(grid - a.xy).max(1).argsort()[:1]] = True
+    # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.
+    drawn = ndimage.binary_dilation(supported.reshape(resolution, resolution), iterations=RIM).ravel()
+    mean, rows = hidden[nearest].mean(1), int(drawn.sum())
+    starts = [hidden[nearest[drawn, 0]]]
+    starts += [np.tile(a.state - origin - a.xy @ plane, (rows, 1)) for a in attractors]
+    energy = _minimise_hidden(potential, grid, mean, plane, origin, steps)
     for start in starts:
-        energy = np.minimum(energy, _minimise_hidden(potential, grid, start, plane, origin, steps))
+        energy[drawn] = np.minimum(energy[drawn], _minimise_hidden(potential, grid[drawn], start, plane, origin, steps))
     energy = energy / diffusion
     floor = min([float(energy[supported].min()), *(a.energy for a in attractors)])
     attractors = tuple(dataclasses.replace(a, energy=a.energy - floor) for a in attractors)

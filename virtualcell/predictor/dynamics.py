@@ -14,7 +14,7 @@ from virtualcell.predictor.rotation import Rotation, share_of
 MOST_STEPS = 100
 """Of the integrator a span, however steep the landscape."""
 
-STIFFNESS, TURNING_STIFFNESS = 0.4, 0.1
+STIFFNESS, TURNING_STIFFNESS = 0.8, 0.1
 """Largest derivative of the drift times length of a step; smaller where cells turn: there the integrator is of first order."""
 
 
