@@ -9,7 +9,8 @@ pooled), our predictor without its steady-state prior, and the distance between 
 compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
 
 Then the last time is hidden too (``--no-extrapolate`` leaves this out): everything is fitted without its cells and predicts them
-from the time before. How far beyond the last time no change was beaten on every seed is the horizon of the demo.
+from the time before. How far beyond the last time no change was beaten on every seed is the horizon of the demo. "choice" is the
+predictor that hiding the other inner times names for the gap (``virtualcell.evaluation.choice``, first seed).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from mudata import MuData
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS, bar
+from virtualcell.evaluation.choice import choose
 from virtualcell.evaluation.floor import split_half
 from virtualcell.evaluation.horizon import Horizon, Step
 from virtualcell.evaluation.intervals import half_sample_interval
@@ -38,6 +40,7 @@ from virtualcell.model import VirtualCell
 from virtualcell.predictor.population import Population, Snapshots
 from virtualcell.schema import Settings
 from virtualcell.training.both_sides import BothSides
+from virtualcell.training.on_landscape import OnLandscape
 
 OURS, ABLATED, FLOWS = "VirtualCell", "VirtualCell without steady-state prior", "VirtualCell flows"
 EQUAL = "W1, as many cells as measured"
@@ -147,7 +150,16 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
     over_cells = half_sample_interval(
         lambda a, b: energy_distance(a[:, :-1], b, a[:, -1]), packed, true, n_resamples=50, seed=settings.seed
     )
-    return {"figures": found, "curves": curves, "n_true": len(true), "energy_over_cells": over_cells}
+    # Which of them a reader should have trusted for this gap, had the time never been measured: by the other times alone.
+    candidates = [OnLandscape(settings.predictor, OURS), *rules(), BothSides(name=FLOWS)]
+    choice = choose(candidates, seen, default=OURS, seeds=(settings.seed,))
+    return {
+        "figures": found,
+        "curves": curves,
+        "n_true": len(true),
+        "energy_over_cells": over_cells,
+        "choice": {"name": choice.name, "reason": choice.reason, "table": choice.table()},
+    }
 
 
 def beyond(cells: MuData, key: str, settings: Settings, progress: Any = None) -> tuple[dict[str, dict[str, float]], list[Step]]:
@@ -245,7 +257,7 @@ def run(
                 0.0,
             )
         )
-    return rows, claims, {"curves": results[0]["curves"], "held": held}
+    return rows, claims, {"curves": results[0]["curves"], "held": held, "choice": results[0]["choice"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -394,7 +394,10 @@ def test_how_the_predictor_was_chosen_is_said_from_the_report_or_by_principle():
     choice = {"name": "union of neighbours", "reason": "At the hidden times it was closer every time."}
     said = chosen_how(dataclasses.replace(b, report={"rows": [], "claims": [], "choice": choice}))
     assert "union of neighbours was chosen without a look" in said
-    assert said.endswith(choice["reason"])
+    assert choice["reason"] in said
+    assert "landscape's own dynamics all the same" in said
+    own = chosen_how(dataclasses.replace(b, report={"rows": [], "claims": [], "choice": choice | {"name": words.OURS}}))
+    assert own.endswith(choice["reason"])
 
 
 def test_figures_of_an_earlier_predictor_are_said_to_be():

@@ -104,8 +104,8 @@ def test_frames_lie_on_the_course_and_one_frame_is_the_start() -> None:
     assert not weights.any()
 
 
-def test_so_many_steps_a_span_as_are_asked_for() -> None:
-    end, _ = roll(ornstein_uhlenbeck(24), noise=False, duration=0.5, steps=100)
+def test_so_many_steps_a_span_as_training_counted() -> None:
+    end, _ = roll(ornstein_uhlenbeck(100), noise=False, duration=0.5)
     assert float(end[0, 0]) == pytest.approx(START * (1 - RATE / 100) ** 50, rel=1e-5)
 
 

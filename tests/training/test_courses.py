@@ -28,7 +28,7 @@ def bowl(diffusion: float = DIFFUSION, euler_steps: int = 40) -> Dynamics:
 
 
 def transition(source: int, duration: float, treatment: str | None = None, weight: float = 1.0) -> Transition:
-    return Transition(np.arange(source, source + 3), np.arange(3), duration, treatment, weight, f"{source}, {duration}")
+    return Transition(np.arange(source, source + 3), np.arange(3), duration, treatment, weight)
 
 
 COURSES = [

@@ -103,7 +103,7 @@ def test_under_the_law_itself_the_p_value_is_even(early: int, late: int) -> None
             torch.tensor([-1.5, 1.0]) + 0.3 * torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (early, late)
         )
         cells = np.concatenate([start.numpy(), law().carried(source, 0.2, None, generator).numpy()])
-        move = Transition(np.arange(early), np.arange(early, early + late), 0.2, None, 1.0, "one")
+        move = Transition(np.arange(early), np.arange(early, early + late), 0.2, None, 1.0)
         p_values.append(does_the_job(law(), cells, [move], seed))
     assert 0.3 < np.median(p_values) < 0.7
     assert np.mean(np.array(p_values) < 0.1) <= 0.25
@@ -136,7 +136,7 @@ def test_cells_that_part_into_two_valleys_contradict_every_linear_law() -> None:
 
 
 def test_without_a_move_there_is_no_law() -> None:
-    stays = Transition(np.arange(5), np.arange(5), 1.0, None, 1.0, "stays", stationary=True)
+    stays = Transition(np.arange(5), np.arange(5), 1.0, None, 1.0, stationary=True)
     assert fit_linear(np.random.default_rng(0).normal(size=(5, 2)), [stays], 0.1, known=True) is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,10 +62,6 @@ class Choice:
                 }
             )
         return sorted(rows, key=lambda row: -row["gain"])
-
-    def evidence(self) -> list[dict[str, Any]]:
-        """Every trial as plain values."""
-        return [asdict(trial) | {"gain": trial.gain} for trial in self.trials]
 
 
 def choose(

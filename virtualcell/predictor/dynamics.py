@@ -129,9 +129,8 @@ class Dynamics(nn.Module):
         treatment: str | None = None,
         noise: float = 1.0,
         keep: int | None = None,
-        steps: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Carries cells z (cells, d) through ``duration`` (in spans) in ``steps`` steps a span (default: as in training).
+        """Carries cells z (cells, d) through ``duration`` (in spans) in ``euler_steps`` steps a span.
 
         noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone.
 
@@ -141,7 +140,7 @@ class Dynamics(nn.Module):
         if not duration > 0:
             raise ValueError(f"duration={duration}: cells can be carried through a time above 0 only.")
         frames = 1 if keep is None else keep - 1
-        per_frame = math.ceil((steps or self.euler_steps) * duration / frames) if frames else 0
+        per_frame = math.ceil(self.euler_steps * duration / frames) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0
         force = self.force(treatment)
         log_weight = torch.zeros(len(z), device=z.device)

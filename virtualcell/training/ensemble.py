@@ -99,24 +99,6 @@ class FlowMatching:
             raise ValueError(f"Times must rise from the start, but {t1:g} is not after {t0:g}.")
         return mixture(self.members(start, t0, [t1])[0])
 
-    def disagreement(self, start: np.ndarray, t0: float, ends: list[float]) -> np.ndarray:
-        """How far the members are from one another at each time, (ends,): mean energy distance of pairs, in the states' unit.
-
-        What the choice of growth would change: where it is largest, a new measurement would decide most.
-        """
-        found = []
-        for members in self.members(start, t0, ends):
-            k = len(members)
-            if k < 2:
-                raise ValueError("One flow alone cannot disagree; give two strengths or more.")
-            mean = _mean_distances([part.draw(DRAWN, 0) for part in members])
-            # All draws descend from the same cells, so a cell meets itself across members too: it must within them.
-            own = np.diag(mean) * (DRAWN - 1) / DRAWN
-            between = 2 * mean - own[:, None] - own[None]
-            np.fill_diagonal(between, 0.0)
-            found.append(between.sum() / (k * (k - 1)))
-        return np.array(found)
-
 
 @dataclass(frozen=True)
 class Calibration:

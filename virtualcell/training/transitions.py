@@ -16,7 +16,6 @@ class Transition:
     duration: float
     treatment: str | None
     weight: float
-    label: str
     stationary: bool = False
 
 
@@ -37,8 +36,8 @@ def make_transitions(
         untreated = np.flatnonzero(names == control)
         for name in dict.fromkeys(names):
             if name != control:
-                found.append(Transition(untreated, np.flatnonzero(names == name), 1.0, str(name), 1.0, f"{control} -> {name}"))
-        found.append(Transition(untreated, untreated, 1.0, None, max(1.0, 0.5 * len(found)), f"{control} stays", stationary=True))
+                found.append(Transition(untreated, np.flatnonzero(names == name), 1.0, str(name), 1.0))
+        found.append(Transition(untreated, untreated, 1.0, None, max(1.0, 0.5 * len(found)), stationary=True))
         return [t for t in found if len(t.target) > 1]
     for name in dict.fromkeys(names):
         own = names == name
@@ -54,20 +53,15 @@ def make_transitions(
                         float(late - early),
                         push,
                         1.0 if adjacent else 0.5,
-                        f"{early:g} -> {late:g}",
                     )
                 )
             before = np.unique(time[(names == control) & (time < late)])
             if push is not None and i == 0 and len(before):
                 source = np.flatnonzero((names == control) & (time == before[-1]))
                 target = np.flatnonzero(own & (time == late))
-                found.append(
-                    Transition(
-                        source, target, float(late - before[-1]), push, 1.0, f"{control} {before[-1]:g} -> {name} {late:g}"
-                    )
-                )
+                found.append(Transition(source, target, float(late - before[-1]), push, 1.0))
     if stationary_weight > 0:
         last = np.flatnonzero((names == control) & (time == time[names == control].max()))
-        found.append(Transition(last, last, 1.0, None, stationary_weight, "last population stays", stationary=True))
+        found.append(Transition(last, last, 1.0, None, stationary_weight, stationary=True))
     # One cell is no population: nothing can be matched to it.
     return [t for t in found if len(t.target) > 1]

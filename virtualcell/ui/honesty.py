@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
@@ -179,10 +180,27 @@ def chosen_how(b: Bundle) -> str:
     """By what the predictor that moves the cells was chosen; a report may say how one was chosen for the gap."""
     choice = b.report.get("choice")
     if choice is not None:
-        return f"For the times between, {choice['name']} was chosen without a look at them. {choice['reason']}"
+        own = choice["name"] == words.OURS
+        still = (
+            "" if own else " The cells above are moved by the landscape's own dynamics all the same: paths and landscape are one."
+        )
+        return f"For the time held out, {choice['name']} was chosen without a look at it. {choice['reason']}{still}"
     return (
         "The cells above are moved by the landscape's own dynamics, so that paths and landscape are one thing. That was settled "
         "beforehand and not by these rows: no method was picked for how it did on cells that were held out."
+    )
+
+
+def _hidden(table: list[dict[str, Any]]) -> pd.DataFrame:
+    """What ``Choice.table`` says, for a reader: gain over the default in percent, energy distance, times hidden."""
+    return pd.DataFrame(
+        {
+            "method": [row["candidate"] for row in table],
+            "nearer than ours, %": [round(100 * row["gain"], 1) for row in table],
+            "energy distance": [round(row["energy distance"], 4) for row in table],
+            "times hidden": [", ".join(f"{t:g}" for t in row["times"]) for row in table],
+            "chosen": [row["chosen"] for row in table],
+        }
     )
 
 
@@ -197,6 +215,10 @@ def _small_print(b: Bundle) -> None:
                 st.caption("By more than seed noise: the worse end of our interval against the better end of theirs.")
     if b.demo.columns.time is not None:
         st.caption(chosen_how(b))
+        table = (b.report.get("choice") or {}).get("table", [])
+        if len(table) > 1:
+            with st.expander("How near each method was where other times were hidden"):
+                st.dataframe(_hidden(table), hide_index=True)
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
