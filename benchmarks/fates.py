@@ -90,7 +90,7 @@ def scores(
     late = Late(states[at].astype(np.float64), fates.clone_of[at], labels[at] == FATES[0], labels[at] == FATES[1])
     start = states[fates.cells].astype(np.float64)
     n, d = start.shape
-    dynamics = model._moving()
+    dynamics = model.dynamics
     path = model.predict(states=start, duration=LATE - EARLY, frames=2, copies=COPIES, seed=seed)
     span = (LATE - EARLY) / model.span
     named = np.flatnonzero(late.first | late.second)

@@ -140,7 +140,7 @@ def lung(seed: int, settings: PredictorSettings | None) -> Halves:
     halves = [[model.embed(cells[some].copy()).astype(np.float64) for some in half] for half in rows]
     mixed = [[model.embed(permuted_genes(cells[some].copy(), rng)).astype(np.float64) for some in half] for half in rows]
     spans = (times - times[0]) / (times[-1] - times[0])
-    return Halves(spans, halves[0], halves[1], mixed[1], mixed[0], model._moving())
+    return Halves(spans, halves[0], halves[1], mixed[1], mixed[0], model.dynamics)
 
 
 def predictions(halves: Halves) -> dict[str, Predict]:

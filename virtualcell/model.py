@@ -337,7 +337,7 @@ class VirtualCell:
         futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. noise: times the noise that was
         learned, 0: none. The same seed gives the same futures.
         """
-        dynamics, perturbation = self._moving(), self._treatment(perturbation)
+        dynamics, perturbation = self.dynamics, self._treatment(perturbation)
         if states is None:
             if cells is None:
                 raise ValueError("Give cells or states to start from.")
@@ -434,14 +434,14 @@ class VirtualCell:
     # -- the landscape -----------------------------------------------------------------------------------------------------------
     def energy(self, states: np.ndarray) -> np.ndarray:
         """Potential of states (..., d) in units of D, up to a constant, (...)."""
-        dynamics = self._moving()
+        dynamics = self.dynamics
         with torch.no_grad():
             z = torch.from_numpy(np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)).to(self.device)
             return (dynamics.potential(z) / dynamics.diffusion).cpu().numpy().reshape(states.shape[:-1])
 
     def landscape(self, resolution: int = 60) -> Landscape:
         """The potential over the plane along which time and groups differ most, with its attractors named by measured cells."""
-        dynamics = self._moving()
+        dynamics = self.dynamics
         states, labels = self._arrays["states"], np.asarray(self.record["labels"])
         groups = labels if self.settings.columns.state else None
         if self.settings.columns.state is None and self.settings.columns.time is None:
@@ -474,7 +474,7 @@ class VirtualCell:
 
     def path(self, start: np.ndarray, end: np.ndarray) -> EnergyPath:
         """The way of least energy of untreated cells between two states (d,), over the lowest pass found, in units of D."""
-        dynamics = copy.deepcopy(self._moving()).cpu()
+        dynamics = copy.deepcopy(self.dynamics).cpu()
         return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self._arrays["states"])
 
     def genes_along(self, path: EnergyPath, most: int = 20) -> pd.DataFrame:
@@ -485,7 +485,7 @@ class VirtualCell:
         self, states: np.ndarray, a: np.ndarray, b: np.ndarray, *, copies: int = 100, seed: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard error, both (n,)."""
-        return committor(copy.deepcopy(self._moving()).cpu(), states, a, b, copies=copies, seed=seed)
+        return committor(copy.deepcopy(self.dynamics).cpu(), states, a, b, copies=copies, seed=seed)
 
     def pair_energy(
         self,
@@ -502,14 +502,14 @@ class VirtualCell:
         duration: in the unit of the time column; method: "density" or "action", see ``predictor.pair.pair_energy``.
         """
         treatment = self._treatment(perturbation)
-        return pair_energy(self._moving(), start, end, duration / self.span, treatment, method=method, seed=seed)
+        return pair_energy(self.dynamics, start, end, duration / self.span, treatment, method=method, seed=seed)
 
     def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> np.ndarray:
         """How many of the predicted cells fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
 
         start (n, d): an untreated population; measured (m, d): cells seen after ``duration``, in the unit of the time column.
         """
-        futures = Futures.of(self._moving(), start, duration / self.span, rollouts=16, seed=seed, shared_noise=False)
+        futures = Futures.of(self.dynamics, start, duration / self.span, rollouts=16, seed=seed, shared_noise=False)
         return outlier_p_values(futures.together(measured), futures.together(futures.draw(EXPECTED, seed)))
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
@@ -617,7 +617,9 @@ class VirtualCell:
             raise RuntimeError("This model has not been fitted: call fit(cells, ...) or VirtualCell.load(folder).")
         return self._autoencoder
 
-    def _moving(self) -> Dynamics:
+    @property
+    def dynamics(self) -> Dynamics:
+        """What moves cells: landscape, forces, noise and growth, in spans. Raises DataError where nothing says how they move."""
         self._core()
         if self._dynamics is None:
             raise DataError(
@@ -639,7 +641,7 @@ class VirtualCell:
         if name is None or name == self.settings.columns.control:
             return None
         try:
-            self._moving().force(name)
+            self.dynamics.force(name)
         except KeyError as error:
             raise DataError(str(error.args[0]), next_step="choose among the measured treatments.", field="treatment") from None
         return name
