@@ -314,3 +314,10 @@ def test_p_values_count_ties_and_need_something_expected() -> None:
     with pytest.raises(DataError) as raised:
         outlier_p_values(np.zeros(2), np.array([]))
     assert raised.value.field == "expected"
+
+
+def test_many_pairs_are_asked_in_pieces_and_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, end = pairs(25)
+    whole = pair_energy(bowl(), start, end, DURATION, seed=3)
+    monkeypatch.setattr("virtualcell.predictor.pair.AT_ONCE", 10)
+    np.testing.assert_allclose(pair_energy(bowl(), start, end, DURATION, seed=3), whole, rtol=1e-5)

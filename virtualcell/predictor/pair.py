@@ -11,6 +11,9 @@ from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.futures import Futures
 from virtualcell.schema import DataError
 
+ROLLOUTS, AT_ONCE = 256, 500
+"""Futures of a cell; pairs that are held in memory at once, in 16 coordinates a quarter of a gigabyte."""
+
 
 def pair_energy(
     dynamics: Dynamics,
@@ -37,7 +40,13 @@ def pair_energy(
 def _density(
     dynamics: Dynamics, start: np.ndarray, end: np.ndarray, duration: float, treatment: str | None, seed: int
 ) -> np.ndarray:
-    return Futures.of(dynamics, start, duration, treatment, rollouts=256, seed=seed).each(end)
+    # A pair's energy does not depend on which others are asked with it (shared noise), so that memory need not grow with them.
+    a, b = np.asarray(start), np.asarray(end)
+    if a.ndim != 2 or len(a) != len(b):
+        return Futures.of(dynamics, a, duration, treatment, rollouts=ROLLOUTS, seed=seed).each(b)  # says what is wrong
+    pieces = [slice(first, first + AT_ONCE) for first in range(0, max(1, len(a)), AT_ONCE)]
+    parts = [Futures.of(dynamics, a[rows], duration, treatment, rollouts=ROLLOUTS, seed=seed).each(b[rows]) for rows in pieces]
+    return np.concatenate(parts)
 
 
 def _action(
