@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch import Tensor
 
 from virtualcell.predictor.density import Density
-from virtualcell.predictor.distance import LOSSES, energy_score
+from virtualcell.predictor.distance import LOSSES
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.rotation import Rotation
 from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
+from virtualcell.training.clones import clone_loss, sisters_of
 from virtualcell.training.courses import Course, make_courses, roll
 from virtualcell.training.growth import GrowthTerm, KnownGrowth
+from virtualcell.training.priors import along, off_manifold, warm_start
 from virtualcell.training.transitions import Transition, make_transitions
-
-CLONE_DRAWS = 8
-"""Simulated descendants of each barcoded cell at each step."""
 
 CLONES_EVERY = 2
 """Steps from one look at clones to the next: their rollouts cost as much as those of populations."""
@@ -35,9 +33,6 @@ MOST_COURSES = 6
 
 ALL_GAPS = 4
 """At every so manieth step populations are followed to all later times."""
-
-ROTATION_PULL, CURVED_PULL = 0.001, 100.0
-"""What a slope can say, it shall say; what a plain rotation can say, no network shall."""
 
 WALL = 20.0
 """Height of the wall, twice the radius out, over the energy that moves populations in one span."""
@@ -107,7 +102,7 @@ def train_predictor(
     if start is None:
         model = Dynamics(z.shape[1], settings.width, diffusion, parts, settings.euler_steps, rotation).to(device)
         model.potential.enclose(states, diffusion, wall_strength(z, transitions, diffusion))
-        _warm_start(model, density, settings, generator, history, progress)
+        warm_start(model, density, settings, generator, history, progress)
     else:
         model = copy.deepcopy(start).to(device).train()
         if rotation and model.rotation is None:
@@ -116,7 +111,7 @@ def train_predictor(
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
-    sisters = _sisters(clones, time)
+    sisters = sisters_of(clones, time)
     free = [p for p in model.parameters() if p.requires_grad]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
@@ -163,15 +158,15 @@ def train_predictor(
         if not diffusion_known:
             # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
             loss = loss + settings.diffusion_weight * (model.diffusion.log() - first_log_diffusion) ** 2
-        loss = loss + settings.off_manifold_weight * _off_manifold(model, density, generator)
+        loss = loss + settings.off_manifold_weight * off_manifold(model, density, generator)
         loss = loss + growing.loss(model, rolled, settings.growth_penalty)
         if rotation:
-            loss = loss + settings.rotation_penalty * _along(model, states, rng)
+            loss = loss + settings.rotation_penalty * along(model, states, rng)
         if len(sisters) and time is not None and step % CLONES_EVERY == 0:
             pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
-            clone_loss = _clone_loss(model, states, pick, time, generator)
-            loss = loss + CLONES_EVERY * settings.clone_weight * clone_loss
-            figures["clones"] = float(clone_loss.detach())
+            of_clones = clone_loss(model, states, pick, time, generator)
+            loss = loss + CLONES_EVERY * settings.clone_weight * of_clones
+            figures["clones"] = float(of_clones.detach())
         figures["diffusion"] = float(model.diffusion.detach())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -234,84 +229,3 @@ def _start(course: Course, rng: np.random.Generator, n: int) -> np.ndarray:
 
 def _target(t: Transition, rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.choice(t.target, min(2 * n, len(t.target)), replace=False)
-
-
-def _along(model: Dynamics, states: Tensor, rng: np.random.Generator) -> Tensor:
-    """How far the split of the drift into slope and rotation is from that of a population at rest on the landscape.
-
-    exp(-U / D) is at rest where R . grad U = D div R (no flow of probability has a source): of all splits of one drift this is
-    the one whose U is minus D times the logarithm of that density.
-    """
-    z = states[torch.from_numpy(rng.integers(0, len(states), 256)).to(states.device)].requires_grad_()
-    gradient, turning = model.potential.gradient(z), model.turning(z)
-    divergence = torch.zeros(len(z), device=z.device)
-    for j in range(z.shape[1]):
-        divergence = divergence + torch.autograd.grad(turning[:, j].sum(), z, create_graph=True)[0][:, j]
-    size = (gradient.detach() ** 2).sum(1).mean() + (turning.detach() ** 2).sum(1).mean()
-    source = (gradient * turning).sum(1) - model.diffusion.detach() * divergence
-    assert model.rotation is not None
-    curved = model.rotation.curved(model.potential.held_standard(z))
-    pull = (turning**2).sum(1).mean() + CURVED_PULL * (curved**2).sum(1).mean()
-    return ((source / size) ** 2).mean() + ROTATION_PULL * pull / size
-
-
-def _warm_start(
-    model: Dynamics,
-    density: Density,
-    settings: PredictorSettings,
-    generator: torch.Generator,
-    history: list[dict[str, float]],
-    progress: Progress | None,
-) -> None:
-    """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct
-    it."""
-    shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
-    optimiser = torch.optim.Adam(shape, lr=1e-2)
-    for step in range(settings.warm_steps):
-        at, score = density.sample(256, generator)
-        loss = ((model.potential.gradient(at) + model.diffusion.detach() * score) ** 2).sum(1).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        if step % 50 == 0 or step == settings.warm_steps - 1:
-            history.append({"warm": float(loss.detach())})
-            if progress is not None:
-                progress("warm start", step + 1, settings.warm_steps, history[-1])
-
-
-def _off_manifold(model: Dynamics, density: Density, generator: torch.Generator) -> Tensor:
-    """Soft prior: where no cells were measured the landscape rises, at least half as steeply as -D log density does.
-
-    One-sided, so that it says nothing where the slope is steep enough, and silent among the cells, where their motion says what
-    the slope is; without it the network is free to dig holes in the many directions in which no cell was ever seen, and the
-    attractors lie there.
-    """
-    at, score = density.sample(128, generator)
-    off = (density.log(at) < density.rim).float()
-    steep = score.norm(dim=1)
-    uphill = -(model.potential.gradient(at) * score).sum(1) / steep.clamp_min(1e-6)
-    wanted = 0.5 * model.diffusion.detach() * steep
-    return (off * (wanted - uphill).clamp_min(0.0) ** 2).mean() / (wanted**2).mean().clamp_min(1e-12)
-
-
-def _sisters(clones: sp.csr_matrix | None, time: np.ndarray | None) -> np.ndarray:
-    """Pairs (early row, late row) of the same clone at different times, (pairs, 2)."""
-    if clones is None or time is None:
-        return np.empty((0, 2), np.int64)
-    together = (clones @ clones.T).tocoo()
-    keep = time[together.row] < time[together.col]
-    return np.stack([together.row[keep], together.col[keep]], 1).astype(np.int64)
-
-
-def _clone_loss(model: Dynamics, states: Tensor, pairs: np.ndarray, time: np.ndarray, generator: torch.Generator) -> Tensor:
-    """Energy score of simulated descendants against a measured descendant of the same clone: soft targets, never hard pairs."""
-    total, n = torch.zeros((), device=states.device), 0
-    gap = np.round(time[pairs[:, 1]] - time[pairs[:, 0]], 6)
-    for duration in np.unique(gap):
-        some = pairs[gap == duration]
-        start = states[torch.from_numpy(some[:, 0]).to(states.device)].repeat(CLONE_DRAWS, 1)
-        end, _ = model.rollout(start, float(duration), generator)
-        seen = states[torch.from_numpy(some[:, 1]).to(states.device)]
-        total = total + len(some) * energy_score(end.reshape(CLONE_DRAWS, len(some), -1), seen)
-        n += len(some)
-    return total / n
