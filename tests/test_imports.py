@@ -15,11 +15,12 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     {"app", "pages"},
     {"virtualcell.ui"},
+    {"benchmarks"},
     {"virtualcell.figures"},
     {"virtualcell.jobs"},
     {"virtualcell.__main__"},
     {"virtualcell.cli"},
-    {"virtualcell", "benchmarks"},  # the package itself hands out what model.py and data/ define
+    {"virtualcell"},  # the package itself hands out what model.py and data/ define
     {"virtualcell.demo"},
     {"virtualcell.model"},
     {"virtualcell.trust"},
