@@ -11,11 +11,11 @@ from virtualcell.predictor.growth import Growth
 from virtualcell.predictor.potential import Potential
 from virtualcell.predictor.rotation import Rotation, share_of
 
-MOST_STEPS = 100
-"""Of the integrator a span, however steep the landscape."""
+STIFFNESS, MOST_STEPS = 0.4, 250
+"""Largest derivative of the drift times length of a step; steps of the integrator a span, however steep the landscape."""
 
-STIFFNESS, TURNING_STIFFNESS = 0.8, 0.1
-"""Largest derivative of the drift times length of a step; smaller where cells turn: there the integrator is of first order."""
+TURNING_STIFFNESS, MOST_TURNING = 0.1, 100
+"""The same where cells turn: there the integrator is of first order in all that is asked of it."""
 
 
 class Dynamics(nn.Module):
@@ -45,7 +45,7 @@ class Dynamics(nn.Module):
         # above, how far the descendants of one cell spread bounds it from below. It has the potential's scale as a factor, too: a
         # clock that runs faster, with populations at rest as they were, is one direction, and D by itself another.
         self.log_diffusion = nn.Parameter(torch.tensor(math.log(diffusion)))
-        self.euler_steps = euler_steps
+        self.fewest_steps = self.euler_steps = euler_steps
 
     @property
     def diffusion(self) -> Tensor:
@@ -104,13 +104,14 @@ class Dynamics(nn.Module):
         """What is read of cells z (cells, d) after steps of length dt."""
         return z if noise is None else z + torch.sqrt(0.5 * self.diffusion * dt) * noise
 
-    def steps_a_span(self, z: Tensor) -> int:
-        """Steps of the integrator a span: those of training, or more where the landscape under cells z (cells, d) is so steep
-        that a step would overshoot (its length times the largest derivative of the drift is kept below STIFFNESS)."""
+    def steps_a_span(self, z: Tensor, stiffness: float = STIFFNESS) -> int:
+        """Steps of the integrator a span: the fewest that were asked for, or more where the landscape under cells z (cells, d) is
+        so steep that a step would overshoot: its length times the largest derivative of the drift stays below ``stiffness``, as
+        far as MOST_STEPS let it."""
         some = z[:: max(1, len(z) // 64)]
         steepest = float(torch.linalg.matrix_norm(self.slope(some), ord=2).max()) if len(some) else 0.0
-        least = STIFFNESS if self.rotation is None else TURNING_STIFFNESS
-        return max(self.euler_steps, min(MOST_STEPS, math.ceil(steepest / least)))
+        least, most = (stiffness, MOST_STEPS) if self.rotation is None else (TURNING_STIFFNESS, MOST_TURNING)
+        return max(self.fewest_steps, min(most, math.ceil(steepest / least)))
 
     def slope(self, z: Tensor, treatment: str | None = None) -> Tensor:
         """Derivative of the drift at z (cells, d), (cells, d, d): row i is how component i changes with each coordinate."""
