@@ -150,3 +150,13 @@ def test_transport_asks_for_growth_where_a_cluster_expands(model: Dynamics) -> N
 def test_without_times_nothing_is_asked(cells: np.ndarray, model: Dynamics) -> None:
     for known in (KNOWN["transport"], KNOWN["sizes"]):
         assert term(known, cells, time=None).loss(model, [], 1.0) == 0
+
+
+def test_a_few_cells_may_have_to_divide_as_fast_as_the_whole_population_grows(cells: np.ndarray, model: Dynamics) -> None:
+    """Sizes that rise by e^2.4 within .4 of a span: six a span, and four times that where a quarter of the cells does it."""
+    term(KnownGrowth("sizes", sizes={0.0: 1.0, 0.4: float(np.exp(2.4)), 1.0: 12.0}), cells).prepare(model, torch.Generator())
+    assert float(model.growth.max_rate) == pytest.approx(24.0)
+    assert model.growth.last.bias.requires_grad
+    slow = Dynamics(2, 4, 0.1)
+    term(KnownGrowth("sizes", sizes={0.0: 1.0, 0.4: 1.05, 1.0: 1.1}), cells).prepare(slow, torch.Generator())
+    assert float(slow.growth.max_rate) == 3.0, "never less than where nothing is known"

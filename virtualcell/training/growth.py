@@ -15,6 +15,8 @@ from virtualcell.schema import DataError
 from virtualcell.training.transitions import Transition
 
 MODES = ("transport", "none", "given", "sizes")
+FEW = 4.0
+"""Where a quarter of the cells makes a population grow, it grows so many times as fast as the whole."""
 FITTED, BATCH, RATE = 600, 256, 1e-2
 MOST = 600
 """Cells of a population of which a transport plan is made."""
@@ -107,9 +109,12 @@ class GrowthTerm:
                 )
 
     def prepare(self, model: Dynamics, generator: torch.Generator) -> None:
-        """Given rates are a fact: the growth of the model is fitted to them first and then kept."""
+        """Given rates are a fact: the growth of the model is fitted to them first and then kept. Sizes say how fast cells may
+        have to divide."""
         if self.known.mode == "none":
             model.growth.requires_grad_(requires_grad=False)
+        if self.known.mode == "sizes":
+            model.growth.max_rate.fill_(max(MAX_RATE, FEW * self._steepest()))
         if self.known.mode != "given":
             return
         asked = torch.from_numpy(self.values).float().to(self.states.device)
@@ -143,6 +148,12 @@ class GrowthTerm:
                     total = total + SIZE_WEIGHT * (grown - self._log_ratio(t)) ** 2 / len(rolled)
             return total
         return torch.zeros((), device=self.states.device)
+
+    def _steepest(self) -> float:
+        """Fastest change of log size between adjacent times, per span."""
+        times = sorted(self.known.sizes)
+        sizes = np.log([self.known.sizes[t] for t in times])
+        return float(np.abs(np.diff(sizes) / np.diff(times)).max())
 
     def _log_ratio(self, t: Transition) -> float:
         assert self.time is not None
