@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.training.courses import Course, make_courses, roll
+from virtualcell.training.courses import FARTHEST, Course, make_courses, roll
 from virtualcell.training.transitions import Transition, make_transitions
 
 RATE, DIFFUSION = 1.5, 0.3
@@ -148,3 +148,26 @@ def test_the_order_of_courses_does_not_matter(durations: tuple[float, ...]) -> N
     there, back = rolled(model, courses, begin), rolled(model, courses[::-1], begin[::-1])
     for key, (end, _) in there.items():
         torch.testing.assert_close(end, back[key][0], rtol=1e-5, atol=1e-7)
+
+
+def test_no_cell_on_its_way_speaks_louder_than_cells_at_the_end() -> None:
+    """On a pass, small pushes decide where a cell ends: the gradient back along its way grows step by step, and is bounded."""
+    torch.manual_seed(0)
+    model = bowl(diffusion=1e-20, euler_steps=100)
+    with torch.no_grad():
+        model.potential.bowl.fill_(-12.0)  # a hill: what starts at its top runs away e^12 times as far in a span
+    start = (1e-6 * torch.randn(50, 2)).requires_grad_()
+    course = make_courses([Transition(np.arange(50), np.arange(50), 1.0, None, 1.0)])
+    ((_, end, _),) = roll(model, course, [start], torch.Generator().manual_seed(0))
+    end.sum().backward()
+    assert start.grad is not None
+    at_the_end = 2**0.5  # of the sum of two coordinates
+    assert float(start.grad.norm(dim=1).max()) < 1.5 * FARTHEST * at_the_end
+    still = bowl(diffusion=1e-20, euler_steps=100)
+    begin = torch.randn(50, 2).requires_grad_()
+    ((_, end, _),) = roll(still, course, [begin], torch.Generator().manual_seed(0))
+    end.sum().backward()
+    assert begin.grad is not None
+    rate = float(still.potential.bowl[0])
+    exact = (1 - rate / 100) ** 100
+    torch.testing.assert_close(begin.grad, torch.full((50, 2), exact), rtol=1e-3, atol=1e-6)

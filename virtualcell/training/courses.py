@@ -12,6 +12,9 @@ from torch import Tensor
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.training.transitions import Transition
 
+FARTHEST = 10.0
+"""Times the mean gradient of cells at the end, what may come back along the way of one."""
+
 
 @dataclass(frozen=True)
 class Course:
@@ -64,12 +67,15 @@ def roll(
         force = of_course[owner.to(z.device)]
     found: list[tuple[Transition, Tensor, Tensor]] = []
     now = 0.0
+    bound = _Bound()
     for end in sorted({t.duration for course in courses for t in course.transitions}):
         steps = max(1, math.ceil(model.euler_steps * (end - now) - 1e-9))
         dt, now = (end - now) / steps, end
         for _ in range(steps):
             z, log_weight = model.step(z, log_weight, dt, force, torch.randn(z.shape, generator=generator).to(z.device), grow)
+            bound.on_the_way(z)
         read = model.outcome(z, dt, torch.randn(z.shape, generator=generator).to(z.device))
+        bound.at_the_end(read)
         over = []
         for i, course in enumerate(courses):
             for t in course.transitions:
@@ -84,3 +90,29 @@ def roll(
             z, log_weight, owner = z[where], log_weight[where], owner[going]
             force = force[where] if isinstance(force, Tensor) else force
     return found
+
+
+class _Bound:
+    """Keeps the gradient that comes back along a cell's way to FARTHEST times what cells have at the end, on average.
+
+    A cell that lingers on a pass ends here or there by a hair: its gradient grows with every step that it lingers, and a few such
+    cells would drown what all others say.
+    """
+
+    def __init__(self) -> None:
+        self.scale = 0.0
+
+    def at_the_end(self, read: Tensor) -> None:
+        if read.requires_grad:
+            read.register_hook(self._measure)
+
+    def on_the_way(self, z: Tensor) -> None:
+        if z.requires_grad:
+            z.register_hook(self._bounded)
+
+    def _measure(self, gradient: Tensor) -> None:
+        self.scale = max(self.scale, float(gradient.norm(dim=1).mean()))
+
+    def _bounded(self, gradient: Tensor) -> Tensor:
+        most = FARTHEST * self.scale
+        return gradient * (most / gradient.norm(dim=1, keepdim=True).clamp_min(max(most, 1e-30)))

@@ -175,7 +175,7 @@ def train_predictor(
         figures["diffusion"] = float(model.diffusion.detach())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(free, 5.0)
         optimiser.step()
         schedule.step()
         average.update(model, step)
