@@ -162,7 +162,7 @@ class VirtualCell:
         self._autoencoder = fitted.model
         self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)
         states = self._states(table)
-        self._arrays = {"states": states} | ({"time": given} if given is not None else {})
+        self._arrays = {"states": states} | ({"time": given} if given is not None and moments is not None else {})
         labels = _labels(prepared, columns)
         names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         history: dict[str, Any] = {"autoencoder": fitted.history}

@@ -29,6 +29,8 @@ def test_it_ends_before_the_first_time_that_failed_in_any_seed() -> None:
 def test_the_same_time_beyond_must_hold_from_every_last_time() -> None:
     steps = [step(3.0, seed) for seed in range(3)] + [step(5.0, seed, last=4.0, energy=0.3) for seed in range(3)]
     assert Horizon.of(steps, "d").beyond_last == 0.0
+    tenths = [step(0.3, seed, last=0.2) for seed in range(3)] + [step(0.2, seed, last=0.1, energy=0.3) for seed in range(3)]
+    assert Horizon.of(tenths, "d").beyond_last == 0.0, "the same time beyond, though not the same float"
 
 
 def test_it_says_what_it_rests_on() -> None:

@@ -79,9 +79,10 @@ def test_another_distance_is_refused(cells: np.ndarray) -> None:
         train_predictor(cells, replace(QUICK, distance="far"), time=TIME)
 
 
-def test_one_population_is_refused(cells: np.ndarray) -> None:
+@pytest.mark.parametrize("settings", [QUICK, replace(QUICK, stationary_weight=0.0)])
+def test_one_population_is_refused(settings: PredictorSettings, cells: np.ndarray) -> None:
     with pytest.raises(DataError, match="one population of two or more cells only"):
-        train_predictor(cells, replace(QUICK, stationary_weight=0.0), time=np.zeros(180))
+        train_predictor(cells, settings, time=np.zeros(180))
 
 
 def test_diffusion_that_is_known_stays(cells: np.ndarray) -> None:

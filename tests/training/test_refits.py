@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.schema import PredictorSettings
+from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.refits import DynamicsFit, _resampled, fit_dynamics
 
 QUICK = PredictorSettings(width=8, steps=4, warm_steps=10, rollouts=30, euler_steps=8, refits=2, diffusion=0.3)
@@ -121,3 +121,11 @@ def test_every_population_is_drawn_from_itself_in_its_size(sizes: list[int], tre
     if max(sizes) > 10:
         assert (draws[0] != draws[1]).any()
         assert len(np.unique(draws[0])) < len(time), "some more than once"
+
+
+def test_what_does_not_fit_together_is_refused_before_a_law_is_tried() -> None:
+    cells = spiral(1.0, 0.5)[::10]
+    with pytest.raises(DataError, match="Sizes belong to growth='sizes'"):
+        fit_dynamics(cells, QUICK, time=TIME, population_sizes={0.0: 1.0, 1.0: 50.0})
+    with pytest.raises(TypeError, match="nonsense"):
+        fit_dynamics(cells, QUICK, time=TIME, nonsense=3)  # type: ignore[call-arg]

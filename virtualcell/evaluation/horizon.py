@@ -51,7 +51,7 @@ class Step:
 
     @property
     def beyond(self) -> float:
-        return self.time - self.last
+        return round(self.time - self.last, 9)  # .3 - .2 and .2 - .1 are one gap
 
     @property
     def beats(self) -> bool:

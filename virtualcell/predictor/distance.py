@@ -22,7 +22,7 @@ def energy_distance(a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> T
 
     Zero in expectation for equal laws, so a single value can be slightly negative.
     """
-    w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
+    w = a.new_full((len(a),), 1.0 / len(a)) if log_weight is None else torch.softmax(log_weight, 0)
     across = (w @ _distances(a, b)).mean()
     within_a = w @ _distances(a, a) @ w / (1 - (w**2).sum())
     within_b = _distances(b, b).sum() / (len(b) * (len(b) - 1))
@@ -47,8 +47,8 @@ def sinkhorn_divergence(a: Tensor, b: Tensor, log_weight: Tensor | None = None) 
     S: entropic transport with Euclidean cost, entropy BLUR of the mean distance between the two (Feydy et al. 2019, eq. 3). Zero
     for equal samples, never negative, and in the unit of the energy distance: between it and W1.
     """
-    w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
-    u = torch.full((len(b),), 1.0 / len(b), device=b.device)
+    w = a.new_full((len(a),), 1.0 / len(a)) if log_weight is None else torch.softmax(log_weight, 0)
+    u = b.new_full((len(b),), 1.0 / len(b))
     blur = BLUR * float((w.detach() @ _distances(a.detach(), b)).mean())
     return _entropic(a, b, w, u, blur) - 0.5 * _entropic(a, a, w, w, blur) - 0.5 * _entropic(b, b, u, u, blur)
 

@@ -15,7 +15,8 @@ STIFFNESS, MOST_STEPS = 0.4, 250
 """Largest derivative of the drift times length of a step; steps of the integrator a span, however steep the landscape."""
 
 TURNING_STIFFNESS, MOST_TURNING = 0.1, 100
-"""The same where cells turn: there the integrator is of first order in all that is asked of it."""
+"""The same where cells turn: there the integrator is of first order in all that is asked of it. The cap is what training can
+bear."""
 
 
 class Dynamics(nn.Module):
@@ -110,7 +111,7 @@ class Dynamics(nn.Module):
         far as MOST_STEPS let it."""
         some = z[:: max(1, len(z) // 64)]
         steepest = float(torch.linalg.matrix_norm(self.slope(some), ord=2).max()) if len(some) else 0.0
-        least, most = (stiffness, MOST_STEPS) if self.rotation is None else (TURNING_STIFFNESS, MOST_TURNING)
+        least, most = (stiffness, MOST_STEPS) if self.rotation is None else (min(stiffness, TURNING_STIFFNESS), MOST_TURNING)
         return max(self.fewest_steps, min(most, math.ceil(steepest / least)))
 
     def slope(self, z: Tensor, treatment: str | None = None) -> Tensor:

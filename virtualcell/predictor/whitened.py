@@ -55,7 +55,7 @@ class WhitenedDistance:
 
     def __call__(self, a: Tensor, b: Tensor, log_weight: Tensor | None = None) -> Tensor:
         """Of samples a (n, d), weighted, and b (m, d), (); unbiased, so a single value can be slightly negative."""
-        w = torch.full((len(a),), 1.0 / len(a), device=a.device) if log_weight is None else torch.softmax(log_weight, 0)
+        w = a.new_full((len(a),), 1.0 / len(a)) if log_weight is None else torch.softmax(log_weight, 0)
         of_a, of_b = self.whiten(a), self.whiten(b)
         mean = w @ of_a
         # What the mean of so many cells strays by chance, taken off.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -14,24 +16,47 @@ CLONE_DRAWS = 8
 """Simulated descendants of each barcoded cell at each step."""
 
 
-def sisters_of(clones: sp.csr_matrix | None, time: np.ndarray | None) -> np.ndarray:
-    """Pairs (early row, late row) of the same clone at different times, (pairs, 2)."""
-    if clones is None or time is None:
-        return np.empty((0, 2), np.int64)
-    together = (clones @ clones.T).tocoo()
-    keep = time[together.row] < time[together.col]
-    return np.stack([together.row[keep], together.col[keep]], 1).astype(np.int64)
+@dataclass(frozen=True)
+class Sisters:
+    """Cells of one clone at two times.
 
+    rows: (pairs, 2) early, late; gap: (pairs,) spans between; treatment: (pairs,) what the late one was given, None for nothing.
+    """
 
-def clone_loss(model: Dynamics, states: Tensor, pairs: np.ndarray, time: np.ndarray, generator: torch.Generator) -> Tensor:
-    """Energy score of simulated descendants against a measured descendant of the same clone: soft targets, never hard pairs."""
-    total, n = torch.zeros((), device=states.device), 0
-    gap = np.round(time[pairs[:, 1]] - time[pairs[:, 0]], 6)
-    for duration in np.unique(gap):
-        some = pairs[gap == duration]
-        start = states[torch.from_numpy(some[:, 0]).to(states.device)].repeat(CLONE_DRAWS, 1)
-        end, _ = model.rollout(start, float(duration), generator)
-        seen = states[torch.from_numpy(some[:, 1]).to(states.device)]
-        total = total + len(some) * energy_score(end.reshape(CLONE_DRAWS, len(some), -1), seen)
-        n += len(some)
-    return total / n
+    rows: np.ndarray
+    gap: np.ndarray
+    treatment: np.ndarray
+
+    @classmethod
+    def of(cls, clones: sp.csr_matrix | None, time: np.ndarray | None, treatment: np.ndarray | None, control: str) -> Sisters:
+        """All pairs whose early cell was untreated or treated as its late sister; none without barcodes or times."""
+        if clones is None or time is None:
+            return cls(np.empty((0, 2), np.int64), np.empty(0), np.empty(0, dtype=object))
+        together = (clones @ clones.T).tocoo()
+        early, late = together.row.astype(np.int64), together.col.astype(np.int64)
+        given = np.full(len(time), None, dtype=object)
+        if treatment is not None:
+            names = treatment.astype(str)
+            given[names != control] = names[names != control]
+        untreated = np.array([name is None for name in given[early]], dtype=bool)
+        keep = (time[early] < time[late]) & (untreated | (given[early] == given[late]))
+        rows = np.stack([early[keep], late[keep]], 1)
+        return cls(rows, np.round(time[rows[:, 1]] - time[rows[:, 0]], 6), given[rows[:, 1]])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, some: np.ndarray) -> Sisters:
+        return Sisters(self.rows[some], self.gap[some], self.treatment[some])
+
+    def loss(self, model: Dynamics, states: Tensor, generator: torch.Generator) -> Tensor:
+        """Energy score of simulated descendants against a measured descendant of the same clone, (): soft targets, never hard
+        pairs."""
+        total = torch.zeros((), device=states.device)
+        for duration, name in dict.fromkeys(zip(self.gap.tolist(), self.treatment.tolist(), strict=True)):
+            some = self.rows[(self.gap == duration) & np.array([own == name for own in self.treatment], dtype=bool)]
+            start = states[torch.from_numpy(some[:, 0]).to(states.device)].repeat(CLONE_DRAWS, 1)
+            end, _ = model.rollout(start, duration, generator, name)
+            seen = states[torch.from_numpy(some[:, 1]).to(states.device)]
+            total = total + len(some) * energy_score(end.reshape(CLONE_DRAWS, len(some), -1), seen)
+        return total / len(self)

@@ -41,7 +41,9 @@ class LinearLaw:
 
         states: measured cells (cells, d), for the wall around them; wall: its strength.
         """
-        model = Dynamics(len(self.rest), width, self.diffusion, tuple(self.pushes), euler_steps, rotation=True)
+        with torch.random.fork_rng(devices=[]):  # weights that nothing uses, but the same ones every time
+            torch.manual_seed(0)
+            model = Dynamics(len(self.rest), width, self.diffusion, tuple(self.pushes), euler_steps, rotation=True)
         potential, rotation = model.potential, model.rotation
         assert rotation is not None
         slopes = self.diffusion * torch.linalg.inv(self.covariance)
@@ -128,6 +130,8 @@ def fit_linear(
         optimiser.step(closure)
         with torch.no_grad():
             found = law()
+            if not bool(torch.isfinite(found.matrix).all()):  # eigenvalues of what is no number end the process
+                return None
             stable = bool((torch.linalg.eigvals(found.matrix).real > 0).all()) and bool(torch.isfinite(loss()))
             torch.linalg.cholesky(found.covariance)
             for t in moves:  # what noise makes by then is needed of every transition

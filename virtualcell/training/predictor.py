@@ -16,7 +16,7 @@ from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.rotation import Rotation
 from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
-from virtualcell.training.clones import clone_loss, sisters_of
+from virtualcell.training.clones import Sisters
 from virtualcell.training.courses import Course, make_courses, roll
 from virtualcell.training.growth import GrowthTerm, KnownGrowth
 from virtualcell.training.priors import along, off_manifold, warm_start
@@ -84,7 +84,7 @@ def train_predictor(
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     transitions = make_transitions(time, treatment, control, settings.stationary_weight)
-    if not transitions:
+    if all(t.stationary for t in transitions):
         raise DataError(
             "There is one population of two or more cells only.",
             next_step="give cells of at least two time points, or of one treatment beside its control.",
@@ -115,7 +115,7 @@ def train_predictor(
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
-    sisters = sisters_of(clones, time)
+    sisters = Sisters.of(clones, time, treatment, control)
     free = [p for p in model.parameters() if p.requires_grad]
     rate = settings.learning_rate
     optimiser = torch.optim.AdamW(
@@ -167,9 +167,9 @@ def train_predictor(
         loss = loss + growing.loss(model, rolled, settings.growth_penalty)
         if rotation:
             loss = loss + settings.rotation_penalty * along(model, states, rng)
-        if len(sisters) and time is not None and step % CLONES_EVERY == 0:
-            pick = sisters[rng.integers(0, len(sisters), min(len(sisters), 64))]
-            of_clones = clone_loss(model, states, pick, time, generator)
+        if len(sisters) and step % CLONES_EVERY == 0:
+            pick = sisters.take(rng.integers(0, len(sisters), min(len(sisters), 64)))
+            of_clones = pick.loss(model, states, generator)
             loss = loss + CLONES_EVERY * settings.clone_weight * of_clones
             figures["clones"] = float(of_clones.detach())
         figures["diffusion"] = float(model.diffusion.detach())

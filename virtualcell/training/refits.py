@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,15 @@ import torch
 
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import PredictorSettings
+from virtualcell.training.autoencoder import Progress
 from virtualcell.training.growth import KnownGrowth
 from virtualcell.training.linear import does_the_job, fit_linear
 from virtualcell.training.predictor import PredictorFit, start_diffusion, train_predictor, wall_strength
 from virtualcell.training.transitions import make_transitions
 
 SHARE = 6
-"""A refit, and the fit that may turn, take this part of the steps: they go on from the fit."""
-
+"""A refit, and the fit that may turn, take this part of the steps: they go on from the fit. Refits take coarse steps throughout
+(``training.predictor``): they tell by how much heights vary, not how high they are."""
 
 ENOUGH = 0.01
 """p-value from which on the linear law is taken to do the job."""
@@ -47,8 +48,12 @@ def fit_dynamics(
     clones: Any = None,
     seed: int = 0,
     device: torch.device | None = None,
-    progress: Any = None,
-    **others: Any,
+    progress: Progress | None = None,
+    diffusion: float | None = None,
+    diffusion_known: bool = False,
+    growth: str = "transport",
+    growth_rates: np.ndarray | Callable[[np.ndarray], np.ndarray] | None = None,
+    population_sizes: dict[float, float] | None = None,
 ) -> DynamicsFit:
     """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
@@ -57,9 +62,19 @@ def fit_dynamics(
     fit that may turn: the dynamics themselves are without that part, for with few times it is hardly told from the slope, and how
     much of the drift it would take is said beside them.
     """
+    rates = np.asarray(growth_rates(z), dtype=float) if callable(growth_rates) else growth_rates
+    known = KnownGrowth(growth, rates, dict(population_sizes or {}))  # what does not fit together is refused before anything runs
+    others: dict[str, Any] = {
+        "diffusion": diffusion,
+        "diffusion_known": diffusion_known,
+        "growth": growth,
+        "growth_rates": rates,
+        "population_sizes": population_sizes,
+    }
     p_value = None
-    if time is not None and clones is None and others.get("growth", "transport") in ("none", "transport"):
-        found, p_value = _linear(z, settings, time, treatment, control, seed, device or torch.device("cpu"), others)
+    if time is not None and clones is None and not known.identified:
+        begins = (diffusion, diffusion_known)
+        found, p_value = _linear(z, settings, time, treatment, control, seed, device or torch.device("cpu"), begins)
         if found is not None:
             return found
     shared = {
@@ -77,8 +92,7 @@ def fit_dynamics(
     refits = []
     shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
     for i, rows in enumerate(_resampled(time, treatment, settings.refits, seed)):
-        rates = others.get("growth_rates")
-        own = dict(others, growth_rates=rates[rows]) if isinstance(rates, np.ndarray) else others
+        own = others | {"growth_rates": rates[rows]} if rates is not None else others
         of_rows = {key: shared[key] if shared[key] is None else shared[key][rows] for key in ("time", "treatment", "clones")}
         again = train_predictor(z[rows], **(shared | of_rows), start=fitted.dynamics, seed=seed + 1 + i, **own)
         refits.append(again.dynamics)
@@ -100,12 +114,12 @@ def _linear(
     control: str,
     seed: int,
     device: torch.device,
-    others: dict[str, Any],
+    begins: tuple[float | None, bool],
 ) -> tuple[DynamicsFit | None, float | None]:
     """The linear law as a fit, None where it does not do the job, and its p-value."""
     transitions = make_transitions(time, treatment, control, 0.0)
-    diffusion = others.get("diffusion") or start_diffusion(z, transitions, settings)
-    known = bool(others.get("diffusion_known", False))
+    given, known = begins
+    diffusion = given if given is not None else start_diffusion(z, transitions, settings)
     law = fit_linear(z, transitions, diffusion, known=known, pull=settings.diffusion_weight)
     if law is None:
         return None, None
