@@ -9,7 +9,8 @@ fate: rates given, population sizes given, nothing given (the product's own defa
 two must say so; and with shuffled time labels, where there is nothing to be learned.
 
 Each fit answers twice: by the product's own functions (VirtualCell), and as read off a grid, which tells what was learned wrongly
-from what was then computed wrongly. Beside both stands what is often drawn as a landscape: -D log density of all cells pooled.
+from what was then computed wrongly. Beside both stands what is often drawn as a landscape: -D log density of all cells pooled,
+and of those of the last time.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.schema import PredictorSettings
 from virtualcell.training.refits import fit_dynamics
 
-OURS, GRID, DENSITY, TRUE = "VirtualCell", "VirtualCell, read off a grid", "-D log density of pooled cells", "truth"
+OURS, GRID, TRUE = "VirtualCell", "VirtualCell, read off a grid", "truth"
+DENSITY, LATE = "-D log density of pooled cells", "-D log density of the last cells"
 SETTINGS = PredictorSettings(stationary_weight=0.0, rollouts=400, euler_steps=24, refits=6)
 """Cells still leave for the fates at the last time: it is no steady state, and the prior that it is one stays out. More rollouts
 and refits than the demos have, which must be trained in three minutes."""
 
-FIRST_SEED = 10
-"""Seeds below were used while the distance, the priors and the steps were chosen, on three wells."""
+FIRST_SEED = 20
+"""Seeds below were in view while the distance, the priors, the steps and the bound on gradients were chosen: 0 to 4 by
+themselves, on three wells and the toggle switch, 10 to 14 in earlier runs of this benchmark, whose failures led to some of it."""
 
 QUICK_CELLS, QUICK = 200, dataclasses.replace(SETTINGS, steps=60, warm_steps=60, refits=3)
 
@@ -51,14 +54,16 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
     system, cells = variant.system, variant.cells(seed, n)
     truth = Truth(system)
     asked = truth.between(cells)
+    asked_at = cells.xy[asked]
     time = variant.time(cells, seed)
     settings = settings if variant.bands else dataclasses.replace(settings, refits=0)
     fit = fit_dynamics(cells.xy.astype(np.float32), settings, time=time, seed=seed, **variant.arguments(cells))
     own = of_fit(fit, variant, cells, asked, truth.fates, time)
     answers = {
         OURS: own,
-        GRID: on_grid(learned_drift(fit.dynamics, system.span), system, cells, asked, truth.fates),
-        DENSITY: of_density(system, cells, asked, truth.fates),
+        GRID: on_grid(learned_drift(fit.dynamics, system.span), system, cells.xy, asked_at, truth.fates),
+        DENSITY: of_density(system, cells.xy, asked_at, truth.fates),
+        LATE: of_density(system, cells.xy[time == time.max()], asked_at, truth.fates),
     }
     for method, answer in answers.items():
         note(found, method, score(answer, truth, cells))
@@ -67,7 +72,7 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
     note(found, OURS, {LAW: float(fit.linear)} | ({} if fit.linear_p is None else {LAW_P: fit.linear_p}))
     if variant.shuffled:
         note(found, OURS, of_no_motion(own))
-    elif variant.bands and own.bands:
+    elif variant.bands:
         note(found, OURS, bands_hold(own, truth))
     if variant.growth in SAYS and variant.growing:
         note(found, OURS, {FLAGGED: float(SAYS[variant.growth] in own.said)})

@@ -10,7 +10,7 @@ import torch
 from sklearn.neighbors import KernelDensity
 
 from benchmarks.landscape.truth import Passage
-from virtualcell.data.known.system import KnownSystem, Snapshots
+from virtualcell.data.known.system import KnownSystem
 from virtualcell.evaluation.grid import Drift, Grid
 from virtualcell.predictor.density import Density
 from virtualcell.predictor.dynamics import Dynamics
@@ -49,43 +49,44 @@ def nearest(attractors: np.ndarray, system: KnownSystem) -> dict[str, int]:
     return dict(zip(system.attractors, distance.argmin(axis=1).tolist(), strict=True))
 
 
-def on_grid(drift: Drift, system: KnownSystem, cells: Snapshots, asked: np.ndarray, fates: Passage | None) -> Answer:
+def on_grid(drift: Drift, system: KnownSystem, cells: np.ndarray, asked: np.ndarray, fates: Passage | None) -> Answer:
     """Every answer that a drift has, read off a grid: what was learned, whatever way the product finds its own answers.
 
-    Heights are those of -log p, p the stationary density.
+    cells (n, 2): over which it is asked; asked (m, 2): where committors are. Heights are those of -log p, p the stationary
+    density.
     """
     grid = Grid.over(system.box, COARSE)
     density = grid.stationary(drift, system.diffusion)
     with np.errstate(divide="ignore"):
         energy = -np.log(density)
-    found = minima(grid, energy, cells.xy)
+    found = minima(grid, energy, cells)
     return Answer(
         # Noise shifts the minima of -log p away from where a drift that is no gradient comes to rest.
         attractors=settled(drift, found, system.step),
         barriers=passes(grid, energy, found, system),
-        committor=_committor(grid, drift, system, fates, cells.xy[asked]),
+        committor=_committor(grid, drift, system, fates, asked),
         covariance=np.cov(grid.points.T, aweights=density.ravel(), bias=True),
-        share=grid.non_gradient_share(drift, system.diffusion, cells.xy),
+        share=grid.non_gradient_share(drift, system.diffusion, cells),
     )
 
 
-def of_density(system: KnownSystem, cells: Snapshots, asked: np.ndarray, fates: Passage | None) -> Answer:
-    """The picture that is often taken for a landscape: -D log density of all measured cells pooled."""
+def of_density(system: KnownSystem, cells: np.ndarray, asked: np.ndarray, fates: Passage | None) -> Answer:
+    """The picture that is often taken for a landscape: -D log density of measured cells (n, 2); committors at asked (m, 2)."""
     grid = Grid.over(system.box, COARSE)
-    bandwidth = Density(torch.from_numpy(cells.xy.astype(np.float32))).bandwidth
-    log_density = KernelDensity(bandwidth=bandwidth, rtol=1e-4).fit(cells.xy).score_samples(grid.points).reshape(COARSE, COARSE)
+    bandwidth = Density(torch.from_numpy(cells.astype(np.float32))).bandwidth
+    log_density = KernelDensity(bandwidth=bandwidth, rtol=1e-4).fit(cells).score_samples(grid.points).reshape(COARSE, COARSE)
     step_x, step_y = grid.steps
     up_y, up_x = np.gradient(log_density, step_y, step_x, edge_order=2)
 
     def drift(xy: np.ndarray) -> np.ndarray:
         return system.diffusion * np.stack([grid.at(up_x, xy), grid.at(up_y, xy)], axis=1)
 
-    found = minima(grid, -log_density, cells.xy)
+    found = minima(grid, -log_density, cells)
     spread = np.exp(log_density - log_density.max())
     return Answer(
         attractors=found,
         barriers=passes(grid, -log_density, found, system),
-        committor=_committor(grid, drift, system, fates, cells.xy[asked]),
+        committor=_committor(grid, drift, system, fates, asked),
         covariance=np.cov(grid.points.T, aweights=spread.ravel(), bias=True),
         share=0.0,
     )

@@ -12,8 +12,8 @@ from benchmarks.landscape.scores import (
     CALLED,
     COMMITTOR,
     COVARIANCE,
-    FLAGGED,
     HELD,
+    NAMED,
     OVERSAID,
     SHARE,
     SPURIOUS,
@@ -44,12 +44,10 @@ def claims_of(variant: str, method: str, found: Found) -> list[Claim]:
             for metric in NONE_OF
             if metric in values
         ]
-    if FLAGGED in values:
-        claims.append(Claim(f"{variant}: {FLAGGED}, share of seeds", float(np.mean(values[FLAGGED])), ">=", 1.0))
     if sum(values.get(BANDS, ())) and VARIANTS[variant].told:
         share = float(np.sum(values[HELD]) / np.sum(values[BANDS]))
-        claims.append(Claim(f"{variant}: {HELD}, share of all bands", share, ">=", 0.9))
-    for metric in (CALLED, ABOVE):
+        claims.append(Claim(f"{variant}: {HELD}, share over seeds", share, ">=", 0.9))
+    for metric in (CALLED, ABOVE, NAMED):
         if metric in values:
             claims.append(Claim(f"{variant}: {metric}, all seeds together", float(np.sum(values[metric])), "<=", 0.0))
     return claims

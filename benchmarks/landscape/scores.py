@@ -17,7 +17,7 @@ SHARE = "non-gradient share minus the true one"
 UNSAID = "forward barriers called not identifiable"
 OVERSAID = "uncrossed barriers not called not identifiable"
 CALLED, ABOVE, NAMED = "passes called identifiable", "of them with a band above 0", "passes with a band above 0"
-HELD, BANDS, WIDTH = "bands that hold the true height", "forward bands", "width of a forward band, in D"
+HELD, BANDS, WIDTH = "forward passes whose band holds the true height", "forward passes", "width of a forward band, in D"
 LAW, LAW_P = "the linear law was kept", "p-value of the linear law"
 FLAGGED = "says what growth was taken to be"
 SAYS = {"none": "ignored", "transport": "cannot be told apart from drift"}
@@ -42,10 +42,12 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
         error = 100 * abs(heights[passage] / truth.barriers[passage] - 1) if passage in heights else LOST
         found[f"forward barrier {passage[0]} to {passage[1]}, in D"] = heights.get(passage, 0.0)
         found[BARRIER] = max(found.get(BARRIER, 0.0), float(error))
-    if answer.committor is not None:
+    if truth.fates is not None:
+        # Who finds no two fates, or sees no cell arrive, knows as little as who answers at random.
         true = truth.committor(cells.xy[truth.between(cells)])
         seen = np.isfinite(true)
-        found[COMMITTOR] = float(np.abs(answer.committor - true)[seen].mean())
+        chance = np.full(len(true), np.nan) if answer.committor is None else answer.committor
+        found[COMMITTOR] = float(np.where(np.isfinite(chance), np.abs(chance - true), 0.5)[seen].mean())
     if answer.covariance is not None and system.linear is not None:
         difference = np.linalg.norm(answer.covariance - system.covariance)
         found[COVARIANCE] = float(100 * difference / np.linalg.norm(system.covariance))
@@ -54,7 +56,7 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
         found[SHARE] = answer.share - truth.share(cells)
     if answer.unidentified is not None:
         if system.forward:
-            found[UNSAID] = float(sum(passage in answer.unidentified for passage in system.forward))
+            found[UNSAID] = float(sum(passage in answer.unidentified or passage not in heights for passage in system.forward))
         uncrossed = truth.hardly_crossed(cells)
         if uncrossed:
             said = [p for p in uncrossed if p in heights and p not in answer.unidentified]
@@ -71,9 +73,9 @@ def of_no_motion(answer: Answer) -> dict[str, float]:
 
 
 def bands_hold(answer: Answer, truth: Truth) -> dict[str, float]:
-    """Of the forward passes that have a band: how many, how many hold the true height, and how wide they are."""
+    """Of the forward passes: how many there are, of how many a band holds the true height (what has none, holds none), and how
+    wide the bands are."""
     bands = {passage: band for passage, band in (answer.bands or {}).items() if passage in truth.system.forward}
-    if not bands:
-        return {BANDS: 0.0, HELD: 0.0}
     held = [low <= truth.barriers[passage] <= high for passage, (low, high) in bands.items()]
-    return {BANDS: float(len(bands)), HELD: float(sum(held)), WIDTH: float(np.mean([high - low for low, high in bands.values()]))}
+    wide = {WIDTH: float(np.mean([high - low for low, high in bands.values()]))} if bands else {}
+    return {BANDS: float(len(truth.system.forward)), HELD: float(sum(held))} | wide

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.landscape.__main__ import DENSITY, GRID, main
+from benchmarks.landscape.__main__ import DENSITY, GRID, LATE, main
 from benchmarks.landscape.__main__ import OURS as OURS_NAME
 from benchmarks.landscape.answers import Answer, minima, of_density, on_grid
 from benchmarks.landscape.claims import WORST, claims_of
@@ -83,7 +83,7 @@ def test_truths_are_those_of_the_closed_forms() -> None:
 def test_the_true_law_gets_full_marks(variant: Variant) -> None:
     """Read off a grid by the same code that reads off what was learned."""
     system, cells, truth = variant.system, variant.cells(0, N), Truth(variant.system)
-    found = score(on_grid(system.drift, system, cells, truth.between(cells), truth.fates), truth, cells)
+    found = score(on_grid(system.drift, system, cells.xy, cells.xy[truth.between(cells)], truth.fates), truth, cells)
     assert found[ATTRACTOR] < 0.05
     assert found[SPURIOUS] == 0
     assert abs(found[SHARE]) < 0.01
@@ -99,10 +99,12 @@ def test_a_wrong_law_loses_marks() -> None:
     variant = VARIANTS["double well"]
     system, cells, truth = variant.system, variant.cells(0, N), Truth(variant.system)
     asked = truth.between(cells)
-    steeper = score(on_grid(lambda xy: 1.5 * system.drift(xy), system, cells, asked, truth.fates), truth, cells)
+    steeper = score(on_grid(lambda xy: 1.5 * system.drift(xy), system, cells.xy, cells.xy[asked], truth.fates), truth, cells)
     assert steeper[BARRIER] == pytest.approx(50, abs=2)
     assert steeper[COMMITTOR] > 0.01
-    around = score(on_grid(lambda xy: system.drift(xy) + xy[:, ::-1] * (1, -1), system, cells, asked, truth.fates), truth, cells)
+    around = score(
+        on_grid(lambda xy: system.drift(xy) + xy[:, ::-1] * (1, -1), system, cells.xy, cells.xy[asked], truth.fates), truth, cells
+    )
     assert around[SHARE] > 0.1
 
 
@@ -110,12 +112,12 @@ def test_a_density_of_pooled_cells_is_no_landscape() -> None:
     """It doubles the barriers of three wells, and shows the start of the binary choice as an attractor."""
     variant = VARIANTS["three wells"]
     cells, truth = variant.cells(0, 600), Truth(variant.system)
-    found = score(of_density(variant.system, cells, truth.between(cells), truth.fates), truth, cells)
+    found = score(of_density(variant.system, cells.xy, cells.xy[truth.between(cells)], truth.fates), truth, cells)
     assert found[BARRIER] > 50
     assert found[ATTRACTOR] < 0.15
     choice = VARIANTS["binary choice"]
     cells, truth = choice.cells(0, 600), Truth(choice.system)
-    assert score(of_density(choice.system, cells, truth.between(cells), truth.fates), truth, cells)[SPURIOUS] >= 1
+    assert score(of_density(choice.system, cells.xy, cells.xy[truth.between(cells)], truth.fates), truth, cells)[SPURIOUS] >= 1
 
 
 def test_minima_are_where_cells_descend() -> None:
@@ -200,12 +202,24 @@ def test_a_claim_is_held_by_the_worst_seed() -> None:
 
 
 def test_nothing_is_claimed_of_answers_that_cannot_be_known() -> None:
-    values = {BARRIER: [90.0], COMMITTOR: [0.3]}
-    (flagged,) = claims_of("three wells, growth ignored", OURS, {OURS: values | {FLAGGED: [1.0, 0.0]}})
-    assert not flagged.holds
-    assert FLAGGED in flagged.name
-    said = claims_of("three wells, times shuffled", OURS, {OURS: values | {CALLED: [1.0, 0.0], ABOVE: [0.0, 0.0]}})
-    assert {claim.name.split(": ")[1].split(",")[0]: claim.holds for claim in said} == {CALLED: False, ABOVE: True}
+    values = {BARRIER: [90.0], COMMITTOR: [0.3], FLAGGED: [1.0]}
+    assert not claims_of("three wells, growth ignored", OURS, {OURS: values})
+    of_shuffled = {CALLED: [1.0, 0.0], ABOVE: [0.0, 0.0], NAMED: [2.0, 0.0]}
+    said = claims_of("three wells, times shuffled", OURS, {OURS: values | of_shuffled})
+    assert {claim.name.split(": ")[1].split(",")[0]: claim.holds for claim in said} == {CALLED: False, ABOVE: True, NAMED: False}
+
+
+def test_what_is_not_answered_counts_as_wrong() -> None:
+    """A fit that lost the fates, its passes and its bands must not pass by saying nothing."""
+    variant = VARIANTS["three wells"]
+    truth, cells = Truth(variant.system), variant.cells(0, N)
+    silent = score(dataclasses.replace(perfect(variant), barriers={}, committor=None, unidentified=frozenset()), truth, cells)
+    true = truth.committor(cells.xy[truth.between(cells)])
+    assert silent[COMMITTOR] == 0.5
+    assert silent[UNSAID] == len(variant.system.forward)
+    nowhere = np.full(len(true), np.nan)
+    assert score(dataclasses.replace(perfect(variant), committor=nowhere), truth, cells)[COMMITTOR] == 0.5
+    assert bands_hold(Answer(np.zeros((1, 2))), truth) == {BANDS: 2.0, HELD: 0.0}
 
 
 @pytest.mark.slow
@@ -215,9 +229,7 @@ def test_a_small_run_prints_every_method_beside_the_truth(capsys: pytest.Capture
     rows = {(row["where"], row["method"], row["metric"]): row["value"] for row in said["rows"]}
     height = "forward barrier Left to Right, in D"
     assert rows["double well", "truth", height] == pytest.approx(1.81, abs=0.01)
-    assert {("double well", method, ATTRACTOR) for method in (OURS_NAME, GRID, DENSITY)} <= set(rows)
-    assert {claim["name"] for claim in said["claims"]} >= {
-        f"double well: {ATTRACTOR}, worst seed",
-        f"three wells, growth ignored: {FLAGGED}, share of seeds",
-    }
+    assert {("double well", method, ATTRACTOR) for method in (OURS_NAME, GRID, DENSITY, LATE)} <= set(rows)
+    assert f"double well: {ATTRACTOR}, worst seed" in {claim["name"] for claim in said["claims"]}
+    assert rows["three wells, growth ignored", OURS_NAME, FLAGGED] == 1, "the fit says that growth is ignored"
     assert not any(claim["name"].startswith(f"three wells, growth ignored: {BARRIER}") for claim in said["claims"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.landscape.samples import Flat, ThreeWells, Wells
 from virtualcell.data import three_wells
-from virtualcell.landscape.path import DIP, IMAGES, direct_path, least_energy_path
+from virtualcell.landscape.path import IMAGES, least_energy_path
 from virtualcell.schema import EnergyPath
 
 WELLS = {well.name: well for well in three_wells.wells()}
@@ -123,38 +123,3 @@ def test_states_that_are_no_numbers_are_refused(bad: float) -> None:
     for start, end in ((good, other), (other, good)):
         with pytest.raises(ValueError, match="finite states to start and end"):
             least_energy_path(Wells(2), 1.0, start, end)
-
-
-class Dented(ThreeWells):
-    """Three wells with a dent of an eighth of D where the three ridges meet: the saddle between progenitor and Fate B is lost."""
-
-    DEPTH, WIDTH = 0.02, 0.15
-
-    def _dent(self, z: torch.Tensor) -> torch.Tensor:
-        return self.DEPTH * torch.exp(-(z**2).sum(1) / (2 * self.WIDTH**2))
-
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return super().forward(z) - self._dent(z)
-
-    def gradient(self, z: torch.Tensor) -> torch.Tensor:
-        return super().gradient(z) + self._dent(z)[:, None] * z / self.WIDTH**2
-
-
-def deepest(path: EnergyPath) -> float:
-    """How far below the lower of two tops the way dips, by looking at every three images."""
-    e = path.energy
-    n = len(e)
-    return max((min(e[i], e[k]) - e[j] for i in range(n) for j in range(i, n) for k in range(j, n)), default=0.0)
-
-
-def test_a_pass_whose_saddle_is_lost_in_a_wrinkle_is_still_a_pass() -> None:
-    start, end = WELLS["Progenitor"].xy, WELLS["Fate B"].xy
-    least = least_energy_path(Dented(), three_wells.DIFFUSION, start, end)
-    assert deepest(least) > 3, "the way of least energy leads through Fate A"
-    path = direct_path(Dented(), three_wells.DIFFUSION, start, end)
-    assert path is not None
-    assert deepest(path) <= DIP
-    (saddle,) = (s for s in three_wells.saddles() if s.between == ("Progenitor", "Fate B"))
-    height = (saddle.energy - WELLS["Progenitor"].energy) / three_wells.DIFFUSION
-    assert path.barrier == pytest.approx(height, rel=0.1)
-    assert np.linalg.norm(path.states - WELLS["Fate A"].xy, axis=1).min() > 0.7

@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from virtualcell.landscape.attractors import descend
 from virtualcell.landscape.crossings import least_crossings
-from virtualcell.landscape.path import direct_path
+from virtualcell.landscape.direct import direct_path
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import Barrier, EnergyPath
 
@@ -31,16 +31,17 @@ def find_barriers(
     """Both directions of every direct pass between attractors name -> (d,) (``direct_path``).
 
     states: (cells, d); time: (cells,) or None (then nothing was seen to cross); basin: (cells,) index of the attractor below each
-    cell, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t over them around the height.
+    cell, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t over them around the height,
+    where all of them have the pass.
     growth_known: whether the growth of ``dynamics`` is a fact, so that what divided is not taken for what crossed.
     """
     names = list(attractors)
-    potential, diffusion = dynamics.potential, float(dynamics.diffusion.detach())
+    places = np.stack(list(attractors.values()))
     paths: dict[tuple[int, int], EnergyPath] = {}
     for i, j in combinations(range(len(names)), 2):
         # A way over the cells of these two valleys alone crosses their common ridge, and slides down it to their own pass.
         over = states[np.isin(basin, (i, j))], states
-        path = direct_path(potential, diffusion, attractors[names[i]], attractors[names[j]], over)
+        path = direct_path(dynamics, places, i, j, over)
         if path is not None:
             paths[i, j] = path
     lengths = np.full((len(names), len(names)), np.inf)
@@ -53,30 +54,32 @@ def find_barriers(
             with torch.no_grad():
                 growth = dynamics.growth(torch.from_numpy(np.asarray(states, dtype=np.float32))).numpy()
         crossed = least_crossings(basin, time, len(names), lengths, growth)
-    again = [_heights(refit, attractors, paths, names) for refit in refits]
+    again = [_heights(refit, places, paths) for refit in refits]
     enough = max(LEAST_CELLS, LEAST_SHARE * int((basin >= 0).sum()))
     found = []
     for (i, j), path in paths.items():
         for a, b, way in ((i, j, path), (j, i, _turned(path))):
-            low, high = _interval(way.barrier, [heights[a, b] for heights in again if (a, b) in heights])
+            low, high = _interval(way.barrier, [heights.get((a, b)) for heights in again])
             found.append(
                 Barrier(names[a], names[b], way.barrier, low, high, float(crossed[a, b]), bool(crossed[a, b] >= enough), way)
             )
     return tuple(found)
 
 
-def _heights(
-    refit: Dynamics, attractors: dict[str, np.ndarray], paths: dict[tuple[int, int], EnergyPath], names: list[str]
-) -> dict[tuple[int, int], float]:
-    """The same passes on a landscape fitted again, both directions; a valley that is gone has a pass of no height."""
-    places = torch.from_numpy(np.stack(list(attractors.values()))).float()
-    rest = descend(refit.potential, places).numpy()
+def _heights(refit: Dynamics, attractors: np.ndarray, paths: dict[tuple[int, int], EnergyPath]) -> dict[tuple[int, int], float]:
+    """The same passes on a landscape fitted again, both directions; a pass that is gone is left out.
+
+    A valley is gone where what starts in it comes to rest nearer to another of the attractors (k, d): its passes have no height.
+    """
+    rest = descend(refit.potential, torch.from_numpy(attractors).float()).numpy()
+    nearest = np.linalg.norm(rest[:, None] - attractors, axis=2).argmin(1)
+    kept = [k for k in range(len(rest)) if nearest[k] == k]
     heights = {}
     for i, j in paths:
-        if np.linalg.norm(rest[i] - rest[j]) < 0.05:
+        if i not in kept or j not in kept:
             heights[i, j] = heights[j, i] = 0.0
             continue
-        path = direct_path(refit.potential, float(refit.diffusion.detach()), rest[i], rest[j], [paths[i, j].states])
+        path = direct_path(refit, rest[kept], kept.index(i), kept.index(j), [paths[i, j].states])
         if path is not None:
             heights[i, j], heights[j, i] = path.barrier, path.reverse_barrier
     return heights
@@ -87,8 +90,10 @@ def _turned(path: EnergyPath) -> EnergyPath:
     return EnergyPath(path.states[::-1].copy(), energy - energy[0], len(energy) - 1 - path.saddle)
 
 
-def _interval(height: float, again: list[float]) -> tuple[float | None, float | None]:
-    if len(again) < 3:
+def _interval(height: float, again: list[float | None]) -> tuple[float | None, float | None]:
+    """None where there are fewer than three refits, or one in which the pass is no pass: the others would say too much."""
+    seen = [other for other in again if other is not None]
+    if len(seen) < max(3, len(again)):
         return None, None
-    wide = float(student.ppf(0.975, len(again) - 1) * np.std(again, ddof=1))
+    wide = float(student.ppf(0.975, len(seen) - 1) * np.std(seen, ddof=1))
     return max(0.0, height - wide), height + wide

@@ -52,6 +52,36 @@ def committor(
 
 
 @torch.no_grad()
+def first_arrivals(
+    dynamics: Dynamics, states: np.ndarray, attractors: np.ndarray, copies: int = 100, seed: int = 0
+) -> np.ndarray:
+    """Share of the futures of states (n, d) that come to each attractor (k, d) before any other, (n, k).
+
+    As ``committor``, among all attractors at once; what arrives nowhere within LONGEST spans counts for none.
+    """
+    n, k = len(states), len(attractors)
+    places = torch.from_numpy(np.asarray(attractors, dtype=np.float32))
+    apart = torch.cdist(places, places) + torch.diag(torch.full((k,), torch.inf))
+    nearest = [attractors[int(row.argmin())] for row in apart]
+    radii = torch.tensor([core(dynamics, a, b) for a, b in zip(attractors, nearest, strict=True)])
+    z = torch.from_numpy(np.asarray(states, dtype=np.float32)).repeat_interleave(copies, 0)
+    owner = torch.arange(n).repeat_interleave(copies)
+    generator = torch.Generator().manual_seed(seed)
+    steps = dynamics.steps_a_span(torch.from_numpy(np.asarray(states, dtype=np.float32)))
+    arrived, weight = torch.zeros(n * k), torch.zeros(len(z))
+    for _ in range(int(LONGEST * steps)):
+        within = torch.cdist(z, places) / radii
+        at = within.argmin(1)
+        there = within.gather(1, at[:, None])[:, 0] <= 1
+        arrived += torch.bincount(owner[there] * k + at[there], minlength=n * k)
+        z, owner, weight = z[~there], owner[~there], weight[~there]
+        if not len(z):
+            break
+        z, weight = dynamics.step(z, weight, 1 / steps, 0.0, torch.randn(z.shape, generator=generator), grow=False)
+    return (arrived.reshape(n, k) / copies).numpy()
+
+
+@torch.no_grad()
 def core(dynamics: Dynamics, a: np.ndarray, b: np.ndarray) -> float:
     """Radius around attractor a (d,) within which about half of the cells at rest there lie, at most 0.45 of the way to b
     (d,)."""

@@ -17,8 +17,6 @@ IMAGES, STEPS, CLIMB = 41, 1500, 300
 TOLERANCE = 1e-3
 """Largest movement of an image, over the spacing of images, at which the string is at rest."""
 WAYPOINTS, NEIGHBOURS = 1500, 10
-DIP, LOOK = 1.0, 10
-"""In D; in steps."""
 
 
 def least_energy_path(
@@ -36,51 +34,26 @@ def least_energy_path(
     avoids climbing. At the end the highest image climbs to the saddle, up along the string and down off it (Henkelman et al.
     2000, eq. 5). Raises ValueError for states that are not finite.
     """
-    ways = _ways(potential, diffusion, start, end, () if cells is None else (cells,), images)
-    return min((_climbed(potential, diffusion, _relaxed(potential, way)[-1]) for way in ways), key=lambda path: path.barrier)
+    over = () if cells is None else (cells,)
+    found = [
+        climbed(potential, diffusion, relaxed(potential, way)[-1]) for way in ways(potential, diffusion, start, end, over, images)
+    ]
+    return min(found, key=lambda path: path.barrier)
 
 
-def direct_path(
-    potential: Potential,
-    diffusion: float,
-    start: np.ndarray,
-    end: np.ndarray,
-    over: Sequence[np.ndarray] = (),
-    images: int = IMAGES,
-) -> EnergyPath | None:
-    """The lowest way from start (d,) to end (d,) that does not lead through a third valley; None where there is none.
-
-    As ``least_energy_path``, with a first way over each cloud of cells (n, d) in ``over``. A way leads through a valley where it
-    dips more than DIP between two tops: what is shallower, noise does not see. Where every way slides into a third valley at
-    last, as it does where a ridge falls off sideways and its saddle is lost in a wrinkle, it is followed until just before, and
-    counts if it is then at most DIP higher than the way through that valley.
-    """
-    rested: list[EnergyPath] = []
-    sliding: list[EnergyPath] = []
-    least = np.inf
-    for way in _ways(potential, diffusion, start, end, over, images):
-        courses = _relaxed(potential, way)
-        last = _climbed(potential, diffusion, courses[-1])
-        least = min(least, last.barrier)
-        if _dip(last.energy) <= DIP:
-            rested.append(last)
-            continue
-        before = next(
-            (path for path in (_path(potential, diffusion, s) for s in courses[::-1]) if _dip(path.energy) <= DIP), None
-        )
-        sliding += [] if before is None else [before]
-    found = rested or [path for path in sliding if path.barrier <= least + DIP]
-    return min(found, key=lambda path: path.barrier, default=None)
-
-
-def _dip(energy: np.ndarray) -> float:
+def dip(energy: np.ndarray) -> float:
     """How deep a profile (images,) falls between two tops: below the lower one of the two highest on either side."""
     left, right = np.maximum.accumulate(energy), np.maximum.accumulate(energy[::-1])[::-1]
     return float((np.minimum(left, right) - energy).max())
 
 
-def _ways(
-    potential: Potential, diffusion: float, start: np.ndarray, end: np.ndarray, over: Sequence[np.ndarray], images: int
+def ways(
+    potential: Potential,
+    diffusion: float,
+    start: np.ndarray,
+    end: np.ndarray,
+    over: Sequence[np.ndarray],
+    images: int = IMAGES,
 ) -> list[Tensor]:
     """First ways, (images, d) each: the straight line, and one over each cloud of cells that hangs together."""
     ends = np.stack([np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)])
@@ -94,13 +67,13 @@ def _ways(
     return [torch.from_numpy(way).float() for way in first]
 
 
-def _path(potential: Potential, diffusion: float, string: Tensor, saddle: int | None = None) -> EnergyPath:
+def as_path(potential: Potential, diffusion: float, string: Tensor, saddle: int | None = None) -> EnergyPath:
     energy = _energy(potential, string, diffusion)
     return EnergyPath(string.numpy(), energy - energy[0], int(energy.argmax()) if saddle is None else saddle)
 
 
-def _climbed(potential: Potential, diffusion: float, string: Tensor) -> EnergyPath:
-    return _path(potential, diffusion, *_climb(potential, string))
+def climbed(potential: Potential, diffusion: float, string: Tensor) -> EnergyPath:
+    return as_path(potential, diffusion, *_climb(potential, string))
 
 
 @torch.no_grad()
@@ -110,15 +83,15 @@ def _energy(potential: Potential, string: Tensor, diffusion: float) -> np.ndarra
 
 
 @torch.no_grad()
-def _relaxed(potential: Potential, string: Tensor) -> list[Tensor]:
-    """The string on its way downhill, looked at every LOOK steps, at rest at last."""
+def relaxed(potential: Potential, string: Tensor) -> list[Tensor]:
+    """The string on its way downhill, step by step, at rest at last."""
     seen = [string]
     if float((string[-1] - string[0]).norm()) == 0:
         return seen
     steepest = float(torch.linalg.matrix_norm(potential.hessian(string)).max())
     rate = 0.3 / max(steepest, 1e-9)
     inner = slice(1, len(string) - 1)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         before = string
         moved = string.clone()
         spacing = float((string[1:] - string[:-1]).norm(dim=1).mean())
@@ -126,11 +99,10 @@ def _relaxed(potential: Potential, string: Tensor) -> list[Tensor]:
         # No image overtakes its neighbour in one step, however steep the wall that it starts in.
         moved[inner] -= move * (0.5 * spacing / move.norm(dim=1, keepdim=True).clamp_min(0.5 * spacing))
         string = _even(moved)
-        if step % LOOK == 0:
-            seen.append(string)
+        seen.append(string)
         if float((string - before).norm(dim=1).max()) < TOLERANCE * rate * steepest * spacing:
             break
-    return [*seen, string]
+    return seen
 
 
 def _even(string: Tensor) -> Tensor:

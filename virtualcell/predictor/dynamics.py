@@ -11,7 +11,7 @@ from virtualcell.predictor.growth import Growth
 from virtualcell.predictor.potential import Potential
 from virtualcell.predictor.rotation import Rotation, share_of
 
-STIFFNESS, MOST_STEPS = 0.4, 250
+STIFFNESS, MOST_STEPS = 0.2, 250
 """Largest derivative of the drift times length of a step; steps of the integrator a span, however steep the landscape."""
 
 TURNING_STIFFNESS, MOST_TURNING = 0.1, 100

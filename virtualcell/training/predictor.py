@@ -12,7 +12,7 @@ import torch
 
 from virtualcell.predictor.density import Density
 from virtualcell.predictor.distance import LOSSES
-from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.predictor.dynamics import STIFFNESS, Dynamics
 from virtualcell.predictor.rotation import Rotation
 from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
@@ -28,9 +28,9 @@ CLONES_EVERY = 2
 STEPS_AGAIN = 10
 """Steps of training from one count of the integrator's steps to the next."""
 
-COARSE, FINE = 0.8, 0.2
-"""Stiffness (``Dynamics.steps_a_span``) while the landscape takes shape, and in the last quarter, whose mean is kept: cells that
-take long steps cross passes less often than cells do, and passes learned with them are too low."""
+COARSE = 0.8
+"""Stiffness (``Dynamics.steps_a_span``) while the landscape takes shape; in the last quarter, whose mean is kept, it is that of
+all later use: cells that take long steps cross passes less often than cells do, and passes learned with them are too low."""
 
 MOST_COURSES = 6
 """Rolled out at each step."""
@@ -133,8 +133,8 @@ def train_predictor(
     chances = np.array([course.weight for course in courses])
     for step in range(settings.steps):
         if step % STEPS_AGAIN == 0:  # the landscape becomes steeper, and steps that overshoot would throw cells out
-            fine = start is None and step >= average.first
-            model.euler_steps = model.steps_a_span(states, FINE if fine else COARSE)
+            fine = step >= average.first
+            model.euler_steps = model.steps_a_span(states, STIFFNESS if fine else COARSE)
         # All courses where they are few; a weighted draw of them where there are many treatments.
         chosen = courses
         if len(courses) > MOST_COURSES:

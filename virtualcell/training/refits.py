@@ -19,8 +19,7 @@ from virtualcell.training.predictor import PredictorFit, start_diffusion, train_
 from virtualcell.training.transitions import make_transitions
 
 SHARE = 6
-"""A refit, and the fit that may turn, take this part of the steps: they go on from the fit. Refits take coarse steps throughout
-(``training.predictor``): they tell by how much heights vary, not how high they are."""
+"""A refit, and the fit that may turn, take this part of the steps: they go on from the fit."""
 
 ENOUGH = 0.01
 """p-value from which on the linear law is taken to do the job."""
