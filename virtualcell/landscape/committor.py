@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -53,11 +55,11 @@ def committor(
 
 @torch.no_grad()
 def first_arrivals(
-    dynamics: Dynamics, states: np.ndarray, attractors: np.ndarray, copies: int = 100, seed: int = 0
+    dynamics: Dynamics, states: np.ndarray, attractors: np.ndarray, copies: int = 100, longest: float = LONGEST, seed: int = 0
 ) -> np.ndarray:
     """Share of the futures of states (n, d) that come to each attractor (k, d) before any other, (n, k).
 
-    As ``committor``, among all attractors at once; what arrives nowhere within LONGEST spans counts for none.
+    As ``committor``, among all attractors at once; what arrives nowhere within ``longest`` spans counts for none.
     """
     n, k = len(states), len(attractors)
     places = torch.from_numpy(np.asarray(attractors, dtype=np.float32))
@@ -69,7 +71,7 @@ def first_arrivals(
     generator = torch.Generator().manual_seed(seed)
     steps = dynamics.steps_a_span(torch.from_numpy(np.asarray(states, dtype=np.float32)))
     arrived, weight = torch.zeros(n * k), torch.zeros(len(z))
-    for _ in range(int(LONGEST * steps)):
+    for _ in range(math.ceil(longest * steps)):
         within = torch.cdist(z, places) / radii
         at = within.argmin(1)
         there = within.gather(1, at[:, None])[:, 0] <= 1

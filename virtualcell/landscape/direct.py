@@ -18,10 +18,13 @@ DIP = 1.0
 PLAIN = 0.05
 """In D: a way that falls less far between its tops has one top, and its two sides are its two ends."""
 
-COPIES = 300
+COPIES = 200
 """Cells let go on top of a way: their shares are known to about .03."""
 
-TRIED = 12
+PATIENCE = 1.0
+"""Spans in which they must have come somewhere."""
+
+TRIED = 8
 """Strings of each way, evenly along its way downhill, whose tops are tried, the lowest first."""
 
 
@@ -34,14 +37,17 @@ def direct_path(
     rest with one top is a pass. One that falls between two tops, but by no more than DIP, is a pass if of the cells that are let
     go on its top no more come to any other attractor first than to either of its ends. Where every way slides into a third valley
     at last, as it does where a ridge falls off sideways and its saddle is lost in a wrinkle, strings are tried as they slid: the
-    lowest that is a pass in this sense is taken; it is not at rest, and its top is no saddle.
+    lowest that is a pass in this sense is taken, if it is at most DIP higher than the way over the third valley; it is not at
+    rest, and its top is no saddle.
     """
     potential, diffusion = dynamics.potential, float(dynamics.diffusion.detach())
     rested: list[EnergyPath] = []
     sliding: list[EnergyPath] = []
+    least = np.inf
     for way in ways(potential, diffusion, attractors[start], attractors[end], over):
         courses = relaxed(potential, way)
         last = climbed(potential, diffusion, courses[-1])
+        least = min(least, last.barrier)
         if dip(last.energy) <= DIP:
             rested.append(last)
             continue
@@ -49,6 +55,8 @@ def direct_path(
         if shallow:
             some = np.unique(np.linspace(0, len(shallow) - 1, TRIED).astype(int))
             sliding += [as_path(potential, diffusion, courses[shallow[i]]) for i in some]
+    # Far above the way over the third valley nobody goes.
+    sliding = [path for path in sliding if path.barrier <= least + DIP]
     for found, one_top in ((rested, [dip(path.energy) <= PLAIN for path in rested]), (sliding, [False] * len(sliding))):
         if found:
             joins = np.array(one_top)
@@ -72,5 +80,5 @@ def _joins(dynamics: Dynamics, paths: list[EnergyPath], attractors: np.ndarray, 
     """Whether the top of each way is where cells part for its two ends, and not for a third valley, (paths,)."""
     if len(attractors) < 3:
         return np.ones(len(paths), dtype=bool)
-    share = first_arrivals(dynamics, np.stack([path.states[path.saddle] for path in paths]), attractors, COPIES)
+    share = first_arrivals(dynamics, np.stack([path.states[path.saddle] for path in paths]), attractors, COPIES, PATIENCE)
     return np.minimum(share[:, start], share[:, end]) >= np.delete(share, [start, end], axis=1).max(1)
