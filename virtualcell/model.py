@@ -575,11 +575,19 @@ class VirtualCell:
             if saved["parts"] is not None:
                 steps, parts = saved["record"]["steps_a_span"], tuple(saved["parts"])
                 dynamics, *refits = (
-                    Dynamics(s.autoencoder.latent_dim, s.predictor.width, 1.0, parts, steps, saved["record"]["linear"])
+                    Dynamics(
+                        s.autoencoder.latent_dim,
+                        s.predictor.width,
+                        1.0,
+                        parts,
+                        s.predictor.euler_steps,
+                        saved["record"]["linear"],
+                    )
                     for _ in range(1 + saved["refits"])
                 )
                 for name, part in [("dynamics", dynamics), *((f"refit{i}", refit) for i, refit in enumerate(refits))]:
                     part.load_state_dict(_part(weights, name))
+                    part.euler_steps = steps
                     part.to(model.device).eval()
                 model._dynamics, model._refits = dynamics, refits
         except (KeyError, TypeError, RuntimeError) as error:
