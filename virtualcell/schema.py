@@ -222,10 +222,11 @@ class Attractor:
 
 @dataclass(frozen=True)
 class EnergyPath:
-    """The way of least energy between two states: everywhere at rest against motions off it.
+    """A way of low energy between two states.
 
     states: (k, d), evenly spaced from start to end; energy: (k,) in units of D, 0 at the start; saddle: index of the highest
-    state.
+    state. At rest against motions off it, its top a saddle, unless it is a pass whose saddle is lost in a wrinkle
+    (``landscape.direct``).
     """
 
     states: np.ndarray

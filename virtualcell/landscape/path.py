@@ -62,17 +62,19 @@ def ways(
     first = [np.linspace(ends[0], ends[1], images)]
     if np.array_equal(ends[0], ends[1]):
         return [torch.from_numpy(first[0]).float()]
-    ways = [_over_cells(potential, diffusion, ends, cells, images) for cells in over if len(cells) > 2 * NEIGHBOURS]
-    first += [way for way in ways if way is not None]
+    found = [_over_cells(potential, diffusion, ends, cells, images) for cells in over if len(cells) > 2 * NEIGHBOURS]
+    first += [way for way in found if way is not None]
     return [torch.from_numpy(way).float() for way in first]
 
 
 def as_path(potential: Potential, diffusion: float, string: Tensor, saddle: int | None = None) -> EnergyPath:
+    """A string (images, d) with its energies, its highest image as the saddle unless another is named."""
     energy = _energy(potential, string, diffusion)
     return EnergyPath(string.numpy(), energy - energy[0], int(energy.argmax()) if saddle is None else saddle)
 
 
 def climbed(potential: Potential, diffusion: float, string: Tensor) -> EnergyPath:
+    """A string at rest (images, d), its highest image moved to the saddle."""
     return as_path(potential, diffusion, *_climb(potential, string))
 
 
