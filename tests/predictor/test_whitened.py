@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from virtualcell.predictor.distance import energy_distance
-from virtualcell.predictor.whitened import LANDMARKS, MOMENTS, WhitenedDistance
+from virtualcell.predictor.whitened import LANDMARKS, MOMENTS, SIZE_WEIGHT, WhitenedDistance
 
 
 def two_valleys(n: int, rng: np.random.Generator, between: float = 0.0) -> Tensor:
@@ -84,6 +84,32 @@ def test_equal_laws_are_zero_on_average(distance: WhitenedDistance, weighted: bo
     assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(300) + 0.01
     assert min(found) < 0, "unbiased, so some are below zero"
     assert np.mean(shifted) > 0.3
+
+
+def test_numbers_of_cells_are_compared_without_bias_however_unevenly_cells_count(distance: WhitenedDistance) -> None:
+    """Of two valleys as many are measured, and nine of ten that were followed are on the left: those of the right stand for
+    nine times as many. The distance of shares, of few cells, is smaller where they are given less."""
+    rng = np.random.default_rng(7)
+    found: dict[str, list[float]] = {"numbers": [], "fewer": [], "shares": [], "fewer, shares": []}
+    for _ in range(1500):
+        x = rng.choice([-1.0, 1.0], 30, p=[0.9, 0.1])
+        a = torch.from_numpy(np.stack([x, np.zeros(30)], 1) + 0.25 * rng.normal(size=(30, 2))).float()
+        b = two_valleys(200, rng)
+        for name, heavy in (("", 9.0), ("fewer", 6.0)):
+            logs = torch.from_numpy(np.where(x > 0, np.log(heavy), 0.0)).float()
+            found[name or "numbers"].append(float(distance.of_numbers(a, b, logs - np.log(1.8))))
+            found[f"{name}, shares".removeprefix(", ")].append(float(distance(a, b, logs)))
+    mean = {name: np.mean(values) for name, values in found.items()}
+    assert abs(mean["numbers"]) < 4 * np.std(found["numbers"]) / np.sqrt(1500)
+    assert mean["numbers"] < mean["fewer"]
+    assert mean["fewer, shares"] < mean["shares"], "what counting numbers is there for"
+
+
+def test_a_population_of_the_wrong_size_is_apart_from_the_same_one(distance: WhitenedDistance) -> None:
+    a = two_valleys(400, np.random.default_rng(8))
+    wrong = [float(distance.of_numbers(a, a, torch.full((400,), float(np.log(size))))) for size in (1.0, 1.1, 2.0)]
+    assert wrong[0] < wrong[1] < wrong[2]
+    assert wrong[2] - wrong[0] == pytest.approx(SIZE_WEIGHT, rel=0.2), "twice as many: one squared, and what the features add"
 
 
 def test_few_cells_on_a_pass_count_for_more_than_in_the_energy_distance(distance: WhitenedDistance) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.predictor.whitened import WhitenedDistance
 from virtualcell.schema import DataError
-from virtualcell.training.growth import MODES, SIZE_WEIGHT, GrowthTerm, KnownGrowth
-from virtualcell.training.transitions import Transition, make_transitions
+from virtualcell.training.growth import MODES, GrowthTerm, KnownGrowth
+from virtualcell.training.transitions import make_transitions
 
 TIME = np.repeat([0.0, 0.4, 1.0], 100)
 SIZES = {0.0: 1.0, 0.4: 2.0, 1.0: 5.0}
@@ -89,7 +89,7 @@ def test_given_rates_are_fitted_once_and_then_kept(height: float, cells: np.ndar
         found = model.growth(torch.from_numpy(cells)).numpy()
     assert np.sqrt(np.mean((found - rates) ** 2)) < 0.05 * height, "also beyond the bound of rates that are learned"
     assert not any(p.requires_grad for p in model.growth.parameters())
-    assert given.loss(model, [], 1.0) == 0
+    assert given.loss(model, 1.0) == 0
 
 
 def test_ignored_growth_stays_zero(cells: np.ndarray, model: Dynamics) -> None:
@@ -97,38 +97,38 @@ def test_ignored_growth_stays_zero(cells: np.ndarray, model: Dynamics) -> None:
     none.prepare(model, torch.Generator())
     assert not any(p.requires_grad for p in model.growth.parameters())
     assert not model.growth(torch.from_numpy(cells)).any()
-    assert none.loss(model, [], 1.0) == 0
+    assert none.loss(model, 1.0) == 0
 
 
-def carried(model: Dynamics, cells: np.ndarray) -> list[tuple[Transition, Tensor, Tensor]]:
-    """Cells that stay where they are and grow at the model's rate there."""
-    states = torch.from_numpy(cells)
-    return [
-        (t, states[t.source], t.duration * model.growth(states[t.source])) for t in make_transitions(TIME, None, "control", 1.0)
-    ]
-
-
-def test_the_size_term_in_closed_form(cells: np.ndarray, model: Dynamics) -> None:
-    with torch.no_grad():
-        model.growth.last.bias.fill_(float(3.0 * np.arctanh(1.2 / 3.0)))  # 1.2 a span, everywhere
-        found = float(term(KNOWN["sizes"], cells).loss(model, carried(model, cells), 1.0))
-    off = [1.2 * (b - a) - np.log(SIZES[b] / SIZES[a]) for a, b in ((0.0, 0.4), (0.0, 1.0), (0.4, 1.0))]
-    # Three ways between times, and the fourth, on which a population stays, says nothing of sizes.
-    assert found == pytest.approx(SIZE_WEIGHT * sum(x**2 for x in off) / 4, rel=1e-3)
-
-
-def test_sizes_bind_the_mean_of_growth_and_nothing_tells_cells_apart(cells: np.ndarray, model: Dynamics) -> None:
-    sizes = term(KnownGrowth("sizes", sizes={t: float(np.exp(1.7 * t)) for t in (0.0, 0.4, 1.0)}), cells)
+def test_numbers_of_cells_set_growth_where_it_is_and_its_spread_is_what_they_ask_for(cells: np.ndarray, model: Dynamics) -> None:
+    """Cells on either side stay; of two times the sizes are known: one side grows by e, the other keeps its number."""
+    right = cells[:, 0] > np.median(cells[:, 0])
+    grown = np.where(right, np.e, 1.0)
+    sizes = term(KnownGrowth("sizes", sizes={0.0: 1.0, 0.4: 1.0, 1.0: float(grown.mean())}), cells)
     sizes.prepare(model, torch.Generator())
+    whole = next(t for t in make_transitions(TIME, None, "control", 0.0) if t.duration == 1.0)
+    states = torch.from_numpy(cells)
+    distance = WhitenedDistance(states)
+    rng = np.random.default_rng(0)
     optimiser = torch.optim.Adam(model.growth.parameters(), lr=0.02)
     for _ in range(300):
+        start = states[rng.integers(0, len(states), 200)]
+        later = states[rng.choice(len(states), 200, p=grown / grown.sum())]
         optimiser.zero_grad()
-        sizes.loss(model, carried(model, cells), 1.0).backward()
+        apart = distance.of_numbers(start, later, model.growth(start) - sizes.log_ratio(whole))
+        (apart + sizes.loss(model, 1.0)).backward()
         optimiser.step()
     with torch.no_grad():
-        found = model.growth(torch.from_numpy(cells))
-    assert float(found.mean()) == pytest.approx(1.7, abs=0.05)
-    assert float(found.std()) < 0.2
+        found = model.growth(states).numpy()
+    assert np.exp(found).mean() == pytest.approx(grown.mean(), rel=0.05)
+    assert found[right].mean() == pytest.approx(1.0, abs=0.15)
+    assert found[~right].mean() == pytest.approx(0.0, abs=0.15)
+
+
+def test_the_size_of_a_population_over_that_of_an_earlier_one(cells: np.ndarray) -> None:
+    sizes = term(KNOWN["sizes"], cells)
+    found = {(TIME[t.source[0]], TIME[t.target[0]]): sizes.log_ratio(t) for t in make_transitions(TIME, None, "control", 0.0)}
+    assert found == {(a, b): pytest.approx(np.log(SIZES[b] / SIZES[a])) for a, b in ((0.0, 0.4), (0.0, 1.0), (0.4, 1.0))}
 
 
 def test_transport_asks_for_growth_where_a_cluster_expands(model: Dynamics) -> None:
@@ -140,7 +140,7 @@ def test_transport_asks_for_growth_where_a_cluster_expands(model: Dynamics) -> N
     optimiser = torch.optim.Adam(model.growth.parameters(), lr=0.02)
     for _ in range(200):
         optimiser.zero_grad()
-        asked.loss(model, [], 1.0).backward()
+        asked.loss(model, 1.0).backward()
         optimiser.step()
     with torch.no_grad():
         found = model.growth(torch.from_numpy(cells)).numpy()
@@ -149,7 +149,7 @@ def test_transport_asks_for_growth_where_a_cluster_expands(model: Dynamics) -> N
 
 def test_without_times_nothing_is_asked(cells: np.ndarray, model: Dynamics) -> None:
     for known in (KNOWN["transport"], KNOWN["sizes"]):
-        assert term(known, cells, time=None).loss(model, [], 1.0) == 0
+        assert term(known, cells, time=None).loss(model, 1.0) == 0
 
 
 def test_a_few_cells_may_have_to_divide_as_fast_as_the_whole_population_grows(cells: np.ndarray, model: Dynamics) -> None:

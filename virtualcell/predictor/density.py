@@ -29,8 +29,10 @@ class Density:
         # In few dimensions neighbours are so near that the slopes would be too steep for the integrator's steps.
         self.bandwidth = max(narrow, LEAST * float(z.var(0).mean().sqrt()))
 
-        # Of all but one in fifty of the cells themselves: below this there are none. (A cell is one of its own centres.)
+        # Of all but one in fifty of the cells: beyond it they are few.
         self.rim = float(torch.quantile(self.log(some), 0.02))
+        # Of the loneliest cell: below this there is none.
+        self.empty = float(self.log(z[:: max(1, len(z) // MOST)]).min())
 
     def log(self, at: Tensor) -> Tensor:
         """Log density up to a constant, (points,)."""

@@ -14,6 +14,9 @@ LANDMARKS, MOMENTS = 200, 50
 MOST = 5000
 """Cells of which landmarks and covariance are made."""
 
+SIZE_WEIGHT = 5.0
+"""Of the squared relative error of a population's size, beside the distance of where its cells are: a fact, and as binding."""
+
 SMOOTH = 0.7
 """Distance, over that between landmarks, below which a feature is round."""
 
@@ -62,6 +65,18 @@ class WhitenedDistance:
         itself = (w**2).sum()
         chance = ((w**2) @ (of_a - mean) ** 2).sum() / (1 - itself) + of_b.var(0).sum() / len(b)
         return ((mean - of_b.mean(0)) ** 2).sum() - chance
+
+    def of_numbers(self, a: Tensor, b: Tensor, log_numbers: Tensor) -> Tensor:
+        """As above, of numbers of cells in place of shares: each of a (n, d) stands for exp(log_numbers) (n,) of the cells
+        measured for one that was followed: 1 on average where the population has the size that it should, (); unbiased.
+
+        Shares are found by dividing by a sum that is itself drawn by chance, so the distance of shares is smallest where weights
+        vary less than they should; here nothing is divided by.
+        """
+        numbers = torch.exp(log_numbers)[:, None]
+        of_a, of_b = numbers * self.whiten(a), self.whiten(b)
+        chance = (of_a.var(0).sum() + SIZE_WEIGHT * numbers.var()) / len(a) + of_b.var(0).sum() / len(b)
+        return ((of_a.mean(0) - of_b.mean(0)) ** 2).sum() + SIZE_WEIGHT * (numbers.mean() - 1) ** 2 - chance
 
 
 def _spread(cells: Tensor, n: int) -> tuple[Tensor, float]:

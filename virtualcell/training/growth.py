@@ -20,8 +20,6 @@ FEW = 4.0
 FITTED, BATCH, RATE = 600, 256, 1e-2
 MOST = 600
 """Cells of a population of which a transport plan is made."""
-SIZE_WEIGHT = 5.0
-"""Of a squared error of log size beside the distance of populations: a fact, and as binding as one."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,11 @@ class GrowthTerm:
                     field="growth",
                 )
 
+    @property
+    def by_numbers(self) -> bool:
+        """Whether populations are compared by numbers of cells: their sizes are known, and say how growth is spread over them."""
+        return self.known.mode == "sizes" and self.time is not None
+
     def prepare(self, model: Dynamics, generator: torch.Generator) -> None:
         """Given rates are a fact: the growth of the model is fitted to them first and then kept. Sizes say how fast cells may
         have to divide."""
@@ -130,7 +133,7 @@ class GrowthTerm:
             schedule.step()
         model.growth.requires_grad_(requires_grad=False)
 
-    def loss(self, model: Dynamics, rolled: list[tuple[Transition, Tensor, Tensor]], penalty: float) -> Tensor:
+    def loss(self, model: Dynamics, penalty: float) -> Tensor:
         """() to be added to the populations' distance."""
         anywhere = self.states[torch.from_numpy(self.rng.integers(0, len(self.states), BATCH)).to(self.states.device)]
         if self.known.mode == "transport" and len(self.rows):
@@ -138,27 +141,23 @@ class GrowthTerm:
             asked = torch.from_numpy(self.values[some.numpy()]).float().to(self.states.device)
             given = model.growth(self.states[torch.from_numpy(self.rows[some.numpy()]).to(self.states.device)])
             return penalty * 0.05 * (((given - asked) ** 2).mean() + (model.growth(anywhere) ** 2).mean())
-        if self.known.mode == "sizes" and self.time is not None:
-            # Sizes bind the mean; how it is spread over cells is what the populations ask for, with a weak pull to evenness.
+        if self.by_numbers:
+            # Numbers of cells bind it; where they leave it open, a weak pull to evenness.
             rates = model.growth(anywhere)
-            total = 0.003 * penalty * ((rates - rates.mean()) ** 2).mean()
-            for t, _, log_weight in rolled:
-                if not t.stationary:
-                    grown = torch.logsumexp(log_weight, 0) - np.log(len(log_weight))
-                    total = total + SIZE_WEIGHT * (grown - self._log_ratio(t)) ** 2 / len(rolled)
-            return total
+            return 0.003 * penalty * ((rates - rates.mean()) ** 2).mean()
         return torch.zeros((), device=self.states.device)
+
+    def log_ratio(self, t: Transition) -> float:
+        """Log of how many cells of the later population there are for one of the earlier, by their sizes."""
+        assert self.time is not None
+        first, last = (float(self.time[rows[0]]) for rows in (t.source, t.target))
+        return float(np.log(self.known.sizes[last] / self.known.sizes[first]))
 
     def _steepest(self) -> float:
         """Fastest change of log size between adjacent times, per span."""
         times = sorted(self.known.sizes)
         sizes = np.log([self.known.sizes[t] for t in times])
         return float(np.abs(np.diff(sizes) / np.diff(times)).max())
-
-    def _log_ratio(self, t: Transition) -> float:
-        assert self.time is not None
-        first, last = (float(self.time[rows[0]]) for rows in (t.source, t.target))
-        return float(np.log(self.known.sizes[last] / self.known.sizes[first]))
 
 
 def _asked(z: np.ndarray, transitions: list[Transition], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

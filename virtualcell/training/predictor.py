@@ -14,6 +14,7 @@ from virtualcell.predictor.density import Density
 from virtualcell.predictor.distance import LOSSES
 from virtualcell.predictor.dynamics import STIFFNESS, Dynamics
 from virtualcell.predictor.rotation import Rotation
+from virtualcell.predictor.whitened import WhitenedDistance
 from virtualcell.schema import DataError, PredictorSettings
 from virtualcell.training.autoencoder import Progress
 from virtualcell.training.clones import Sisters
@@ -130,6 +131,16 @@ def train_predictor(
     average = Average(model, settings.steps)
     distance = LOSSES[settings.distance](states)
     courses = make_courses(transitions)
+    by_numbers = distance.of_numbers if growing.by_numbers and isinstance(distance, WhitenedDistance) else None
+    if growing.by_numbers:
+        if by_numbers is None:
+            raise DataError(
+                f"distance={settings.distance!r} compares shares of cells, not numbers of them.",
+                next_step="choose distance='whitened' where population sizes are given.",
+                field="distance",
+            )
+        # Where some cells become many and others few, followed for long: so few stand for all that they say little but noise.
+        courses = [course.next_only for course in courses]
     chances = np.array([course.weight for course in courses])
     for step in range(settings.steps):
         if step % STEPS_AGAIN == 0:  # the landscape becomes steeper, and steps that overshoot would throw cells out
@@ -149,12 +160,18 @@ def train_predictor(
         match, total = torch.zeros((), device=device), 0.0
         for t, end, log_weight in rolled:
             weight = t.weight if chosen is courses else 1.0
-            # Populations weigh cells by growth but may not set it, unless their sizes bind it: free to choose, it would reweight
-            # cells at will. Standing still needs no growth: cells that stay as a population are compared as they are.
-            used = None if t.stationary or time is None or not known.counts else log_weight
-            used = used if used is None or known.mode == "sizes" else used.detach()
             often = ALL_GAPS if t.stationary and moving else 1
-            match = match + often * weight * distance(end, states[_target(t, rng, settings.rollouts)], used)
+            target = states[_target(t, rng, settings.rollouts)]
+            if t.stationary or time is None or not known.counts:
+                # Standing still needs no growth: cells that stay as a population are compared as they are.
+                apart = distance(end, target, None)
+            elif by_numbers is not None:
+                apart = by_numbers(end, target, log_weight - growing.log_ratio(t))
+            else:
+                # Populations weigh cells by growth but may not set it, unless their sizes bind it: free to choose, it would
+                # reweight cells at will.
+                apart = distance(end, target, log_weight.detach())
+            match = match + often * weight * apart
             total += weight
         if not whole:
             total += sum(course.weight if chosen is courses else 1.0 for course in chosen if course.stationary)
@@ -164,7 +181,7 @@ def train_predictor(
             # Snapshots hardly bound D from above (mixing ever faster fits a population at rest): a weak pull to where it started.
             loss = loss + settings.diffusion_weight * (model.diffusion.log() - first_log_diffusion) ** 2
         loss = loss + settings.off_manifold_weight * off_manifold(model, density, generator)
-        loss = loss + growing.loss(model, rolled, settings.growth_penalty)
+        loss = loss + growing.loss(model, settings.growth_penalty)
         if rotation:
             loss = loss + settings.rotation_penalty * along(model, states, rng)
         if len(sisters) and step % CLONES_EVERY == 0:
