@@ -12,8 +12,8 @@ import pytest
 
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, Bundle, build, fit_demo, load_bundle, models_folder, read_landscape
-from virtualcell.model import data_digest
 from virtualcell.schema import AutoencoderSettings, DataError, Landscape, PredictorSettings, Settings
+from virtualcell.training.given import data_digest
 
 SMALL = Settings(
     autoencoder=AutoencoderSettings(latent_dim=2, hidden=16, epochs=2, min_steps=20),

@@ -115,7 +115,8 @@ def train(
     from virtualcell.data.check import check as check_cells
     from virtualcell.data.check import file_of, require
     from virtualcell.demo import bar
-    from virtualcell.model import VirtualCell, kinds_of
+    from virtualcell.model import VirtualCell
+    from virtualcell.training.given import kinds_of
 
     findings = check_cells(measured, columns, kinds_of(measured, settings.kinds))
     require(findings, file=file_of(measured))
@@ -153,7 +154,7 @@ def check(
     """Say what is in a file, what is wrong with it and what to do. Exit status 2 where the cells cannot be used."""
     from virtualcell.data.check import check as check_cells
     from virtualcell.data.check import guess_columns
-    from virtualcell.model import kinds_of
+    from virtualcell.training.given import kinds_of
 
     measured = _read(cells)
     columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import json
 import logging
 import time as clock
@@ -31,17 +30,13 @@ from virtualcell.landscape.order import first_changes
 from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
-from virtualcell.modalities import MODALITIES
 from virtualcell.perturbation.effect import Effect, fold_changes
 from virtualcell.predictor.compatibility import outlier_p_values
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.futures import Futures
 from virtualcell.predictor.pair import pair_energy
 from virtualcell.schema import (
-    DEFAULT_KINDS,
     LATENT_KEY,
-    MEASURED_KEY,
-    UNKNOWN,
     UNS_KEY,
     Columns,
     DataError,
@@ -61,13 +56,13 @@ from virtualcell.training.autoencoder import (
 from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.device import choose_device
+from virtualcell.training.given import RNA, as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
 from virtualcell.training.refits import fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 from virtualcell.trust.domain import Domain
 
 logger = logging.getLogger("virtualcell")
 
-RNA = "rna"
 CHUNK = 4096
 EXPECTED = 999
 """Cells drawn from a prediction, beside which measured ones are asked whether they were expected."""
@@ -133,7 +128,7 @@ class VirtualCell:
         self._autoencoder = self._translator = self._dynamics = self._domain = None
         self.record, self._arrays, self._refits = {}, {}, []
         self.device = choose_device(device)
-        barcodes = _clone_matrix(cells, clones)
+        barcodes = clone_matrix(cells, clones)
         prepared = preprocess(cells, self.settings.preprocess, kinds=kinds)
         if barcodes is not None:
             barcodes = barcodes[cells.obs_names.get_indexer(prepared.obs_names)]
@@ -147,7 +142,7 @@ class VirtualCell:
             given = prepared.obs[time].to_numpy(dtype=float)
             first, last = given.min(), given.max()
             moments = (given - first) / (last - first) if last > first else None
-        growth_known = _known_growth(prepared, columns, given, moments)
+        said_of_growth = known_growth(prepared, columns, given, moments)
         s = self.settings
         fitted = train_autoencoder(
             table,
@@ -163,7 +158,7 @@ class VirtualCell:
         self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)
         states = self._states(table)
         self._arrays = {"states": states} | ({"time": given} if given is not None and moments is not None else {})
-        labels = _labels(prepared, columns)
+        labels = labels_of(prepared, columns)
         names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         history: dict[str, Any] = {"autoencoder": fitted.history}
         moved = None
@@ -175,7 +170,7 @@ class VirtualCell:
                 treatment=names,
                 control=control,
                 clones=barcodes,
-                **growth_known,
+                **said_of_growth,
                 seed=s.seed,
                 device=self.device,
                 progress=progress,
@@ -676,53 +671,6 @@ class VirtualCell:
         return (encode_table(core, table, self.device) * core.latent_scale.cpu().numpy()).astype(np.float32)
 
 
-def as_mudata(cells: MuData | ad.AnnData) -> MuData:
-    """The cells as MuData; an AnnData is taken as RNA."""
-    if isinstance(cells, MuData):
-        return cells
-    wrapped = MuData({RNA: cells})
-    wrapped.obs = cells.obs.copy()
-    for key, values in cells.obsm.items():
-        if key not in (RNA, MEASURED_KEY):
-            wrapped.obsm[key] = values
-    wrapped.uns.update(cells.uns)
-    return wrapped
-
-
-def kinds_of(cells: MuData, chosen: dict[str, str]) -> dict[str, str]:
-    """Kind of measurement of every modality that a model can use: the chosen kind, the usual one, or the one of its own name.
-
-    Raises DataError where a chosen kind does not exist or is chosen for a modality that the cells do not have.
-    """
-    for key, kind in chosen.items():
-        if kind not in MODALITIES:
-            raise DataError(f"{kind!r} is no kind of measurement.", next_step=f"choose among {', '.join(MODALITIES)}.", field=key)
-        if key not in cells.mod:
-            raise DataError(
-                f"The cells have {', '.join(cells.mod)}, no {key!r}.", next_step="name a modality of the cells.", field="kinds"
-            )
-    known = {name: name for name in MODALITIES} | DEFAULT_KINDS | chosen
-    return {key: known[key] for key in cells.mod if key in known}
-
-
-def data_digest(cells: MuData, kinds: dict[str, str] | None = None) -> str:
-    """sha256 of names and values of the cells: the same measurements give the same digest in whatever file they come."""
-    kinds = kinds_of(cells, {}) if kinds is None else kinds
-    digest = hashlib.sha256()
-    for name in sorted(kinds):
-        adata = cells.mod[name]
-        values = MODALITIES[kinds[name]].read(adata, name)
-        for part in ("\n".join(adata.obs_names), "\n".join(adata.var_names)):
-            digest.update(part.encode())
-        if not sp.issparse(values):
-            digest.update(np.ascontiguousarray(values.astype("<f4")).tobytes())
-            continue
-        values.sort_indices()
-        for array in (values.data.astype("<f4"), values.indices.astype("<i8"), values.indptr.astype("<i8")):
-            digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
 def _part(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
     """The weights of one part of a saved model."""
     return {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
@@ -733,49 +681,3 @@ def _patterns(table: CellTable) -> dict[str, int]:
     names = np.array(list(table.values))
     kinds, counts = np.unique(table.mask, axis=0, return_counts=True)
     return {"+".join(names[kind]): int(n) for kind, n in zip(kinds, counts, strict=True)}
-
-
-def _clone_matrix(cells: MuData, key: str | None) -> sp.csr_matrix | None:
-    if key is None:
-        return None
-    if key in cells.obsm:
-        return sp.csr_matrix(cells.obsm[key])
-    raise DataError(
-        f"There is no clone matrix {key!r} in obsm.", next_step="name the obsm slot with the (cells, clones) barcodes.", field=key
-    )
-
-
-def _known_growth(cells: MuData, columns: Columns, time: np.ndarray | None, moments: np.ndarray | None) -> dict[str, Any]:
-    """Arguments of the predictor's training that say what was measured of division."""
-    if columns.growth is not None and columns.population_size is not None:
-        raise DataError("Growth rates and population sizes were both named.", next_step="name one of them.", field="growth")
-    for column in (columns.growth, columns.population_size):
-        if column is not None and (column not in cells.obs or not pd.api.types.is_numeric_dtype(cells.obs[column])):
-            raise DataError(f"There is no numeric column {column!r} in obs.", next_step="name one of numbers.", field=column)
-        if column is not None and (time is None or moments is None):
-            raise DataError("Growth is a rate in time, and there is no time.", next_step="name the time column.", field=column)
-    if columns.growth is not None and time is not None:
-        rates = cells.obs[columns.growth].to_numpy(dtype=float) * (time.max() - time.min())
-        return {"growth": "given", "growth_rates": rates}
-    if columns.population_size is not None and moments is not None:
-        sizes = cells.obs[columns.population_size].to_numpy(dtype=float)
-        of_time = {float(t): np.unique(sizes[moments == t]) for t in np.unique(moments)}
-        if any(len(found) != 1 for found in of_time.values()):
-            raise DataError(
-                "Cells of one time have different population sizes.",
-                next_step="give every cell the number of cells of the whole culture at its time.",
-                field=columns.population_size,
-            )
-        return {"growth": "sizes", "population_sizes": {t: float(found[0]) for t, found in of_time.items()}}
-    return {}
-
-
-def _labels(cells: MuData, columns: Columns) -> np.ndarray:
-    if columns.state is not None:
-        given = cells.obs[columns.state]
-        return given.astype(object).where(given.notna(), UNKNOWN).astype(str).to_numpy()
-    if columns.time is not None:
-        return np.array([f"{t:g} {columns.time_unit}" for t in cells.obs[columns.time].to_numpy(dtype=float)])
-    if columns.perturbation is not None:
-        return cells.obs[columns.perturbation].astype(str).to_numpy()
-    return np.full(cells.n_obs, "cell")

@@ -14,8 +14,8 @@ from torch import Tensor
 from benchmarks.peers.splits import TEST_SHARE, rows
 from virtualcell.data.preprocess import preprocess
 from virtualcell.modalities import MODALITIES, Modality, Values
-from virtualcell.model import kinds_of
 from virtualcell.schema import PreprocessSettings
+from virtualcell.training.given import kinds_of
 from virtualcell.training.table import CellTable, make_table
 
 MANY = 200

@@ -11,8 +11,9 @@ from anndata import AnnData
 from mudata import MuData
 
 from tests.model.samples import SMALL, a549
-from virtualcell.model import VirtualCell, data_digest
+from virtualcell.model import VirtualCell
 from virtualcell.schema import DataError, Settings
+from virtualcell.training.given import data_digest
 
 
 def weights(model: VirtualCell, folder: Path) -> bytes:
