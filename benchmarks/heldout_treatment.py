@@ -22,10 +22,9 @@ import numpy as np
 import torch
 from mudata import MuData
 
-from benchmarks.heldout_time import pseudobulk, take, weighted_pseudobulk
+from benchmarks.heldout_time import of_change, pseudobulk, take, weighted_pseudobulk
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
-from virtualcell.evaluation.metrics import pearson_delta
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
@@ -50,16 +49,6 @@ def halves(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     masks[0, where[: len(where) // 2]] = True
     masks[1, where[len(where) // 2 :]] = True
     return masks[0], masks[1]
-
-
-def score(predicted: dict[str, np.ndarray], start: np.ndarray, true_change: np.ndarray) -> dict[str, dict[str, float]]:
-    """RMSE and Pearson correlation of each method's predicted change with the measured one."""
-    found: dict[str, dict[str, float]] = {}
-    for name, change in predicted.items():
-        found[name] = {"RMSE of change": float(np.sqrt(((change - true_change) ** 2).mean()))}
-        if name != NOTHING:
-            found[name]["Pearson of change"] = pearson_delta(change, true_change, np.zeros_like(start))
-    return found
 
 
 def one_split(
@@ -110,7 +99,7 @@ def one_split(
             predicted[ADDITIVE] = sum(
                 (bulk(cells, names == part, genes) - start for part in case.split("+")), np.zeros(len(genes))
             )
-        results.append(score(predicted, start, true_change))
+        results.append({name: of_change(change, true_change) for name, change in predicted.items()})
     return results
 
 

@@ -23,6 +23,7 @@ class Density:
 
     def __init__(self, z: Tensor):
         self.z = z
+        self.centres = z[:: -(-len(z) // MOST)]
         some = z[:: max(1, len(z) // 500)]
         neighbour = torch.cdist(some, z).kthvalue(min(NEIGHBOUR + 1, len(z)), dim=1).values
         narrow = NARROW * float(neighbour.median()) / z.shape[1] ** 0.5
@@ -31,14 +32,14 @@ class Density:
 
         # Of all but one in fifty of the cells: beyond it they are few.
         self.rim = float(torch.quantile(self.log(some), 0.02))
-        # Of the loneliest cell: below this there is none.
-        self.empty = float(self.log(z[:: max(1, len(z) // MOST)]).min())
+        # Of a cell that stands alone (or of the rim, where that is lower: many dimensions in which most cells stand alone): below
+        # this there is none.
+        self.empty = min(self.rim, -math.log(len(self.centres)))
 
     def log(self, at: Tensor) -> Tensor:
         """Log density up to a constant, (points,)."""
-        centres = self.z if len(self.z) <= MOST else self.z[:: len(self.z) // MOST + 1]
-        square = torch.cdist(at, centres, compute_mode="donot_use_mm_for_euclid_dist") ** 2
-        return torch.logsumexp(-square / (2 * self.bandwidth**2), 1) - math.log(len(centres))
+        square = torch.cdist(at, self.centres, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+        return torch.logsumexp(-square / (2 * self.bandwidth**2), 1) - math.log(len(self.centres))
 
     def score(self, at: Tensor, centres: Tensor) -> Tensor:
         """grad log density, (points, d), from the given kernel centres."""

@@ -155,7 +155,7 @@ def train_predictor(
         moving = [course.next_only for course in chosen if not course.stationary]
         whole = step % ALL_GAPS == 0 or not moving
         followed = chosen if whole else moving
-        starts = [states[_start(course, rng, settings.rollouts)] for course in followed]
+        starts = [states[_start(course, rng, settings.rollouts, again=by_numbers is not None)] for course in followed]
         rolled = roll(model, followed, starts, generator, known.counts)
         match, total = torch.zeros((), device=device), 0.0
         for t, end, log_weight in rolled:
@@ -244,9 +244,11 @@ class Average:
                     p.copy_(self.sums[name] / self.n)
 
 
-def _start(course: Course, rng: np.random.Generator, n: int) -> np.ndarray:
-    # A small population is drawn with replacement: each rollout has noise of its own.
-    return rng.choice(course.source, n, replace=len(course.source) < n)
+def _start(course: Course, rng: np.random.Generator, n: int, again: bool) -> np.ndarray:
+    # A small population is drawn with replacement: each rollout has noise of its own. So is any whose cells are counted
+    # (``again``): what chance adds to the distance is taken off as for independent draws, and taking off more would reward growth
+    # that differs between cells.
+    return rng.choice(course.source, n, replace=again or len(course.source) < n)
 
 
 def _target(t: Transition, rng: np.random.Generator, n: int) -> np.ndarray:
