@@ -57,6 +57,7 @@ from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
 from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.device import choose_device
 from virtualcell.training.given import RNA, as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
+from virtualcell.training.growth import KnownGrowth
 from virtualcell.training.refits import fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 from virtualcell.trust.domain import Domain
@@ -143,7 +144,13 @@ class VirtualCell:
             first, last = given.min(), given.max()
             moments = (given - first) / (last - first) if last > first else None
         said_of_growth = known_growth(prepared, columns, given, moments)
+        names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         s = self.settings
+        if "population_sizes" in said_of_growth:
+            # Before anything is trained.
+            known = KnownGrowth("sizes", sizes=said_of_growth["population_sizes"])
+            treated = names is not None and len(set(names)) > 1
+            known.check(moments, treated=treated, distance=s.predictor.distance, field=str(population_size))
         fitted = train_autoencoder(
             table,
             s.autoencoder,
@@ -159,7 +166,6 @@ class VirtualCell:
         states = self._states(table)
         self._arrays = {"states": states} | ({"time": given} if given is not None and moments is not None else {})
         labels = labels_of(prepared, columns)
-        names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         history: dict[str, Any] = {"autoencoder": fitted.history}
         moved = None
         if moments is not None or (names is not None and len(set(names)) > 1):

@@ -70,3 +70,15 @@ def test_points_lie_around_measured_cells_and_come_again_with_the_seed() -> None
 def test_the_bandwidth_grows_with_the_data(size: float) -> None:
     z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     assert Density(size * z).bandwidth == pytest.approx(size * Density(z).bandwidth, rel=1e-4)
+
+
+@pytest.mark.parametrize(("n", "d"), [(500, 2), (2001, 2), (2641, 10)])
+def test_below_a_cell_that_stands_alone_there_is_none_however_rows_are_ordered(n: int, d: int) -> None:
+    """One cell far out does not move the bound, and a cell of which the density is made is never below it."""
+    z = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
+    z[3] = 20.0
+    density = Density(z)
+    assert (density.log(density.centres) >= density.empty - 1e-5).all()
+    shuffled = Density(z[torch.randperm(n, generator=torch.Generator().manual_seed(1))])
+    assert density.empty == pytest.approx(shuffled.empty, rel=0.35)
+    assert float(density.log(z[density.log(z) < density.rim].mean(0, keepdim=True) + 100.0)) < density.empty

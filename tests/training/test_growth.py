@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from virtualcell.predictor.distance import LOSSES
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.whitened import WhitenedDistance
 from virtualcell.schema import DataError
@@ -77,7 +78,18 @@ def test_rates_for_other_cells_and_times_without_a_size_are_refused(cells: np.nd
     with pytest.raises(DataError, match="299 growth rates were given for 300 cells"):
         term(KnownGrowth("given", rates=np.ones(299)), cells)
     with pytest.raises(DataError, match="no population size for 1 of the measured times"):
-        term(KnownGrowth("sizes", sizes={0.0: 1.0, 1.0: 5.0}), cells)
+        KnownGrowth("sizes", sizes={0.0: 1.0, 1.0: 5.0}).check(TIME, treated=False, distance="whitened")
+
+
+def test_sizes_are_refused_where_they_would_be_read_wrongly() -> None:
+    known = KNOWN["sizes"]
+    known.check(TIME, treated=False, distance="whitened")
+    KNOWN["transport"].check(TIME, treated=True, distance="energy")
+    with pytest.raises(DataError, match="field size: A time has one population size, and treated and untreated"):
+        known.check(TIME, treated=True, distance="whitened", field="size")
+    for distance in set(LOSSES) - {"whitened"}:
+        with pytest.raises(DataError, match=r"compares shares of cells, not numbers.*distance='whitened'"):
+            known.check(TIME, treated=False, distance=distance)
 
 
 @pytest.mark.parametrize("height", [1.5, 8.0])

@@ -69,10 +69,10 @@ class WhitenedDistance:
 
     def of_numbers(self, a: Tensor, b: Tensor, log_numbers: Tensor) -> Tensor:
         """As above, of numbers of cells in place of shares: each of a (n, d) stands for exp(log_numbers) (n,) of the cells
-        measured for one that was followed: 1 on average where the population has the size that it should, (); unbiased.
+        measured for one that was followed: 1 on average where the population has the size that it should, ().
 
-        Shares are found by dividing by a sum that is itself drawn by chance, so the distance of shares is smallest where weights
-        vary less than they should; here nothing is divided by.
+        Unbiased for independent draws. Shares are found by dividing by a sum that is itself drawn by chance: where few of the
+        followed cells become many, the distance of shares is smallest where they become fewer; here nothing is divided by.
         """
         numbers = torch.exp(log_numbers)[:, None]
         of_a, of_b = numbers * self.whiten(a), self.whiten(b)

@@ -15,6 +15,8 @@ from virtualcell.schema import DataError
 from virtualcell.training.transitions import Transition
 
 MODES = ("transport", "none", "given", "sizes")
+COUNTING = "whitened"
+"""The distance that compares numbers of cells where sizes are known."""
 FEW = 4.0
 """Where a quarter of the cells makes a population grow, it grows so many times as fast as the whole."""
 FITTED, BATCH, RATE = 600, 256, 1e-2
@@ -47,6 +49,31 @@ class KnownGrowth:
         if any(not (np.isfinite(size) and size > 0) for size in self.sizes.values()):
             raise DataError(
                 "A population size is not above 0.", next_step="give the number of cells at each time.", field="growth"
+            )
+
+    def check(self, time: np.ndarray | None, *, treated: bool, distance: str, field: str = "growth") -> None:
+        """Raises DataError where sizes cannot be used; time: (cells,) in spans; treated: whether some cells are; distance: a key
+        of ``virtualcell.predictor.distance.LOSSES``; field: where the sizes were given."""
+        if self.mode != "sizes" or time is None:
+            return
+        missing = sorted({float(t) for t in np.unique(time)} - {float(t) for t in self.sizes})
+        if missing:
+            raise DataError(
+                f"There is no population size for {len(missing)} of the measured times.",
+                next_step="give the number of cells at every measured time.",
+                field=field,
+            )
+        if treated:
+            raise DataError(
+                "A time has one population size, and treated and untreated cells need one each.",
+                next_step="leave the sizes out, or fit untreated and treated cells apart.",
+                field=field,
+            )
+        if distance != COUNTING:
+            raise DataError(
+                f"distance={distance!r} compares shares of cells, not numbers of them.",
+                next_step=f"choose distance={COUNTING!r} where population sizes are given.",
+                field="distance",
             )
 
     @property
@@ -97,14 +124,6 @@ class GrowthTerm:
                     field="growth",
                 )
             self.rows, self.values = np.arange(len(z)), np.asarray(known.rates, dtype=float)
-        if known.mode == "sizes" and time is not None:
-            missing = sorted({float(t) for t in np.unique(time)} - {float(t) for t in known.sizes})
-            if missing:
-                raise DataError(
-                    f"There is no population size for {len(missing)} of the measured times.",
-                    next_step="give the number of cells at every measured time.",
-                    field="growth",
-                )
 
     @property
     def by_numbers(self) -> bool:
@@ -116,7 +135,7 @@ class GrowthTerm:
         have to divide."""
         if self.known.mode == "none":
             model.growth.requires_grad_(requires_grad=False)
-        if self.known.mode == "sizes":
+        if self.by_numbers:
             model.growth.max_rate.fill_(max(MAX_RATE, FEW * self._steepest()))
         if self.known.mode != "given":
             return

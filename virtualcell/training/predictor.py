@@ -98,6 +98,7 @@ def train_predictor(
     if callable(growth_rates):
         growth_rates = np.asarray(growth_rates(z), dtype=float)
     known = KnownGrowth(growth, growth_rates, dict(population_sizes or {}))
+    known.check(time, treated=any(t.treatment for t in transitions), distance=settings.distance)
     if diffusion is None:
         diffusion = start_diffusion(z, transitions, settings)
     parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
@@ -132,13 +133,7 @@ def train_predictor(
     distance = LOSSES[settings.distance](states)
     courses = make_courses(transitions)
     by_numbers = distance.of_numbers if growing.by_numbers and isinstance(distance, WhitenedDistance) else None
-    if growing.by_numbers:
-        if by_numbers is None:
-            raise DataError(
-                f"distance={settings.distance!r} compares shares of cells, not numbers of them.",
-                next_step="choose distance='whitened' where population sizes are given.",
-                field="distance",
-            )
+    if by_numbers is not None:
         # Where some cells become many and others few, followed for long: so few stand for all that they say little but noise.
         courses = [course.next_only for course in courses]
     chances = np.array([course.weight for course in courses])

@@ -42,9 +42,9 @@ def warm_start(
 def off_manifold(model: Dynamics, density: Density, generator: torch.Generator) -> Tensor:
     """Soft prior: where no cells were measured the landscape rises, at least half as steeply as -D log density does.
 
-    One-sided, so that it says nothing where the slope is steep enough, and silent among the cells, the loneliest included, where
-    their motion says what the slope is: few cells are seen on a pass, and a pass is no wall. Without it the network is free to
-    dig holes in the many directions in which no cell was ever seen, and the attractors lie there.
+    One-sided, so that it says nothing where the slope is steep enough, and silent among the cells, down to one that stands alone,
+    where their motion says what the slope is: few cells are seen on a pass, and a pass is no wall. Without it the network is free
+    to dig holes in the many directions in which no cell was ever seen, and the attractors lie there.
     """
     at, score = density.sample(128, generator)
     off = (density.log(at) < density.empty).float()
