@@ -15,8 +15,8 @@ MOST = 5000
 """Cells of which landmarks and covariance are made."""
 
 SIZE_WEIGHT = 2.5
-"""Of the squared relative error of a population's size, beside the distance of where its cells are: what a size that is known to 2
-% says beside 1,000 cells, 1 / (1,000 x .02^2)."""
+"""Of the squared relative error of a population's size, beside the distance of where its cells are: what a size that is known to
+2 % says beside 1,000 cells, 1 / (1,000 x .02^2)."""
 
 SMOOTH = 0.7
 """Distance, over that between landmarks, below which a feature is round."""
