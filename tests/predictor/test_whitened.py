@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from virtualcell.predictor.distance import energy_distance
-from virtualcell.predictor.whitened import LANDMARKS, MOMENTS, SIZE_WEIGHT, WhitenedDistance
+from virtualcell.predictor.whitened import LANDMARKS, MOMENTS, SIZE_ERROR, WhitenedDistance
 
 
 def two_valleys(n: int, rng: np.random.Generator, between: float = 0.0) -> Tensor:
@@ -109,7 +109,8 @@ def test_a_population_of_the_wrong_size_is_apart_from_the_same_one(distance: Whi
     a = two_valleys(400, np.random.default_rng(8))
     wrong = [float(distance.of_numbers(a, a, torch.full((400,), float(np.log(size))))) for size in (1.0, 1.1, 2.0)]
     assert wrong[0] < wrong[1] < wrong[2]
-    assert wrong[2] - wrong[0] == pytest.approx(SIZE_WEIGHT, rel=0.2), "twice as many: one squared, and what the features add"
+    # Twice as many: one squared, times what a size says beside 400 cells, and what the features add.
+    assert wrong[2] - wrong[0] == pytest.approx(1 / (400 * SIZE_ERROR**2), rel=0.2)
 
 
 def test_few_cells_on_a_pass_count_for_more_than_in_the_energy_distance(distance: WhitenedDistance) -> None:

@@ -14,9 +14,8 @@ LANDMARKS, MOMENTS = 200, 50
 MOST = 5000
 """Cells of which landmarks and covariance are made."""
 
-SIZE_WEIGHT = 2.5
-"""Of the squared relative error of a population's size, beside the distance of where its cells are: what a size that is known to
-2 % says beside 1,000 cells, 1 / (1,000 x .02^2)."""
+SIZE_ERROR = 0.02
+"""Relative error with which the size of a population is taken to be known."""
 
 SMOOTH = 0.7
 """Distance, over that between landmarks, below which a feature is round."""
@@ -74,10 +73,12 @@ class WhitenedDistance:
         Unbiased for independent draws. Shares are found by dividing by a sum that is itself drawn by chance: where few of the
         followed cells become many, the distance of shares is smallest where they become fewer; here nothing is divided by.
         """
+        # Where cells are, m cells say to within 1 / m in these units; a size says what it says beside that.
+        size_weight = 1 / (len(b) * SIZE_ERROR**2)
         numbers = torch.exp(log_numbers)[:, None]
         of_a, of_b = numbers * self.whiten(a), self.whiten(b)
-        chance = (of_a.var(0).sum() + SIZE_WEIGHT * numbers.var()) / len(a) + of_b.var(0).sum() / len(b)
-        return ((of_a.mean(0) - of_b.mean(0)) ** 2).sum() + SIZE_WEIGHT * (numbers.mean() - 1) ** 2 - chance
+        chance = (of_a.var(0).sum() + size_weight * numbers.var()) / len(a) + of_b.var(0).sum() / len(b)
+        return ((of_a.mean(0) - of_b.mean(0)) ** 2).sum() + size_weight * (numbers.mean() - 1) ** 2 - chance
 
 
 def _spread(cells: Tensor, n: int) -> tuple[Tensor, float]:
