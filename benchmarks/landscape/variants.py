@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from virtualcell.data.known.system import KnownSystem, Snapshots
+from virtualcell.data.known.system import POOL, KnownSystem, Snapshots
 from virtualcell.data.known_systems import KNOWN_SYSTEMS
 
 CELLS = 1000
 """Measured at every time."""
+
+LARGE = 40
+"""Founders for each measured cell in a culture whose size is known: it strays by less than the 2 % that a fit takes it to."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Variant:
     """A known system, whether its cells divide, and what the fit is told of it.
 
     growth: how ``train_predictor`` takes growth. shuffled: time labels are permuted, so that nothing is left to be learned of
-    motion. bands: whether the fit is repeated with resampled cells, for the intervals of heights.
+    motion. bands: whether the fit is repeated with resampled cells, for the intervals of heights. pool: founders, for each
+    measured cell, of a culture that grows.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Variant:
     growth: str = "none"
     shuffled: bool = False
     bands: bool = False
+    pool: int = POOL
 
     @property
     def told(self) -> bool:
@@ -37,8 +42,8 @@ class Variant:
         return not self.shuffled and (not self.growing or self.growth in ("given", "sizes"))
 
     def cells(self, seed: int, n: int = CELLS) -> Snapshots:
-        """The cells that are measured; the same for all variants of a system that differ in what is told."""
-        return _simulated(self.system.name, seed, n, self.growing)
+        """The cells that are measured; the same for all variants of a system that differ in what is told only."""
+        return _simulated(self.system.name, seed, n, self.growing, self.pool)
 
     def time(self, cells: Snapshots, seed: int) -> np.ndarray:
         """Time in spans as the fit gets it, (cells,)."""
@@ -65,8 +70,8 @@ class Variant:
 
 
 @lru_cache(maxsize=8)
-def _simulated(name: str, seed: int, n: int, growing: bool) -> Snapshots:
-    return KNOWN_SYSTEMS[name].snapshots(seed, n, growing=growing)
+def _simulated(name: str, seed: int, n: int, growing: bool, pool: int) -> Snapshots:
+    return KNOWN_SYSTEMS[name].snapshots(seed, n, growing=growing, pool=pool)
 
 
 _WELLS = KNOWN_SYSTEMS["three wells"]
@@ -76,7 +81,8 @@ VARIANTS: dict[str, Variant] = {
     for variant in (
         *(Variant(name, system, bands=name in ("three wells", "double well")) for name, system in KNOWN_SYSTEMS.items()),
         Variant("three wells, growth given", _WELLS, growing=True, growth="given"),
-        Variant("three wells, growth from sizes", _WELLS, growing=True, growth="sizes"),
+        Variant("three wells, growth from sizes", _WELLS, growing=True, growth="sizes", pool=LARGE),
+        Variant("three wells, growth from sizes of small cultures", _WELLS, growing=True, growth="sizes"),
         Variant("three wells, growth from snapshots", _WELLS, growing=True, growth="transport"),
         Variant("three wells, growth ignored", _WELLS, growing=True, growth="none"),
         Variant("three wells, times shuffled", _WELLS, shuffled=True, bands=True),

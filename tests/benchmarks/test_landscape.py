@@ -172,9 +172,11 @@ def test_a_band_holds_what_lies_within_it() -> None:
 
 
 def test_variants_tell_the_fit_what_they_say() -> None:
-    given, sizes, ignored = (VARIANTS[f"three wells, growth {how}"] for how in ("given", "from sizes", "ignored"))
+    told = ("given", "from sizes of small cultures", "ignored", "from sizes")
+    given, sizes, ignored, large = (VARIANTS[f"three wells, growth {how}"] for how in told)
     cells = given.cells(0, 40)
     assert cells is sizes.cells(0, 40) is ignored.cells(0, 40)
+    assert large.pool > sizes.pool
     span = given.system.span
     rates = given.arguments(cells)["growth_rates"](cells.xy)
     assert given.system.growth is not None

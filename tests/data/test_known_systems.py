@@ -174,6 +174,15 @@ def test_uniform_growth_makes_the_population_grow_exponentially() -> None:
     assert sizes == pytest.approx({0.0: 1.0, 1.0: np.exp(0.7), 2.0: np.exp(1.4)})
 
 
+def test_the_size_of_a_culture_strays_less_the_more_founders_it_has() -> None:
+    short = dataclasses.replace(KNOWN_SYSTEMS["three wells"], times=(0.0, 8.0), step=0.05)
+    strays = {
+        pool: np.std([np.log(short.snapshots(i, 20, growing=True, pool=pool).sizes[8.0]) for i in range(12)]) for pool in (4, 64)
+    }
+    # By the square root of their number, 4; the bound leaves room for a spread that was measured twelve times.
+    assert strays[64] < 0.5 * strays[4]
+
+
 def test_growth_is_refused_where_there_is_none() -> None:
     with pytest.raises(ValueError, match="no growth"):
         KNOWN_SYSTEMS["quadratic well"].snapshots(0, 10, growing=True)

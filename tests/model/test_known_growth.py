@@ -59,7 +59,7 @@ def test_rates_beyond_the_usual_bound_are_kept_with_the_model(tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def sized() -> VirtualCell:
-    longer = replace(QUICK, predictor=replace(QUICK.predictor, steps=150))
+    longer = replace(QUICK, predictor=replace(QUICK.predictor, steps=80))
     return VirtualCell(longer).fit(drifting(), time="time", population_size="size", device="cpu")
 
 

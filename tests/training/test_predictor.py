@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,3 +146,13 @@ def test_a_population_that_moves_is_carried_along(cells: np.ndarray) -> None:
             half, end = (model.rollout(start, t, torch.Generator().manual_seed(0), treatment)[0].mean(0) for t in (0.5, 1.0))
         np.testing.assert_allclose(half.numpy(), [1, 0], atol=0.35)
         np.testing.assert_allclose(end.numpy(), [2, 0], atol=0.35)
+
+
+SIZED = {"growth": "sizes", "population_sizes": {0.0: 1.0, 0.5: 2.0, 1.0: 4.0}}
+
+
+@pytest.mark.parametrize(("told", "times"), [({}, 1), (SIZED, 2)], ids=["unknown", "sizes"])
+def test_where_sizes_are_known_training_takes_twice_as_many_steps(cells: np.ndarray, told: dict[str, Any], times: int) -> None:
+    seen: list[tuple[str, int, int]] = []
+    train_predictor(cells, QUICK, time=TIME, progress=lambda stage, done, total, _: seen.append((stage, done, total)), **told)
+    assert seen[-1] == ("predictor", times * QUICK.steps, times * QUICK.steps)

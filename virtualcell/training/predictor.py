@@ -33,6 +33,10 @@ COARSE = 0.8
 """Stiffness (``Dynamics.steps_a_span``) while the landscape takes shape; in the last quarter, whose mean is kept, it is that of
 all later use: cells that take long steps cross passes less often than cells do, and passes learned with them are too low."""
 
+STEPS_BY_NUMBERS = 2
+"""Times the steps of training where populations are compared by numbers of cells: a few cells that become many carry much of what
+they say, and more of chance."""
+
 MOST_COURSES = 6
 """Rolled out at each step."""
 
@@ -119,7 +123,7 @@ def train_predictor(
     growing.prepare(model, generator)
     sisters = Sisters.of(clones, time, treatment, control)
     free = [p for p in model.parameters() if p.requires_grad]
-    rate = settings.learning_rate
+    rate, steps = settings.learning_rate, settings.steps * (STEPS_BY_NUMBERS if growing.by_numbers else 1)
     optimiser = torch.optim.AdamW(
         [
             {"params": [p for p in free if all(p is not c for c in clock)], "weight_decay": settings.weight_decay},
@@ -128,8 +132,8 @@ def train_predictor(
         lr=rate,
     )
     rates = [rate, 8 * rate] if start is None else [0.5 * rate, rate]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=settings.steps)
-    average = Average(model, settings.steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps)
+    average = Average(model, steps)
     distance = LOSSES[settings.distance](states)
     courses = make_courses(transitions)
     by_numbers = distance.of_numbers if growing.by_numbers and isinstance(distance, WhitenedDistance) else None
@@ -137,7 +141,7 @@ def train_predictor(
         # Where some cells become many and others few, followed for long: so few stand for all that they say little but noise.
         courses = [course.next_only for course in courses]
     chances = np.array([course.weight for course in courses])
-    for step in range(settings.steps):
+    for step in range(steps):
         if step % STEPS_AGAIN == 0:  # the landscape becomes steeper, and steps that overshoot would throw cells out
             fine = step >= average.first
             model.euler_steps = model.steps_a_span(states, STIFFNESS if fine else COARSE)
@@ -193,10 +197,10 @@ def train_predictor(
         average.update(model, step)
         if not np.isfinite(figures["match"]):
             raise FloatingPointError("The predictor's loss is not a number; lower PredictorSettings.learning_rate.")
-        if step % 20 == 0 or step == settings.steps - 1:
+        if step % 20 == 0 or step == steps - 1:
             history.append(figures)
             if progress is not None:
-                progress("predictor", step + 1, settings.steps, figures)
+                progress("predictor", step + 1, steps, figures)
     average.into(model)
     # The landscape may have become steeper than it was when training began.
     model.euler_steps = model.steps_a_span(states)

@@ -10,7 +10,8 @@ from scipy.linalg import solve_continuous_lyapunov
 from scipy.optimize import root
 
 POOL = 4
-"""With growth so many times more cells are simulated than sampled, so that sisters are rarely sampled together."""
+"""With growth so many times more cells are simulated than sampled, so that sisters are rarely sampled together. Sizes then stray
+as those of cultures from so few founders do: by 5 % where three wells have grown fivefold."""
 
 DIVISIONS = 40
 """With growth, cells divide at so many moments of the measured period; their daughters then move each on its own."""
@@ -119,8 +120,9 @@ class KnownSystem:
                 last = np.where(inside >= 0, inside, last)
         return Moved(xy, log_weight, passages, last)
 
-    def snapshots(self, seed: int, n: int = 1000, *, growing: bool = False) -> Snapshots:
-        """n cells at each time, every time from cells of its own; growing: sampled by the number of cells they have become.
+    def snapshots(self, seed: int, n: int = 1000, *, growing: bool = False, pool: int = POOL) -> Snapshots:
+        """n cells at each time, every time from cells of its own; growing: sampled by the number of cells they have become, from
+        a culture of ``pool`` * n founders.
 
         Raises ValueError where growth is asked for and the system has none.
         """
@@ -130,7 +132,8 @@ class KnownSystem:
         places, sizes, names = [], {}, list(self.attractors)
         passages = np.zeros((len(names), len(names)), dtype=np.int64)
         for time in self.times:
-            moved, sizes[time] = self._grown(n, time, rng) if growing else (self.move(self.start(n, rng), time, rng), 1.0)
+            moved, size = self._grown(n, pool * n, time, rng) if growing else (self.move(self.start(n, rng), time, rng), 1.0)
+            sizes[time] = size
             places.append(moved.xy)
             passages += moved.passages.sum(axis=0)
         xy = np.concatenate(places)
@@ -138,13 +141,14 @@ class KnownSystem:
         crossings = {(a, b): int(passages[i, j]) for i, a in enumerate(names) for j, b in enumerate(names) if i != j}
         return Snapshots(xy, np.repeat(self.times, n), np.array(names)[nearest], sizes, crossings)
 
-    def _grown(self, n: int, time: float, rng: np.random.Generator) -> tuple[Moved, float]:
-        """n of the cells into which a population has grown, each as likely as any other, and its size over that at the start.
+    def _grown(self, n: int, founders: int, time: float, rng: np.random.Generator) -> tuple[Moved, float]:
+        """n of the cells into which a population of so many has grown, each as likely as any other, and its size over that at the
+        start.
 
         The simulated pool stays as large as it is: at every division a cell is followed in as many copies as its share of the
         population (systematic resampling, Kitagawa 1996), and the growth that is so taken out is counted in the size.
         """
-        xy = self.start(POOL * n, rng)
+        xy = self.start(founders, rng)
         last, size = self._core(xy), 1.0
         passages = np.zeros((len(xy), len(self.attractors), len(self.attractors)), dtype=np.int64)
         parts = max(round(DIVISIONS * time / self.span), 1)
