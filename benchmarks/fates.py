@@ -4,14 +4,15 @@
 
 Clones with cells on day 4 and monocytes or neutrophils on day 6. The truth is whether most of these are monocytes (three clones
 with as many of both count as not); the score is the predicted log-odds of monocyte against neutrophil, the mean over the
-clone's cells of day 4. Also cell by cell, tied clones left out. The barcodes serve only to score: models are fitted without them
-and without the annotation, and a cell never sees the labels of its own clone. AUROC with a 95 % interval over clones (drawn as
-wholes, all training seeds together). Settings are those of the demo; none was chosen by these figures.
+clone's cells of day 4. Also cell by cell, tied clones left out. The clones are kept out of training: a third of them at a time is
+judged by a model that saw no cell of theirs, at no time. The barcodes serve only to part and to score: models are fitted without
+them and without the annotation, and a cell never sees the labels of its own clone. AUROC with a 95 % interval over clones (drawn
+as wholes, all training seeds together). Settings are those of the demo; none was chosen by these figures.
 
-Ours, twice: simulated descendants vote by the measured day-6 cells nearest to them; and the energy of the pair, that is how dense
-descendants are at measured monocytes against measured neutrophils. Beside it: the nearest day-6 cells of the day-4 cell itself,
-unbalanced transport, the same rollouts with the landscape taken out, the cell's own annotation on day 4, and how well one half of
-a clone's descendants foretells the other half.
+Ours, twice, and both are claimed, whichever holds: simulated descendants vote by the measured day-6 cells nearest to them; and the
+energy of the pair, that is how dense descendants are at measured monocytes against measured neutrophils. Beside it: the nearest
+day-6 cells of the day-4 cell itself, unbalanced transport, the same rollouts with the landscape taken out, the cell's own
+annotation on day 4, and how well one half of a clone's descendants foretells the other half.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ CLONES, CELLS = "AUROC over clones", "AUROC over cells, ties left out"
 UNBALANCED, NOISE, OWN = "unbalanced transport", "noise only", "own annotation on day 4"
 CEILING = "half of a clone's descendants tells the other half"
 WIDER = 50
+FOLDS = 3
+"""Parts of the clones, each judged by a model that was fitted to the cells of no clone in it."""
 TARGET = 0.75
 
 
@@ -151,9 +154,19 @@ def run(seeds: Sequence[int], settings: Settings | None = None, progress: Any = 
     found: dict[str, list[np.ndarray]] = {}
     for seed in seeds:
         chosen = dataclasses.replace((settings or DEMO_SETTINGS["larry"]).plain(), seed=seed)
-        model = VirtualCell(chosen).fit(cells, time=columns.time, time_unit=columns.time_unit, device="cpu", progress=progress)
-        states = model.embed(cells.copy())
-        for name, score in scores(model, states, time, labels, fates, seed).items():
+        of_seed: dict[str, np.ndarray] = {}
+        for out in np.array_split(np.random.default_rng(seed).permutation(np.unique(fates.clone)), FOLDS):
+            model = VirtualCell(chosen).fit(
+                cells[~np.isin(fates.clone_of, out)].copy(),
+                time=columns.time,
+                time_unit=columns.time_unit,
+                device="cpu",
+                progress=progress,
+            )
+            judged = np.isin(fates.clone, out)
+            for name, score in scores(model, model.embed(cells.copy()), time, labels, fates, seed).items():
+                of_seed.setdefault(name, np.full(len(fates.cells), np.nan))[judged] = score[judged]
+        for name, score in of_seed.items():
             found.setdefault(name, []).append(score)
     rows: list[Row] = []
     claims: list[Claim] = []
@@ -172,10 +185,10 @@ def run(seeds: Sequence[int], settings: Settings | None = None, progress: Any = 
             rows.append(Row.over_seeds(name, f"{metric}, over training seeds", by_seed, **common))
         gains = {name: clone_interval(table[name][0], shown, table[UNBALANCED][0]) for name in (OURS, DENSITY)}
         rows += [Row.of(name, f"{metric}, above {UNBALANCED}", gain, **common) for name, gain in gains.items()]
-        claims += [
-            Claim(f"LARRY, monocyte against neutrophil: {metric}, {OURS}", intervals[OURS].value, ">=", TARGET),
-            Claim(f"LARRY: lower bound of the paired gain over {UNBALANCED}, {metric}", gains[OURS].low, ">", 0.0),
-        ]
+        for name in (OURS, DENSITY):
+            asked = f"LARRY, monocyte against neutrophil: {metric}, {name}"
+            claims.append(Claim(asked, intervals[name].value, ">=", TARGET))
+            claims.append(Claim(f"{asked}: lower bound of the paired gain over {UNBALANCED}", gains[name].low, ">", 0.0))
     value, used = ceiling(time, labels, fates)
     rows.append(Row(CEILING, "AUROC", value, where=f"LARRY, {used} clones with several descendants"))
     return rows, claims

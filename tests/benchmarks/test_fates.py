@@ -116,13 +116,24 @@ def test_no_training_sees_barcodes_or_annotation_and_rows_carry_the_claims(monke
     original = VirtualCell.fit
 
     def watch(model: VirtualCell, cells, **arguments):
-        given.append(arguments)
+        given.append({**arguments, "cells": cells})
         return original(model, cells, **arguments)
 
     monkeypatch.setattr(VirtualCell, "fit", watch)
     monkeypatch.setattr(benchmark, "COPIES", 4)
     rows, claims = run([0, 1], SMALL)
-    assert len(given) == 2
+    assert len(given) == 2 * benchmark.FOLDS
+    whole, columns = load_demo("larry"), DEMOS["larry"].columns
+    early, late = (whole.obs[columns.time].to_numpy(dtype=float) == day for day in (EARLY, LATE))
+    labels = whole.obs[columns.state].astype(str).to_numpy()
+    fates = clone_fates(whole.obsm[columns.clones], early, late, labels, FATES)
+    judged: list[int] = []
+    for arguments in given[: benchmark.FOLDS]:
+        out = ~whole.obs_names.isin(arguments["cells"].obs_names)
+        # Whole clones: none of their cells is in the fit, at no time.
+        assert set(fates.clone_of[out]).isdisjoint(fates.clone_of[~out])
+        judged += np.unique(fates.clone_of[out]).tolist()
+    assert sorted(judged) == np.unique(fates.clone).tolist()
     assert not any(arguments.get(name) for arguments in given for name in ("clones", "state"))
     table = {(row.method, row.metric): row for row in rows}
     assert claims[0].value == table[OURS, CLONES].value
