@@ -9,9 +9,9 @@ judged by a model that saw no cell of theirs, at no time. The barcodes serve onl
 them and without the annotation, and a cell never sees the labels of its own clone. AUROC with a 95 % interval over clones (drawn
 as wholes, all training seeds together). Settings are those of the demo; none was chosen by these figures.
 
-Ours, twice, and both are claimed, whichever holds: simulated descendants vote by the measured day-6 cells nearest to them; and the
-energy of the pair, that is how dense descendants are at measured monocytes against measured neutrophils. Beside it: the nearest
-day-6 cells of the day-4 cell itself, unbalanced transport, the same rollouts with the landscape taken out, the cell's own
+Ours, twice, and both are claimed, whichever holds: simulated descendants vote by the measured day-6 cells nearest to them; and
+the energy of the pair, that is how dense descendants are at measured monocytes against measured neutrophils. Beside it: the
+nearest day-6 cells of the day-4 cell itself, unbalanced transport, the same rollouts with the landscape taken out, the cell's own
 annotation on day 4, and how well one half of a clone's descendants foretells the other half.
 """
 

@@ -37,7 +37,7 @@ def limit(report: dict[str, Any], last: float, unit: str, simulated: bool = Fals
         short = f"With known times hidden, predictions held for {beyond:g} {unit}: {end}."
     else:
         end = f"nothing is drawn beyond {last:g} {unit}, the last {kind} time"
-        short = f"With the last time hidden, predictions did not reliably beat no change at all: {end}."
+        short = f"With the last time hidden, predictions were no more reliable than taking nothing to change: {end}."
     return Limit(last + beyond, beyond, short, " ".join([*shown, f"So {end}."]))
 
 

@@ -36,10 +36,10 @@ def next_words(found: NextTime, share: np.ndarray, unit: str) -> str:
     """The time named, and the simple rule's, in a sentence."""
     best, middle = found.best, found.middle
     at_best, at_middle = float(share.max()), float(np.interp(middle, found.times, share))
-    said = f"Cells at **{best:.3g} {unit}** would take away most of what is open: {100 * at_best:.0f} %."
+    said = f"Cells at **{best:.3g} {unit}** would settle the most: {100 * at_best:.0f} % of what our models disagree about."
     if abs(best - middle) < 1e-9:
         return f"{said} That is also the middle of the longest gap, which a simple rule would name."
-    return f"{said} The middle of the longest gap, {middle:.3g} {unit}, would take away {100 * at_middle:.0f} %."
+    return f"{said} The middle of the longest gap, {middle:.3g} {unit}, would settle {100 * at_middle:.0f} %."
 
 
 def _computed(snapshots: Snapshots) -> NextTime:
