@@ -320,7 +320,7 @@ def test_where_to_measure_next_is_computed_when_it_is_asked_for():
     at.button(key="next-larry").click().run()
     assert not at.exception
     assert len(figures(at)) == shown + 1
-    assert "would take away most of what is open" in said_on(at)
+    assert "would settle the most" in said_on(at)
     assert "no better than the middle of the longest gap" in said_on(at)
 
 
@@ -329,8 +329,8 @@ def test_the_time_named_and_the_middle_of_the_longest_gap_are_said_with_their_sh
     share = share_taken(found, [0.0, 4.0])
     np.testing.assert_allclose(share, found.taken_away / (0.6 * 4 / 10))
     said = next_words(found, share, "d")
-    assert "Cells at **1 d** would take away most" in said
-    assert "The middle of the longest gap, 2 d, would take away" in said
+    assert "Cells at **1 d** would settle the most" in said
+    assert "The middle of the longest gap, 2 d, would settle" in said
     same = next_words(dataclasses.replace(found, middle=1.0), share, "d")
     assert "also the middle of the longest gap" in same
 
