@@ -212,7 +212,7 @@ def _small_print(b: Bundle) -> None:
                 sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
                 st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
             if any("seed noise" in claim["name"] for claim in claims):
-                st.caption("Seed noise is how reruns of one training differ: the worse end of our interval against the better end of theirs.")
+                st.caption("Beyond what reruns differ by: the worse end of our interval against the better end of theirs.")
     if b.demo.columns.time is not None:
         st.caption(chosen_how(b))
         table = (b.report.get("choice") or {}).get("table", [])
