@@ -66,7 +66,8 @@ class Columns:
     growth: str | None = None
     """Numeric ``obs`` column: growth rate of each cell per unit of time (from division markers or counted divisions)."""
     population_size: str | None = None
-    """Numeric ``obs`` column: how many cells the whole culture had at the cell's time."""
+    """Numeric ``obs`` column: how many cells the whole culture had at the cell's time, counted to about 2 %: what is
+    further off misleads the growth that is learned."""
     donor: str | None = None
     """Second covariate of the decoders: with a batch, every combination of the two is a batch of its own."""
 
