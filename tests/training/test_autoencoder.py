@@ -59,7 +59,7 @@ def test_what_is_not_known_is_named_with_what_is(table: CellTable) -> None:
 
 def test_a_loss_that_is_no_number_is_told(table: CellTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OBJECTIVES, "kl", lambda step: kl(step) / 0)
-    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+    with pytest.raises(DataError, match=r"lower AutoencoderSettings\.learning_rate"):
         train(table, replace(ONE_EPOCH, objectives={"reconstruction": 1.0, "kl": 0.1}))
 
 

@@ -156,3 +156,8 @@ def test_where_sizes_are_known_training_takes_twice_as_many_steps(cells: np.ndar
     seen: list[tuple[str, int, int]] = []
     train_predictor(cells, QUICK, time=TIME, progress=lambda stage, done, total, _: seen.append((stage, done, total)), **told)
     assert seen[-1] == ("predictor", times * QUICK.steps, times * QUICK.steps)
+
+
+def test_a_loss_that_is_no_number_is_told(cells: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"loss became (nan|-?inf) at step .*lower PredictorSettings.learning_rate"):
+        train_predictor(cells, replace(QUICK, learning_rate=1e30, steps=20), time=TIME)

@@ -144,8 +144,8 @@ def train_autoencoder(
     """Fits an autoencoder to every cell of the table; a tenth of them is kept from the gradients, chooses the epoch and decides
     which residuals stay.
 
-    Raises DataError for an objective or a fusion that is not known or a modality measured in too few cells, and
-    FloatingPointError where the loss is no number.
+    Raises DataError for an objective or a fusion that is not known, a modality measured in too few cells, and a loss that is no
+    number.
     """
     for what, names, known in (("objectives", settings.objectives, OBJECTIVES), ("fusion", [settings.fusion], FUSIONS)):
         if unknown := sorted(set(names) - set(known)):
@@ -212,9 +212,10 @@ def train_autoencoder(
                 parts = {name: OBJECTIVES[name](step) for name, weight in settings.objectives.items() if weight}
             loss = sum(settings.objectives[name] * value for name, value in parts.items())
             if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"The loss became {float(loss.detach())} in epoch {epoch + 1}; lower the learning rate "
-                    "(AutoencoderSettings.learning_rate)."
+                raise DataError(
+                    f"The autoencoder's loss became {float(loss.detach())} in epoch {epoch + 1}.",
+                    next_step="look for extreme values among the cells, or lower AutoencoderSettings.learning_rate.",
+                    field="learning_rate",
                 )
             descent.step(loss)
             for name, value in parts.items():

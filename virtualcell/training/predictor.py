@@ -196,7 +196,11 @@ def train_predictor(
         schedule.step()
         average.update(model, step)
         if not np.isfinite(figures["match"]):
-            raise FloatingPointError("The predictor's loss is not a number; lower PredictorSettings.learning_rate.")
+            raise DataError(
+                f"The predictor's loss became {figures['match']} at step {step + 1}.",
+                next_step="look for extreme values among the cells, or lower PredictorSettings.learning_rate.",
+                field="learning_rate",
+            )
         if step % 20 == 0 or step == steps - 1:
             history.append(figures)
             if progress is not None:
