@@ -19,7 +19,7 @@ import pytest
 from virtualcell.cli import main
 from virtualcell.data.read import read
 from virtualcell.model import VirtualCell
-from virtualcell.schema import Columns
+from virtualcell.schema import Barrier, Columns, EnergyPath
 
 A549 = Path(__file__).parents[1] / "assets" / "data" / "scicar_a549_rna_atac.h5mu"
 KANG = A549.with_name("kang_ifnb_pbmc.h5ad")
@@ -244,6 +244,37 @@ def test_landscape_is_finite_among_the_cells_and_the_same_in_both_formats(model,
     assert lowest == pytest.approx(0, abs=1e-4)
     np.testing.assert_allclose(np.array(text["energy"], dtype=float), arrays["energy"], rtol=1e-6)
     assert len(text["attractors"]) == len(json.loads(str(arrays["attractors"])))
+
+
+def test_passes_are_written_in_both_formats(model, tmp_path, monkeypatch):
+    honest = VirtualCell.landscape
+    path = EnergyPath(np.zeros((3, 8), np.float32), np.array([0.0, 1.5, -1.0]), 1)
+    seen, unseen = Barrier("A", "B", 1.5, 1.0, 2.0, 30.0, True, path), Barrier("B", "A", 2.5, None, None, 0.0, False, path)
+
+    def with_passes(self, resolution=60):
+        return dataclasses.replace(honest(self, resolution), barriers=(seen, unseen), rotation_share=None, density=None)
+
+    monkeypatch.setattr(VirtualCell, "landscape", with_passes)
+    for name in ("u.npz", "u.json"):
+        assert run("landscape", model, "--out", tmp_path / name, "--resolution", 16) == 0
+    text, arrays = json.loads((tmp_path / "u.json").read_text()), np.load(tmp_path / "u.npz", allow_pickle=False)
+    for barriers in (text["barriers"], json.loads(str(arrays["barriers"]))):
+        assert [b["height"] for b in barriers] == [1.5, 2.5]
+        assert [b["low"] for b in barriers] == [1.0, None]
+        assert barriers[0]["path"]["energy"] == [0.0, 1.5, -1.0]
+    assert "rotation_share" not in text
+    assert all(arrays[name].dtype != object for name in arrays)
+
+
+def test_a_donor_is_a_donor(model, small, tmp_path):
+    """And no growth rate, which stands beside it."""
+    cells = read(small)
+    cells.obs["plate"] = np.arange(cells.n_obs) % 2
+    cells.write_h5mu(tmp_path / "donors.h5mu")
+    options = ("--time", "time_h", "--donor", "plate", "--latent-dim", 2, "--epochs", 1, "--steps", 1, "--device", "cpu")
+    assert run("train", tmp_path / "donors.h5mu", *options, "--out", tmp_path / "model") == 0
+    columns = VirtualCell.load(tmp_path / "model").settings.columns
+    assert (columns.donor, columns.growth) == ("plate", None)
 
 
 def test_a_landscape_without_a_finite_height_is_refused_and_not_written(model, tmp_path, capsys, monkeypatch):

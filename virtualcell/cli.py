@@ -79,7 +79,7 @@ def train(
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
         raise typer.BadParameter("give either a file with cells or --demo NAME.")
-    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
+    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor=donor)
     if demo is not None and columns != Columns():
         raise typer.BadParameter(
             "the columns of a demo are known; leave out --time, --perturbation, --batch, --donor, --state and --clones."
@@ -157,7 +157,7 @@ def check(
     from virtualcell.training.given import kinds_of
 
     measured = _read(cells)
-    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor)
+    columns = Columns(time, time_unit, perturbation, control, batch, state, clones, donor=donor)
     if columns == Columns():
         columns = guess_columns(measured)
         named = {k: v for k, v in _arguments(columns).items() if v and k not in ("control", "time_unit")}
@@ -269,7 +269,7 @@ def predict(
     loaded, measured = _load(model, device), _read(cells)
     column, unit = loaded.settings.columns.time, loaded.settings.columns.time_unit
     begin, rows = _start(measured, column, start)
-    if not until > begin:
+    if not (math.isfinite(until) and until > begin):
         raise DataError(f"--to {until:g} is not after the start at {begin:g}.", next_step="choose a later time.", field="--to")
     if treatment is not None and treatment not in loaded.record["treatments"]:
         known = ", ".join(loaded.record["treatments"]) or "none"
@@ -322,8 +322,8 @@ def perturb(
     """Push cells by a measured treatment, or take a gene away, and list the genes that answer."""
     if (treatment is None) == (knockout is None):
         raise typer.BadParameter("give either --treatment or --knockout.")
-    if duration is not None and not duration > 0:
-        raise typer.BadParameter("--duration must be above 0.")
+    if duration is not None and not (math.isfinite(duration) and duration > 0):
+        raise typer.BadParameter("--duration must be a time above 0.")
     _suffix(out, ".csv")
     loaded, measured = _load(model, device), _read(cells)
     if start is not None:
@@ -345,7 +345,7 @@ def perturb(
 @cli.command()
 def landscape(
     model: ModelFolder,
-    out: Annotated[Path, typer.Option(help=".npz or .json: plane, energy in units of D, attractors.")],
+    out: Annotated[Path, typer.Option(help=".npz or .json: plane, energy in units of D, attractors, passes.")],
     resolution: Annotated[int, typer.Option(min=8, max=400, help="Points along each side.")] = 60,
 ) -> None:
     """Compute the surface of the model's own potential with its attractors."""
@@ -364,15 +364,14 @@ def landscape(
     if known.sum() < found.supported.sum():
         lost = int(found.supported.sum() - known.sum())
         _say(f"Warning: {lost:,} of {found.supported.sum():,} points among measured cells have no finite height.")
-    attractors = [{k: _plain(v) for k, v in dataclasses.asdict(a).items()} for a in found.attractors]
-    values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "attractors"}
+    values = {name: value for name, value in dataclasses.asdict(found).items() if value is not None}
+    listed = {name: _plain(values.pop(name)) for name in ("attractors", "barriers")} | {"provenance": loaded.provenance()}
     if out.suffix == ".json":
-        answer = {k: _plain(v) for k, v in values.items()} | {"attractors": attractors, "provenance": loaded.provenance()}
-        _parent(out).write_text(json.dumps(answer, allow_nan=False) + "\n", encoding="utf-8")
+        _parent(out).write_text(json.dumps(_plain(values) | listed, allow_nan=False) + "\n", encoding="utf-8")
     else:
-        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in values.items()}
-        text: dict[str, Any] = {"attractors": json.dumps(attractors), "provenance": json.dumps(loaded.provenance())}
-        np.savez_compressed(_parent(out), **(arrays | {k: np.asarray(v) for k, v in text.items()}))
+        text = {name: json.dumps(value, allow_nan=False) for name, value in listed.items()}
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in (values | text).items()}
+        np.savez_compressed(_parent(out), **arrays)
     table = Table("attractor", "energy (D)", "cells", "purity")
     for a in found.attractors:
         table.add_row(a.name, f"{a.energy:.2f}", f"{a.n_cells:,}", f"{a.purity:.0%}")
@@ -505,7 +504,9 @@ def _provenance(model: VirtualCell, out: Path, **asked: Any) -> None:
 
 def _plain(value: Any) -> Any:
     """Arrays as lists; what is not a number as null, which JSON knows."""
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -184,13 +184,13 @@ def load_bundle(key: str, folder: Path | None = None) -> Bundle:
     cells = preprocess(load_demo(key), model.settings.preprocess)
     try:
         arrays, landscape = load_file(folder / VIEWS), read_landscape(folder)
+        report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {"rows": [], "claims": []}
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise DataError(
-            f"The views of the demo are broken or come from another version ({type(error).__name__}: {error}).",
+            f"The views or the report of the demo are broken or come from another version ({type(error).__name__}: {error}).",
             next_step="build them with `make demos`.",
             file=str(folder),
         ) from error
-    report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {"rows": [], "claims": []}
     return Bundle(DEMOS[key], cells, model, arrays["state"], arrays["umap2"], arrays["umap3"], landscape, report)
 
 

@@ -33,7 +33,7 @@ from virtualcell.landscape.surface import make_landscape
 from virtualcell.perturbation.effect import Effect, fold_changes
 from virtualcell.predictor.compatibility import outlier_p_values
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.predictor.futures import Futures
+from virtualcell.predictor.futures import Futures, as_states
 from virtualcell.predictor.pair import pair_energy
 from virtualcell.schema import (
     LATENT_KEY,
@@ -146,11 +146,14 @@ class VirtualCell:
         said_of_growth = known_growth(prepared, columns, given, moments)
         names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
         s = self.settings
-        if "population_sizes" in said_of_growth:
-            # Before anything is trained.
-            known = KnownGrowth("sizes", sizes=said_of_growth["population_sizes"])
-            treated = names is not None and len(set(names)) > 1
-            known.check(moments, treated=treated, distance=s.predictor.distance, field=str(population_size))
+        # Before anything is trained.
+        known = KnownGrowth(
+            said_of_growth.get("growth", "transport"),
+            said_of_growth.get("growth_rates"),
+            said_of_growth.get("population_sizes", {}),
+        )
+        treated = names is not None and len(set(names)) > 1
+        known.check(moments, treated=treated, distance=s.predictor.distance, field=str(population_size))
         fitted = train_autoencoder(
             table,
             s.autoencoder,
@@ -337,20 +340,28 @@ class VirtualCell:
         duration: in the unit of the time column; in spans (control to treated = 1) where the cells had no time. copies: simulated
         futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. noise: times the noise that was
         learned, 0: none. The same seed gives the same futures.
+
+        frames: evenly spaced times, the start first; of a single one, the start alone. Returns states (frames, cells * copies, d)
+        and log weights (frames, cells * copies). Raises DataError where there is no predictor, and naming what cannot be used.
         """
         dynamics, perturbation = self.dynamics, self._treatment(perturbation)
         if states is None:
             if cells is None:
-                raise ValueError("Give cells or states to start from.")
+                raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
             states = self._states(self._table(cells, None, None))
-        if not duration > 0:
-            raise ValueError(f"duration={duration}: the time to simulate must be above 0.")
+        if not (np.isfinite(duration) and duration > 0):
+            raise DataError(f"The time to simulate is {duration}.", next_step="give a time above 0.", field="duration")
         if not (np.isfinite(noise) and noise >= 0):
-            raise ValueError(f"noise={noise}: give 1 for the noise that was learned, 0 for none.")
+            raise DataError(
+                f"Noise is {noise} times what was learned.", next_step="give 1 for as much, 0 for none.", field="noise"
+            )
+        for field, n in (("frames", frames), ("copies", copies)):
+            if n < 1:
+                raise DataError(f"{n} were asked for.", next_step="ask for at least 1.", field=field)
         start = np.repeat(np.arange(len(states)), copies)
         span = self.span
         with torch.no_grad():
-            z = torch.from_numpy(np.ascontiguousarray(states[start], dtype=np.float32)).to(self.device)
+            z = as_states(states, "states", dynamics)[start]
             generator = torch.Generator().manual_seed(seed)
             path, log_weights = dynamics.rollout(z, duration / span, generator, perturbation, noise=noise, keep=frames)
         times = np.linspace(0.0, duration, frames)
@@ -393,7 +404,9 @@ class VirtualCell:
         numbers, untouched.
         """
         if (treatment is None) == (knockout is None):
-            raise ValueError("Name either a treatment or a gene to knock out.")
+            raise DataError(
+                "A push is either a treatment or a gene to knock out.", next_step="name one of them.", field="treatment"
+            )
         table = self._table(cells, None, None)
         start = self._states(table)
         duration = self.span if duration is None else duration

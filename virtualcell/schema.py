@@ -255,7 +255,7 @@ class Barrier:
     """Over the start, in units of D."""
     low: float | None
     high: float | None
-    """95 % interval over refits to resampled cells; None where no refit was made."""
+    """95 % interval over refits to resampled cells; None with fewer than three of them, or where one has no such pass."""
     crossings: float
     """Measured cells that must have crossed for the shares of the valleys to change as they did; unless growth is known, if cells
     divided alike everywhere."""

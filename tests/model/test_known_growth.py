@@ -107,7 +107,11 @@ FASTEST = replace(QUICK, autoencoder=replace(QUICK.autoencoder, epochs=1, min_st
 )
 def test_what_cannot_be_used_is_said(cells: MuData, arguments: dict[str, str], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        VirtualCell(FASTEST).fit(cells, time="time", device="cpu", **arguments)
+        VirtualCell(FASTEST).fit(cells, time="time", device="cpu", progress=_no_training, **arguments)
+
+
+def _no_training(stage: str, done: int, total: int, figures: dict[str, float]) -> None:
+    raise AssertionError(f"{stage} was trained before the refusal.")
 
 
 @pytest.mark.parametrize("columns", [{"perturbation": "dose", "control": "none"}, {}])

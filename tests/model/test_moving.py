@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -31,8 +33,27 @@ def test_without_noise_all_copies_agree(model: VirtualCell) -> None:
 
 @pytest.mark.parametrize("noise", [-1.0, np.nan])
 def test_noise_is_a_factor_of_what_was_learned(model: VirtualCell, noise: float) -> None:
-    with pytest.raises(ValueError, match="give 1 for the noise that was learned"):
+    with pytest.raises(DataError, match=r"field noise.*give 1 for as much"):
         model.predict(states=model.states[:3], duration=1.0, noise=noise)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"duration": np.inf}, "duration"),
+        ({"duration": 0.0}, "duration"),
+        ({"duration": np.nan}, "duration"),
+        ({"frames": 0}, "frames"),
+        ({"copies": 0}, "copies"),
+        ({"states": np.zeros((3, 2))}, "states"),
+        ({"states": np.full((3, 4), np.nan)}, "states"),
+        ({"states": None}, "cells"),
+    ],
+)
+def test_what_cannot_be_carried_forward_is_named(model: VirtualCell, arguments: dict[str, Any], field: str) -> None:
+    with pytest.raises(DataError) as caught:
+        model.predict(**{"states": model.states[:3], "duration": 1.0, **arguments})
+    assert caught.value.field == field
 
 
 def test_the_landscape_is_the_predictors_own_energy(model: VirtualCell) -> None:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import figures, open_page, words
 from virtualcell.demo import Bundle, load_bundle
 from virtualcell.schema import Barrier, EnergyPath
-from virtualcell.ui import colours, passes
+from virtualcell.ui import colours, passes, state
 from virtualcell.ui.landscape_ball import shares
 from virtualcell.ui.landscape_way import middle_cell, passed, reading
 
@@ -206,3 +206,24 @@ def test_fates_have_the_same_colours_on_surface_map_and_bars(simulated):
     for fig in (surface, above):
         drawn = {t["name"]: t["line"]["color"] for t in fig["data"] if t.get("mode") == "lines" and t["name"] in told}
         assert drawn == told
+
+
+def test_a_treatment_is_shown_on_cells_that_had_none(monkeypatch):
+    """Cells that were treated when they were measured have been pushed already."""
+    b = load_bundle("kang")
+    alone, moved = set(state.untreated(b)), []
+    honest = state.trajectory
+
+    def watched(bundle, rows, *given, **named):
+        moved.append(rows)
+        return honest(bundle, rows, *given, **named)
+
+    monkeypatch.setattr(state, "trajectory", watched)
+    at = show("kang", "Cells on their way")
+    offered = at.selectbox(key="start-kang").options
+    assert not any("stim" in title for title in offered), "a group without an untreated cell has nothing to show"
+    group = next(title for title in offered if "Mono" in title)
+    at.selectbox(key="start-kang").select(group).run()
+    assert not at.exception
+    assert moved
+    assert set(moved[-1]) <= alone < set(range(b.cells.n_obs))

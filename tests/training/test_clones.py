@@ -50,3 +50,10 @@ def test_what_treated_sisters_did_is_laid_to_the_treatment() -> None:
     after = float(sisters.loss(model, states, torch.Generator().manual_seed(0)).detach())
     assert after < 0.3 * before
     assert float(model.forces[0, 0]) > 0.5, "the push of the drug leads to the right"
+
+
+def test_sisters_given_what_was_measured_in_one_cell_are_left_out() -> None:
+    found = Sisters.of(CLONES, TIME, np.array(["control", "control", "drug", "control", "other"]), "control")
+    assert set(found.treatment) == {"drug", "other", None}
+    assert set(found.pushed_by(("drug",)).treatment) == {"drug", None}
+    assert set(found.pushed_by(()).treatment) == {None}

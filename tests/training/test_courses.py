@@ -171,3 +171,13 @@ def test_no_cell_on_its_way_speaks_louder_than_cells_at_the_end() -> None:
     rate = float(still.potential.bowl[0])
     exact = (1 - rate / 100) ** 100
     torch.testing.assert_close(begin.grad, torch.full((50, 2), exact), rtol=1e-3, atol=1e-6)
+
+
+def test_times_that_differ_by_rounding_alone_are_read_at_once() -> None:
+    """2/3 - 1/3 is a hair longer than 1/3: a step of that length would be read without the noise that belongs to a step."""
+    gaps = np.diff(np.arange(4) / 3)
+    assert len(set(gaps)) > 1
+    courses = [Course(np.arange(3), None, (transition(i, float(gap)),)) for i, gap in enumerate(gaps)]
+    found = rolled(bowl(euler_steps=12), courses, [torch.zeros(40_000, 2) for _ in courses])
+    spread = [float(end.var(0).mean()) for end, _ in found.values()]
+    np.testing.assert_allclose(spread, spread[0], rtol=0.03)

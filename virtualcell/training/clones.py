@@ -46,6 +46,11 @@ class Sisters:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def pushed_by(self, treatments: tuple[str, ...]) -> Sisters:
+        """Without those that were given what has no force, as it was measured in one cell alone."""
+        known = [name is None or set(name.split("+")) <= set(treatments) for name in self.treatment]
+        return self.take(np.flatnonzero(known))
+
     def take(self, some: np.ndarray) -> Sisters:
         return Sisters(self.rows[some], self.gap[some], self.treatment[some])
 

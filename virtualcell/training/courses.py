@@ -12,6 +12,9 @@ from torch import Tensor
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.training.transitions import Transition
 
+SAME = 1e-9
+"""Spans by which durations may differ and be the same."""
+
 FARTHEST = 10.0
 """Times the mean gradient of cells at the end, what may come back along the way of one."""
 
@@ -68,7 +71,7 @@ def roll(
     found: list[tuple[Transition, Tensor, Tensor]] = []
     now = 0.0
     bound = _Bound()
-    for end in sorted({t.duration for course in courses for t in course.transitions}):
+    for end in _ends(courses):
         steps = max(1, math.ceil(model.euler_steps * (end - now) - 1e-9))
         dt, now = (end - now) / steps, end
         for _ in range(steps):
@@ -79,10 +82,10 @@ def roll(
         over = []
         for i, course in enumerate(courses):
             for t in course.transitions:
-                if t.duration == end:
+                if abs(t.duration - end) <= SAME:
                     mine = (owner == i).nonzero()[:, 0].to(z.device)
                     found.append((t, read[mine], log_weight[mine]))
-            if course.transitions[-1].duration == end:
+            if abs(course.transitions[-1].duration - end) <= SAME:
                 over.append(i)
         if over:
             going = torch.isin(owner, torch.tensor(over), invert=True)
@@ -90,6 +93,15 @@ def roll(
             z, log_weight, owner = z[where], log_weight[where], owner[going]
             force = force[where] if isinstance(force, Tensor) else force
     return found
+
+
+def _ends(courses: list[Course]) -> list[float]:
+    """Durations after which something is read, those that differ by rounding alone (1/3 and 2/3 - 1/3) once."""
+    ends: list[float] = []
+    for duration in sorted({t.duration for course in courses for t in course.transitions}):
+        if not ends or duration - ends[-1] > SAME:
+            ends.append(duration)
+    return ends
 
 
 class _Bound:

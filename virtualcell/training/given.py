@@ -86,6 +86,10 @@ def known_growth(cells: MuData, columns: Columns, time: np.ndarray | None, momen
             raise DataError("Growth is a rate in time, and there is no time.", next_step="name the time column.", field=column)
     if columns.growth is not None and time is not None:
         rates = cells.obs[columns.growth].to_numpy(dtype=float) * (time.max() - time.min())
+        if not np.isfinite(rates).all():
+            raise DataError(
+                "A growth rate is not a number.", next_step="give a finite rate for every cell.", field=columns.growth
+            )
         return {"growth": "given", "growth_rates": rates}
     if columns.population_size is not None and moments is not None:
         sizes = cells.obs[columns.population_size].to_numpy(dtype=float)

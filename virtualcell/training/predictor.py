@@ -121,7 +121,7 @@ def train_predictor(
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
-    sisters = Sisters.of(clones, time, treatment, control)
+    sisters = Sisters.of(clones, time, treatment, control).pushed_by(model.treatments)
     free = [p for p in model.parameters() if p.requires_grad]
     rate, steps = settings.learning_rate, settings.steps * (STEPS_BY_NUMBERS if growing.by_numbers else 1)
     optimiser = torch.optim.AdamW(

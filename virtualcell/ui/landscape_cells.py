@@ -26,9 +26,12 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     if treatments:
         treatment = st.selectbox("Cells under", [*treatments, UNTREATED], key=state.own(b, "under"), bind="query-params")
         treatment = None if treatment == UNTREATED else treatment
-    options = {"all untreated cells": state.untreated(b)} if columns.perturbation else {}
-    options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
-    options |= {MARKED: marked} if len(marked) else {}
+    # Treated cells have been pushed already: what a treatment does is seen in those that have not.
+    alone = state.untreated(b)
+    options = {"all untreated cells": alone} if columns.perturbation else {}
+    options |= {title: np.intersect1d(rows, alone) for title, rows in groups.items() if not title.startswith("treatment")}
+    options |= {MARKED: np.intersect1d(marked, alone)}
+    options = {title: rows for title, rows in options.items() if len(rows)}
     span = state.values(b, columns.time) if columns.time else None
     if span is not None:
         end = limit(b.report, float(span.max()), columns.time_unit, b.demo.simulated)

@@ -64,6 +64,8 @@ def where_next(b: Bundle) -> None:
     kind = words.measured(b.demo.simulated)
     time = state.values(b, column)
     measured = [float(t) for t in np.unique(time)]
+    if len(measured) < 2:
+        return
     asked = (b.demo.key, state.stamp(b))
     st.markdown("##### Where to measure next?")
     st.markdown(
