@@ -519,9 +519,10 @@ class VirtualCell:
         return pair_energy(self.dynamics, start, end, duration / self.span, treatment, method=method, seed=seed)
 
     def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> np.ndarray:
-        """How many of the predicted cells fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
+        """Share of the predicted cells that fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
 
         start (n, d): an untreated population; measured (m, d): cells seen after ``duration``, in the unit of the time column.
+        Raises DataError where there is no predictor, and naming the states or the duration that cannot be used.
         """
         futures = Futures.of(self.dynamics, start, duration / self.span, rollouts=16, seed=seed, shared_noise=False)
         return outlier_p_values(futures.together(measured), futures.together(futures.draw(EXPECTED, seed)))

@@ -125,6 +125,7 @@ class AutoencoderSettings:
 @dataclass(frozen=True)
 class PredictorSettings:
     width: int = 48
+    """Units of each of the two hidden layers of the potential."""
     diffusion: float = 1.0
     """Where the learned D starts: 2 D T over the mean variance within a population, T the whole measured span."""
     diffusion_weight: float = 0.01
@@ -135,15 +136,18 @@ class PredictorSettings:
     rollouts: int = 256
     """Cells rolled out from each starting time at each step."""
     learning_rate: float = 5e-3
+    """Highest of a one-cycle schedule; the clock (scale and D) takes eight times as much."""
     weight_decay: float = 1e-4
     euler_steps: int = 20
     """Fewest steps of the integrator over the whole measured span; a steep landscape takes more (``Dynamics.steps_a_span``)."""
     growth_penalty: float = 1.0
+    """Weight of what growth is pulled to: what transport asks for and zero, or evenness where sizes are known."""
     stationary_weight: float = 1.0
     """Soft prior: without other evidence, the last measured population stays what it is."""
     off_manifold_weight: float = 1.0
     """Soft prior: the landscape rises away from measured cells."""
     clone_weight: float = 0.5
+    """Weight of what descendants of barcoded cells say (``virtualcell.training.clones``), where there are barcodes."""
     distance: str = "whitened"
     """Between predicted and measured populations, as a loss: a key of ``virtualcell.predictor.distance.LOSSES``."""
     rotation_penalty: float = 0.1

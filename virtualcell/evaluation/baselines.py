@@ -1,8 +1,9 @@
-"""Simple predictions of a population between two measured ones, which every learned prediction must stand beside."""
+"""Simple predictions of a population between two measured ones, which every learned prediction must stand beside.
+
+All take start (n, d), end (m, d), u = (t - t0) / (t1 - t0), the share of the way to the end, and a seed, and give cells (k, d).
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import ot
@@ -10,9 +11,6 @@ from scipy.spatial.distance import cdist
 
 from virtualcell.evaluation.metrics import MAX_ITERATIONS
 from virtualcell.evaluation.populations import as_pair
-
-Baseline = Callable[[np.ndarray, np.ndarray, float, int], np.ndarray]
-"""``(start (n, d), end (m, d), u, seed) -> predicted (k, d)``; u = (t - t0) / (t1 - t0), the share of the way to the end."""
 
 
 def no_change(start: np.ndarray, end: np.ndarray, u: float, seed: int = 0) -> np.ndarray:
@@ -63,15 +61,6 @@ def union(start: np.ndarray, end: np.ndarray, u: float, seed: int = 0) -> np.nda
         if part
     ]
     return np.concatenate(parts)
-
-
-BASELINES: dict[str, Baseline] = {
-    "no change": no_change,
-    "mean shift": mean_shift,
-    "union of neighbours": union,
-    "linear optimal transport": mccann,
-}
-"""Under the names that tables and pages show."""
 
 
 def _share(u: float) -> float:

@@ -23,9 +23,10 @@ def committor(
     copies: int = 100,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of states (n, d) to come within ``radius`` of b (d,) before a (d,), and its standard error, both (n,), 0 to 1.
+    """Probability of states (n, d) to come within ``radius`` of b (d,) before a (d,), and its standard deviation after so many
+    futures under a flat prior (of a Beta distribution), both (n,), 0 to 1.
 
-    By simulated futures, ``copies`` of each state, growth left out (a dividing cell is still one line of descent). radius: around
+    By simulated futures on the CPU, ``copies`` of each state, growth left out (a dividing cell is still one line of descent). radius: around
     a and b; by default ``core`` of each. NaN where no copy arrived within LONGEST spans.
     """
     near_a, near_b = radius or (core(dynamics, a, b), core(dynamics, b, a))

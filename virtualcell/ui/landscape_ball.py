@@ -60,9 +60,10 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     )
     chart(fig, "ball-fates", alt="Share of balls by the cells they end among", file=f"{b.demo.key}-ball")
     still = state.ends(b, calm)[0]
+    untreated = "Rolled without treatment. " if b.model.record["treatments"] else ""
     st.caption(
         f"Without noise it ends among {still}. Bars: share of balls with noise, lines: 95 % interval over balls, without the "
-        f"model's error. {'Untreated. ' if b.model.record['treatments'] else ''}Each ball is one cell and its line of descent. "
+        f"model's error. {untreated}Each ball is one cell and its line of descent. "
         "Balls show the landscape that was learned; they are no forecast: after the last time nothing tests where they roll."
     )
     growth_flag(b)
