@@ -26,8 +26,8 @@ def committor(
     """Probability of states (n, d) to come within ``radius`` of b (d,) before a (d,), and its standard deviation after so many
     futures under a flat prior (of a Beta distribution), both (n,), 0 to 1.
 
-    By simulated futures on the CPU, ``copies`` of each state, growth left out (a dividing cell is still one line of descent). radius: around
-    a and b; by default ``core`` of each. NaN where no copy arrived within LONGEST spans.
+    By simulated futures on the CPU, ``copies`` of each state, growth left out (a dividing cell is still one line of descent).
+    radius: around a and b; by default ``core`` of each. NaN where no copy arrived within LONGEST spans.
     """
     near_a, near_b = radius or (core(dynamics, a, b), core(dynamics, b, a))
     places = torch.from_numpy(np.stack([a, b])).float()
