@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from virtualcell.ui import passes, state, words
@@ -48,6 +50,11 @@ with said.container():
     lead(b, f"Height = the model's energy. {scene.said}")
 with main:
     draw(b, drawn, scene)
+    if drawn.attractors:
+        legend = "◆ resting place, the lowest point of a valley"
+        if drawn.barriers:
+            legend += " · × highest point between two of them · solid line: enough cells crossed; dotted: the model's guess"
+        st.caption(legend)
 if scene.below is not None:
     scene.below()
 
@@ -73,7 +80,8 @@ if drawn.barriers:
     st.markdown("##### Passes between them")
     for sentence in passes.reading(drawn.barriers):
         st.markdown(sentence)
-    st.dataframe(passes.table(drawn.barriers), hide_index=True)
+    with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
+        st.dataframe(passes.table(drawn.barriers), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     st.caption(
         f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells that changed valley: as many as "

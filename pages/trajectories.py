@@ -16,7 +16,17 @@ from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import Limit, limit
 from virtualcell.ui.trajectory_next import where_next
 from virtualcell.ui.trajectory_paths import MOST, Way, amounts, clock, cut, way
-from virtualcell.ui.trajectory_reading import SHARES_MIX, change_words, evenly, fate_words, gene_words
+from virtualcell.ui.trajectory_reading import (
+    FEWEST,
+    LOW_COUNTS,
+    NOTHING,
+    SHARES_MIX,
+    SMOOTHED,
+    change_words,
+    evenly,
+    fate_words,
+    gene_words,
+)
 from virtualcell.ui.trajectory_start import lasso, offered, times_to_start, usual_time
 
 WATCH, CHOOSE = "Watch them move", "Choose by lasso"
@@ -66,7 +76,11 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
     whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
     of_a_time = len(rows) == np.count_nonzero(times == began)
     named = "" if of_a_time else f" ({chosen})"
-    return cut(whole, until, n_cells), f"the {len(rows):,} cells of {began:g} {unit}{named}", of_a_time
+    return (
+        cut(whole, until, n_cells),
+        f"the {len(rows):,} cell{'s' if len(rows) > 1 else ''} of {began:g} {unit}{named}",
+        of_a_time,
+    )
 
 
 def picture(shown: Way | None, end: Limit) -> None:
@@ -94,9 +108,14 @@ def where_they_end(shown: Way, start: str) -> None:
     alone = at_last and b.demo.columns.state is not None
     among = f"the {kind} cells of {last:g} {unit}" if alone else f"all {kind} cells"
     shares = b.model.fates(found, at_last_time=at_last)
-    st.markdown(f"**Where they are at {when}**")
-    st.markdown(fate_words(shares, start, when))
+    staged = b.demo.columns.state is None
+    st.markdown(f"**{'How far along they are' if staged else 'Where they are'} at {when}**")
+    st.markdown(fate_words(shares, start, when, shown.n_start))
+    if staged:
+        st.caption(f"These cells have no named types: each is called by its {kind} time, so shares say how far they came.")
     large = shares[shares["high"] > 0.005].head(8)
+    if shown.n_start < FEWEST:
+        large = large.assign(low=np.nan, high=np.nan)
     known = b.model.record["growth_identified"]
     alike = b.model.fates(evenly(found), at_last_time=at_last).set_index("fate")["fraction"][large["fate"]]
     tints = colours.of(b, large["fate"])
@@ -119,7 +138,7 @@ def where_they_end(shown: Way, start: str) -> None:
     futures = len(found.start) // shown.n_start
     st.caption(
         f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "
-        f"and as lines: 95 % interval over start cells. {b.model.record['growth_known']}"
+        f"and as lines: 95 % interval over start cells, without the model's error. {b.model.record['growth_known']}"
     )
 
 
@@ -134,12 +153,14 @@ def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
     )
     if not picked:
         return
-    table = measured.curves(amounts(b, shown, picked), shown.found.log_weights)
+    table, smoothed = measured.curves(amounts(b, shown, picked), shown.found.log_weights), False
     points = measured.points(b, picked)
     said = [gene_words(gene, shown.times, table.mean[:, i], unit) for i, gene in enumerate(picked)]
     if of_a_time and shown.times[-1] in points.times:
         ends = np.flatnonzero(np.isin(points.times, shown.times[[0, -1]]))
         said = [f"{words_of} ({kind}: {change_words(*points.mean[ends, i])})" for i, words_of in enumerate(said)]
+        begun = points.mean[points.times == shown.times[0]][0]
+        smoothed = bool((table.mean[0] > SMOOTHED * np.maximum(begun, NOTHING)).any())
     st.markdown("In the prediction " + "; ".join(said) + ".")
     fig = gene_curves(
         shown.times, table.mean, table.low, table.high, picked,
@@ -150,6 +171,7 @@ def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
     st.caption(
         f"Mean counts per 10,000. Line: mean of the predicted cells; band: the middle 80 % of them; points: all {kind} cells of "
         f"a time, with the standard error of their mean. The {kind} cells at these times were used in training."
+        + (f" {LOW_COUNTS}" if smoothed else "")
     )
     table_download(b, measured.curve_table(table, shown.times, picked), "gene-curves")
 

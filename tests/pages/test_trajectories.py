@@ -291,8 +291,14 @@ def test_shares_are_read_out_of_a_hundred():
     said = fate_words(shares, "the 300 cells of 0 d", "6 d")
     assert said == (
         "Of 100 descendants of the 300 cells of 0 d, at 6 d **60** [50, 70] are among the A cells, **37** [30, 40] among the B, "
-        "3 elsewhere."
+        "3 among C."
     )
+    few = fate_words(shares, "the 1 cell of 0 d", "6 d", 1)
+    assert "**60** are among the A cells" in few
+    assert "[" not in few.split(":orange[")[0]
+    assert "Only 1 cell to start from: no interval" in few
+    many = pd.DataFrame({"fate": list("ABCDEFG"), "fraction": [0.5, 0.4, 0.03, 0.03, 0.02, 0.01, 0.01], "low": 0.0, "high": 1.0})
+    assert fate_words(many, "all cells", "6 d").endswith("10 among rarer ones.")
 
 
 def test_without_growth_every_start_cell_counts_the_same(whole):
@@ -320,7 +326,7 @@ def test_where_to_measure_next_is_computed_when_it_is_asked_for():
     at.button(key="next-larry").click().run()
     assert not at.exception
     assert len(figures(at)) == shown + 1
-    assert "would settle the most" in said_on(at)
+    assert "would settle" in said_on(at)
     assert "no better than the middle of the longest gap" in said_on(at)
 
 
@@ -333,6 +339,8 @@ def test_the_time_named_and_the_middle_of_the_longest_gap_are_said_with_their_sh
     assert "The middle of the longest gap, 2 d, would settle" in said
     same = next_words(dataclasses.replace(found, middle=1.0), share, "d")
     assert "also the middle of the longest gap" in same
+    level = dataclasses.replace(found, taken_away=np.array([0.3, 0.299, 0.1]))
+    assert next_words(level, share_taken(level, [0.0, 4.0]), "d").startswith("No time is clearly better than **2 d**, the middle")
 
 
 # -- the held-out panel ----------------------------------------------------------------------------------------------------------

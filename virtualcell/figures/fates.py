@@ -19,7 +19,8 @@ def fates(
     look: Look = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
-    """Horizontal bars with intervals, one a fate in the order given. share, low, high: (fates,) between 0 and 1.
+    """Horizontal bars with intervals, one a fate in the order given. share, low, high: (fates,) between 0 and 1; no line where an
+    end of the interval is NaN.
 
     evenly: (fates,) shares if all cells had divided alike, drawn as rings: how much of a bar is growth.
     """
@@ -48,7 +49,7 @@ def fates(
             showlegend=False,
         )
     )
-    most = float(high.max()) if len(high) else 1.0
+    most = float(np.nanmax([*share, *high])) if len(high) else 1.0
     if evenly is not None:
         most = max(most, float(np.max(evenly)))
         ring = {"color": look.paper, "size": 9, "line": {"color": look.text, "width": 1.6}}

@@ -80,4 +80,7 @@ def gene_order(
 
 def _times(log2: float) -> str:
     """log2 3.3-fold as "10×"; less than once is a fraction, "÷ 10"."""
-    return f"× {2**log2:.2g}" if log2 > 0 else f"÷ {2**-log2:.2g}"
+    fold = 2 ** abs(log2)
+    # Two digits; a g would write hundreds as 4e+02.
+    said = f"{fold:.2g}" if fold < 99.5 else f"{round(fold, 1 - int(np.log10(fold))):,.0f}"
+    return f"× {said}" if log2 > 0 else f"÷ {said}"

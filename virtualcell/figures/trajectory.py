@@ -14,6 +14,9 @@ from virtualcell.figures.motion import add_motion, joined
 TAIL = 5
 """Frames back that a trail reaches."""
 
+FEW = 8000
+"""Cells up to which the background is drawn as vectors: a canvas would lie on top of the cells that move."""
+
 LEAP = 0.15
 """Share of the paths' extent that no cell moves in a frame, but in leaps over the map."""
 
@@ -47,10 +50,11 @@ def trajectory(
     names = ordered(fates)
     tints = look.categories(len(names)) if colours is None else [colours[name] for name in names]
     fig = figure(look, height)
+    points_of = go.Scatter if len(background) <= FEW else go.Scattergl
     if measured is None:
-        shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.7}
+        shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.6}
         fig.add_trace(
-            go.Scattergl(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name=cells, hoverinfo="skip")
+            points_of(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name=cells, hoverinfo="skip")
         )
     else:
         points = ordered(np.asarray(measured))
@@ -58,9 +62,7 @@ def trajectory(
             rows = np.asarray(measured) == point
             shade = {"size": point_size(len(background)), "color": colour, "opacity": 0.28}
             x, y = background[rows, 0], background[rows, 1]
-            fig.add_trace(
-                go.Scattergl(x=x, y=y, mode="markers", marker=shade, name=f"{cells} {point:g} {unit}", hoverinfo="skip")
-            )
+            fig.add_trace(points_of(x=x, y=y, mode="markers", marker=shade, name=f"{cells} {point:g} {unit}", hoverinfo="skip"))
     first = len(fig.data)
 
     mine = [np.flatnonzero(fates == name) for name in names]

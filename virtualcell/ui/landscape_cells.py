@@ -12,10 +12,11 @@ from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene, on_plane
 from virtualcell.ui.parts import provenance
 from virtualcell.ui.trajectory_horizon import limit
+from virtualcell.ui.trajectory_reading import FEWEST
 
 UNTREATED, MARKED = "untreated", "cells marked on Explore"
 MOST = 300
-"""Cells that are moved; more would not change shares by a percent."""
+"""Cells that are moved, or futures of fewer; more would not change shares by a percent."""
 
 
 def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
@@ -43,27 +44,31 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         # From the earliest time of the group to the latest that may be drawn.
         began = float(span[rows].min())
         rows, duration = rows[span[rows] == began], end.latest - began
-        st.caption(f"Its cells of {began:g} {columns.time_unit}, followed until {end.latest:g} {columns.time_unit}. {end.short}")
+        st.caption(f"Those of {began:g} {columns.time_unit}, followed until {end.latest:g} {columns.time_unit}. {end.short}")
     rows = state.some(rows, MOST)
-    found = state.trajectory(b, rows, duration, treatment=treatment)
-    shown = state.some(np.arange(len(rows)), n_cells)
+    # Several futures of few cells, as many as on Trajectories: one of each would leave shares to chance.
+    copies = max(1, round(MOST / len(rows)))
+    found = state.trajectory(b, rows, duration, treatment=treatment, copies=copies)
+    shown = state.some(np.arange(len(found.start)), n_cells)
     shares = b.model.fates(found)
-    before = b.model.fates(state.trajectory(b, rows, duration)).set_index("fate")["fraction"] if treatment else None
+    before = None
+    if treatment:
+        before = b.model.fates(state.trajectory(b, rows, duration, copies=copies)).set_index("fate")["fraction"]
     for row in shares.head(4).itertuples():
-        change = None if before is None else f"{100 * (row.fraction - before[row.fate]):+.0f} points against untreated"
+        interval = f"{100 * row.low:.0f} to {100 * row.high:.0f} %"
+        change = interval if before is None else f"{100 * (row.fraction - before[row.fate]):+.0f} points against untreated"
         st.metric(
             f"End among {row.fate}",
             f"{100 * row.fraction:.0f} %",
-            change,
+            change if len(rows) >= FEWEST or before is not None else None,
             delta_color="off",
-            help=f"{100 * row.low:.0f} to {100 * row.high:.0f} %: 95 % interval over start cells, without the model's error.",
+            delta_arrow="off" if before is None else "auto",
+            help=f"{interval}: 95 % interval over start cells, without the model's error.",
         )
-    fall = float(np.mean(b.model.energy(found.states[-1]) - b.model.energy(found.states[0])))
-    st.metric("Mean change of energy" + (" (untreated surface)" if treatment else ""), f"{fall:+.1f} D")
     growth_flag(b)
-    provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(rows)} paths drawn")
+    provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(found.start)} paths drawn")
     return Scene(
-        "Lines: predicted cells, coloured by the cells they end among. Drag to rotate; press play to watch them move.",
+        "Lines: predicted cells, coloured by the cells they end among. On the surface, drag to rotate and press play.",
         on_plane(landscape, found.states[:, shown]),
         found.times + began,
         state.ends(b, found)[shown],

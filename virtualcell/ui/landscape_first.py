@@ -50,11 +50,16 @@ def which_first(b: Bundle, landscape: Landscape) -> Scene:
         st.warning(f"No cell reached {left} or {right} in the time followed.", icon=None)
         return Scene("The landscape with its passes.")
     undecided = float(((share > 0.25) & (share < 0.75))[known].mean())
-    st.metric(f"Reach {right} first", f"{100 * share[known].mean():.0f} %", help=f"Mean over {known.sum()} {kind} cells.")
+    st.metric(
+        f"Reach {right} first",
+        f"{100 * share[known].mean():.0f} %",
+        help=f"Of the futures that reach either; mean over {known.sum()} {kind} cells.",
+    )
     st.metric("Could still go either way", f"{100 * undecided:.0f} %", help="Cells with a chance between 25 and 75 %.")
     st.caption(
-        f"Of a cell's futures, the share that reaches {right} before {left}. Standard error of a cell: at most "
-        f"{100 * np.nanmax(error):.0f} points, from {COPIES} futures; the model's own error comes on top."
+        f"Of those of a cell's {COPIES} futures that reach either, the share that reaches {right} before {left}; known to "
+        f"{100 * np.nanmedian(error):.0f} points in most cells, and to {100 * np.nanmax(error):.0f} where few reach either. The "
+        "model's own error comes on top."
         + (f" {int((~known).sum())} cells reached neither and are not drawn." if not known.all() else "")
     )
     growth_flag(b)

@@ -22,6 +22,8 @@ from virtualcell.ui.theme import look
 
 REST = "resting place: "
 WAY = "way of least energy"
+BESIDE = 0.05
+"""Share of a way beside the measured cells from which it is said."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,13 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     guessed, behind = unseen(landscape, [a, z], over), unseen(landscape, [z, a], over[::-1])
     sentence = reading(path, begin, goal, over, guessed)
     st.markdown(sentence)
-    if landscape.barriers:
+    beside = 1 - float(b.model.in_domain(path.states).mean())
+    if beside > BESIDE:
+        st.warning(
+            f"{100 * beside:.0f} % of this way lies where no cell was {kind}: height and genes there are the model's guess.",
+            icon=None,
+        )
+    if any(way.identifiable for way in landscape.barriers):
         st.caption("Intervals are known only for passes between resting places, in the table below.")
     provenance(b)
 

@@ -61,10 +61,16 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
             if alike:
                 named = [f"**{way.end}**, {height(way)}," for way in (lowest, *alike)]
                 said.append(f"From **{start}**, the heights of the passes to {_list(named)} cannot be told apart.")
-        if lowest.high is not None and lowest.high < 1:
-            said[-1] += f" It is lower than 1 D, so noise alone carries cells over it to {lowest.end}."
+        easy = [way.end for way in known if way.high is not None and way.high < 1]
+        if easy:
+            said[-1] += f" Lower than 1 D, so that noise alone carries cells over it, is the one to {_list(easy)}."
     missing = sum(not way.identifiable for way in barriers)
-    if missing:
+    if missing == len(barriers):
+        said.append(
+            f"From these cells **no pass can be given a height**: in each of the {missing} directions between neighbouring "
+            "resting places, too few cells crossed, as far as the shares of the valleys tell."
+        )
+    elif missing:
         said.append(f"For {missing} of the {len(barriers)} directions, too few cells crossed to say how high the pass is.")
     return said
 

@@ -17,6 +17,8 @@ from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
 SEED = 0
+NO_BETTER = 0.03
+"""Share of what is open by which a time must be better than the simple rule's to be named."""
 
 
 @st.cache_resource
@@ -39,6 +41,11 @@ def next_words(found: NextTime, share: np.ndarray, unit: str) -> str:
     said = f"Cells at **{best:.3g} {unit}** would settle the most: {100 * at_best:.0f} % of what our models disagree about."
     if abs(best - middle) < 1e-9:
         return f"{said} That is also the middle of the longest gap, which a simple rule would name."
+    if at_best - at_middle < NO_BETTER:
+        return (
+            f"No time is clearly better than **{middle:.3g} {unit}**, the middle of the longest gap, which a simple rule would "
+            f"name: cells there would settle {100 * at_middle:.0f} % of what our models disagree about."
+        )
     return f"{said} The middle of the longest gap, {middle:.3g} {unit}, would settle {100 * at_middle:.0f} %."
 
 

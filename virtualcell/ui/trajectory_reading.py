@@ -15,26 +15,41 @@ SHARES_MIX = (
 )
 """Said next to the shares where nothing but the snapshots says how cells divide."""
 
+FEWEST = 10
+"""Start cells from which an interval over them is given."""
+
 SAID = 0.05
 """Smallest share that a sentence names."""
 CHANGED = 1.25
 """Times more, or less, from which a gene is said to change."""
+SMOOTHED = 1.5
+"""Times the measured amount from which the start of a curve is said to be too high."""
+LOW_COUNTS = (
+    "A curve that starts above its points: the model reads cells through few dimensions, which smooths low counts. Compare "
+    "levels at the end there; a fold change comes out too small."
+)
 NOTHING = 0.05
 """Counts per 10,000 below which no ratio is taken."""
 
 
-def fate_words(shares: pd.DataFrame, start: str, when: str) -> str:
-    """Where the descendants are: shares as ``VirtualCell.fates`` gives them, in a hundred, with their intervals."""
+def fate_words(shares: pd.DataFrame, start: str, when: str, n_start: int = FEWEST) -> str:
+    """Where the descendants are: shares as ``VirtualCell.fates`` gives them, in a hundred, with their intervals; without those of
+    fewer than FEWEST start cells."""
     named = shares[shares["fraction"] >= SAID].head(4)
+    spread = [f" [{100 * row.low:.0f}, {100 * row.high:.0f}]" if n_start >= FEWEST else "" for row in named.itertuples()]
     parts = [
-        f"**{100 * row.fraction:.0f}** [{100 * row.low:.0f}, {100 * row.high:.0f}] {'are ' if i == 0 else ''}among the {row.fate}"
-        f"{' cells' if i == 0 else ''}"
+        f"**{100 * row.fraction:.0f}**{spread[i]} {'are ' if i == 0 else ''}among the {row.fate}{' cells' if i == 0 else ''}"
         for i, row in enumerate(named.itertuples(index=False))
     ]
     rest = 100 * (1 - float(named["fraction"].sum()))
     if rest >= 0.5 and len(shares) > len(named):
-        parts.append(f"{rest:.0f} elsewhere")
-    return f"Of 100 descendants of {start}, at {when} {', '.join(parts)}."
+        rarer = shares.drop(named.index)["fate"]
+        parts.append(f"{rest:.0f} among {' and '.join(rarer) if len(rarer) <= 2 else 'rarer ones'}")
+    said = f"Of 100 descendants of {start}, at {when} {', '.join(parts)}."
+    if n_start < FEWEST:
+        n = f"{n_start} cell{'s' if n_start > 1 else ''}"
+        said += f" :orange[Only {n} to start from: no interval can be given, and the shares say little of other cells.]"
+    return said
 
 
 def evenly(found: Trajectory) -> Trajectory:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.embedding import embedding
-from virtualcell.ui import colours, state
+from virtualcell.ui import colours, state, words
 from virtualcell.ui.parts import chart, marked_rows
 from virtualcell.ui.theme import look
 
@@ -76,7 +76,8 @@ def lasso(b: Bundle) -> None:
     said, clear = st.columns([3, 1], vertical_alignment="center")
     with said:
         if len(chosen):
-            st.markdown(f"**{len(chosen):,} cells drawn.** They are followed now; look at them under “Watch”.")
+            at = f"{words.measured(b.demo.simulated).capitalize()} at"
+            st.markdown(f"**{len(chosen):,} cells drawn.** Those of the time under “{at}” are followed: see “Watch them move”.")
         else:
             st.markdown("Draw around cells with the lasso or the box (buttons above the map): they become the start.")
     with clear:
