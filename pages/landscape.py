@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-from virtualcell.ui import passes, state, words
+from virtualcell.ui import passes, put_in, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.landscape_ball import dropped_ball
 from virtualcell.ui.landscape_cells import cells_on_their_way
@@ -81,7 +81,7 @@ if drawn.barriers:
     for sentence in passes.reading(drawn.barriers):
         st.markdown(sentence)
     with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
-        st.dataframe(passes.table(drawn.barriers), hide_index=True)
+        st.dataframe(passes.table(drawn.barriers, put_in.heights(b)), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     st.caption(
         f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells that changed valley: as many as "

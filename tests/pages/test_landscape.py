@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import figures, open_page, words
 from virtualcell.demo import Bundle, load_bundle
 from virtualcell.schema import Barrier, EnergyPath
-from virtualcell.ui import colours, passes, state
+from virtualcell.ui import colours, passes, put_in, state
 from virtualcell.ui.landscape_ball import shares
 from virtualcell.ui.landscape_way import middle_cell, passed, reading
 
@@ -64,6 +64,17 @@ def test_what_too_few_cells_crossed_has_no_height_in_any_form():
     shown = passes.table(unseen).to_string() + passes.numbers(unseen).to_string() + said
     assert "not identifiable: too few cells crossed" in shown
     assert not re.search(r"7\.7|6\.6|8\.8", shown)
+
+
+def test_what_was_put_in_stands_beside_what_was_found(simulated):
+    true = put_in.heights(simulated)
+    # Of the system's own tests: 1.42 and 1.55 D out of the progenitor.
+    assert true["Progenitor", "Fate A"] == pytest.approx(1.42, abs=0.01)
+    assert true["Fate A", "Progenitor"] == pytest.approx(6.30, abs=0.01)
+    shown = passes.table([barrier("Progenitor", "Fate A", 1.0, 0.5, 1.5), barrier("Fate A (2)", "Fate A", 1.0, 0.5, 1.5)], true)
+    assert shown["Put in"].tolist() == ["1.4 D", ""]
+    assert put_in.heights(load_bundle("larry")) == {}
+    assert "Put in" not in passes.table([barrier("A", "B", 1.0, 0.5, 1.5)], {})
 
 
 def test_the_page_lists_every_pass_of_the_landscape(simulated):

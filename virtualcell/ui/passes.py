@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import pandas as pd
@@ -11,13 +11,16 @@ from virtualcell.figures.saddles import height
 from virtualcell.schema import Barrier
 
 
-def table(barriers: Sequence[Barrier]) -> pd.DataFrame:
-    """A row a direction, in words; a height that too few cells crossed for is not given."""
+def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] | None = None) -> pd.DataFrame:
+    """A row a direction, in words; a height that too few cells crossed for is not given. put_in: true heights by (from, to), in
+    D, of cells that were simulated."""
+    true = [put_in.get((way.start, way.end)) for way in barriers] if put_in else []
     return pd.DataFrame(
         {
             "From": [way.start for way in barriers],
             "To": [way.end for way in barriers],
             "Height over the start (95 % interval)": [height(way) for way in barriers],
+            **({"Put in": ["" if value is None else f"{value:.1f} D" for value in true]} if put_in else {}),
             "Cells that changed valley": [round(way.crossings) for way in barriers],
         }
     )
