@@ -46,8 +46,12 @@ DEMO_SETTINGS: dict[str, Settings] = {
     "kang": Settings(autoencoder=AutoencoderSettings(latent_dim=12), predictor=PredictorSettings(diffusion=0.05)),
     "norman": Settings(autoencoder=AutoencoderSettings(latent_dim=12), predictor=PredictorSettings(steps=800)),
     "cite": Settings(autoencoder=AutoencoderSettings(latent_dim=12, epochs=120)),
-    # The simulated system has two true dimensions.
-    "simulated": Settings(autoencoder=AutoencoderSettings(latent_dim=2)),
+    # The simulated system has two true dimensions. Its noise is told (2 D T over the variance within its populations), as without
+    # it no height has a unit; and cells still leave for the fates at the last time, which is no steady state.
+    "simulated": Settings(
+        autoencoder=AutoencoderSettings(latent_dim=2),
+        predictor=PredictorSettings(diffusion=6.6, diffusion_known=True, stationary_weight=0.0),
+    ),
 }
 
 

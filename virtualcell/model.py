@@ -179,6 +179,7 @@ class VirtualCell:
                 treatment=names,
                 control=control,
                 clones=barcodes,
+                diffusion_known=s.predictor.diffusion_known,
                 **said_of_growth,
                 seed=s.seed,
                 device=self.device,

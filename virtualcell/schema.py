@@ -130,6 +130,8 @@ class PredictorSettings:
     """Where the learned D starts: 2 D T over the mean variance within a population, T the whole measured span."""
     diffusion_weight: float = 0.01
     """Pull of log D to its start."""
+    diffusion_known: bool = False
+    """Whether D stays at its start, as it is known otherwise: snapshots alone hardly bound it, and heights are in units of D."""
     steps: int = 500
     warm_steps: int = 300
     """Steps of the warm start from the density of the pooled cells."""

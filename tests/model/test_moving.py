@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from mudata import MuData
 
+from tests.model.samples import PLAIN, drifting
 from virtualcell.model import VirtualCell
 from virtualcell.schema import DataError
 
@@ -110,3 +112,11 @@ def test_a_measured_treatment_pushes_along_its_force(kang: VirtualCell, kang_cel
     assert (effect.treated - effect.untreated).mean(0) @ towards > 0
     with pytest.raises(DataError, match="'moonlight' was not measured"):
         kang.perturb(untreated, treatment="moonlight")
+
+
+def test_noise_that_is_known_stays_what_it_is() -> None:
+    told = replace(PLAIN.predictor, steps=20, refits=0, diffusion=0.7, diffusion_known=True)
+    model = VirtualCell(replace(PLAIN, predictor=told)).fit(drifting(60), time="time", device="cpu")
+    time = model._arrays["time"]
+    within = np.mean([model.states[time == t].var(0).mean() for t in np.unique(time)])
+    assert float(model.dynamics.diffusion.detach()) == pytest.approx(0.5 * 0.7 * within, rel=1e-4)

@@ -153,6 +153,7 @@ _DEMOS = (
         caveats=(
             "Simulated, not measured: it shows whether the method finds what was put in, and says nothing about biology.",
             "Its genes are inventions.",
+            "The model was told how strong the noise is, which snapshots alone hardly say, and that cells still move at the end.",
         ),
         simulated=True,
         dynamics=True,
