@@ -5,7 +5,7 @@
 
 Six systems in the plane, 1,000 other cells at each time, D known, one setting of the predictor for all. The truth is exact:
 closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that divide near one
-fate: rates given, population sizes given (of cultures of 40,000 founders, and of 4,000, whose sizes stray by 5 % by chance),
+fate: rates given, population sizes given (of cultures of 40,000 founders, and of 4,000, whose sizes stray more by chance),
 nothing given (the product's own default) and division left out of account: the last two must say so; and with shuffled time
 labels, where there is nothing to be learned.
 

@@ -55,15 +55,18 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     if treatment:
         before = b.model.fates(state.trajectory(b, rows, duration, copies=copies)).set_index("fate")["fraction"]
     for row in shares.head(4).itertuples():
-        interval = f"{100 * row.low:.0f} to {100 * row.high:.0f} %"
+        interval: str | None = f"{100 * row.low:.0f} to {100 * row.high:.0f} %"
+        sure = f"{interval}: 95 % interval over start cells, without the model's error."
+        if len(rows) < FEWEST:
+            interval, sure = None, f"Only {len(rows)} to start from: no interval can be given."
         change = interval if before is None else f"{100 * (row.fraction - before[row.fate]):+.0f} points against untreated"
         st.metric(
             f"End among {row.fate}",
             f"{100 * row.fraction:.0f} %",
-            change if len(rows) >= FEWEST or before is not None else None,
+            change,
             delta_color="off",
             delta_arrow="off" if before is None else "auto",
-            help=f"{interval}: 95 % interval over start cells, without the model's error.",
+            help=sure,
         )
     growth_flag(b)
     provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(found.start)} paths drawn")

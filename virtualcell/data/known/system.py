@@ -11,7 +11,7 @@ from scipy.optimize import root
 
 POOL = 4
 """With growth so many times more cells are simulated than sampled, so that sisters are rarely sampled together. Sizes then stray
-as those of cultures from so few founders do: by 5 % where three wells have grown fivefold."""
+as those of cultures from so few founders do."""
 
 DIVISIONS = 40
 """With growth, cells divide at so many moments of the measured period; their daughters then move each on its own."""
