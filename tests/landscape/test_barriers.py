@@ -73,6 +73,13 @@ def test_cells_that_crossed_make_the_way_they_went_identifiable() -> None:
     assert not found["right", "left"].identifiable
 
 
+def test_cells_that_start_at_a_pass_and_spread_have_not_crossed_it() -> None:
+    # All begin a hair to the right of it, and would all slide to the right if there were no noise.
+    states, time, basin = counted((0, 500), (245, 255))
+    states[:500, 0] = 0.01
+    assert not any(barrier.identifiable for barrier in find_barriers(moving(Wells(), D), ENDS, states, time, basin))
+
+
 @pytest.mark.parametrize(("times", "identifiable"), [(1, True), (10, False)])
 def test_a_few_among_many_do_not_make_a_height(times: int, identifiable: bool) -> None:
     # Ten crossed: one in 80 of all measured cells, or one in 440.

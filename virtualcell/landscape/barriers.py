@@ -10,6 +10,7 @@ import torch
 from scipy.stats import t as student
 
 from virtualcell.landscape.attractors import descend
+from virtualcell.landscape.committor import first_arrivals
 from virtualcell.landscape.crossings import least_crossings
 from virtualcell.landscape.direct import direct_path
 from virtualcell.predictor.dynamics import Dynamics
@@ -17,6 +18,9 @@ from virtualcell.schema import Barrier, EnergyPath
 
 LEAST_SHARE, LEAST_CELLS = 0.005, 5.0
 """Of all measured cells (and in number) that must have crossed before a height counts as measured."""
+
+ARRIVALS = 20
+"""Futures of each measured cell, which tell the valleys it belongs to. A share is a mean over hundreds of cells."""
 
 
 def find_barriers(
@@ -53,7 +57,11 @@ def find_barriers(
         if growth_known:
             with torch.no_grad():
                 growth = dynamics.growth(torch.from_numpy(np.asarray(states, dtype=np.float32))).numpy()
-        crossed = least_crossings(basin, time, len(names), lengths, growth)
+        # Not the valley a cell would slide into without noise: populations that start between valleys and spread change those
+        # shares, though no cell went from one valley to another.
+        first = first_arrivals(dynamics, states, places, ARRIVALS)
+        arrived = first.sum(1, keepdims=True)
+        crossed = least_crossings(np.divide(first, arrived, out=first, where=arrived > 0), time, lengths, growth)
     again = [_heights(refit, places, paths) for refit in refits]
     enough = max(LEAST_CELLS, LEAST_SHARE * int((basin >= 0).sum()))
     found = []

@@ -10,35 +10,40 @@ SURE = 3.0
 
 
 def least_crossings(
-    basin: np.ndarray, time: np.ndarray, n_basins: int, lengths: np.ndarray, log_growth: np.ndarray | None = None
+    valley: np.ndarray, time: np.ndarray, lengths: np.ndarray, log_growth: np.ndarray | None = None
 ) -> np.ndarray:
-    """Fewest cells that must have crossed directly from valley i to valley j, (n_basins, n_basins), beyond sampling noise.
+    """Fewest cells that must have crossed directly from valley i to valley j, (valleys, valleys), beyond sampling noise.
 
-    basin: (cells,) valley of each measured cell, -1: none (left out); time: (cells,); lengths: (n_basins, n_basins) how far a
-    direct crossing is, inf where the valleys do not touch; log_growth: (cells,) growth rate per unit of time where something is
-    known of it. Between every two times the change of the valleys' shares is carried by the shortest flow (transport between the
-    two, over valleys that touch) and counted where it lies beyond SURE standard errors of the shares; the largest over pairs of
-    times. Cells that cross there and back change nothing and are not seen. Where nothing is known of growth, what divided in one
-    valley looks as if it had come from another.
+    valley: (cells, valleys) how far each measured cell belongs to each valley, rows that sum to 1, or to 0: none (left out);
+    time: (cells,); lengths: (valleys, valleys) how far a direct crossing is, inf where the valleys do not touch; log_growth:
+    (cells,) growth rate per unit of time where something is known of it. Between every two times the change of the valleys'
+    shares is carried by the shortest flow (transport between the two, over valleys that touch) and counted where it lies beyond
+    SURE standard errors of the shares; the largest over pairs of times. Cells that cross there and back change nothing and are
+    not seen. Where nothing is known of growth, what divided in one valley looks as if it had come from another.
+
+    A cell that is between valleys belongs to each as far as it is likely to come there first: then a share stays as it is while
+    cells make up their minds, and changes only as they go from one valley to another.
     """
     times = np.unique(time)
     hops, before = _shortest(lengths)
-    most = np.zeros((n_basins, n_basins))
+    most = np.zeros_like(hops)
+    somewhere = valley.sum(1) > 0
     for i, early in enumerate(times):
         # What divides after it has crossed counts for more than one: with growth only the next time is looked at.
         for late in times[i + 1 : i + 2] if log_growth is not None else times[i + 1 :]:
-            a, b = (basin[(time == t) & (basin >= 0)] for t in (early, late))
+            a, b = (valley[(time == t) & somewhere] for t in (early, late))
             if not (len(a) and len(b)):
                 continue
             weight = np.ones(len(a))
             if log_growth is not None:
-                rate = log_growth[(time == early) & (basin >= 0)]
+                rate = log_growth[(time == early) & somewhere]
                 weight = np.exp((rate - rate.max()) * (late - early))
-            shares = np.bincount(a, weight, n_basins) / weight.sum(), np.bincount(b, minlength=n_basins) / len(b)
+            shares = weight @ a / weight.sum(), b.mean(0)
             sizes = weight.sum() ** 2 / (weight**2).sum(), len(b)
+            # At most so much for cells that belong to several valleys, and just so much for those of one.
             noise = np.sqrt(sum(s * (1 - s) / n for s, n in zip(shares, sizes, strict=True)))
             plan = ot.emd(shares[0], shares[1], np.minimum(hops, 1e6))
-            flow = np.zeros((n_basins, n_basins))
+            flow = np.zeros_like(hops)
             for start, end in zip(*np.nonzero(plan > 0), strict=True):
                 at = end
                 while at != start:
