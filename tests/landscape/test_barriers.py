@@ -113,7 +113,7 @@ def test_the_interval_is_students_over_the_refits() -> None:
     for side, name in ((0, ("left", "right")), (2, ("right", "left"))):
         at = [w.at_rest() for w in wells]
         own = [(w.along(x[1]) - w.along(x[side])) / d for w, x, d in zip(wells, at, diffusions, strict=True)]
-        wide = student.ppf(0.975, 3) * np.std(own, ddof=1)
+        wide = student.ppf(0.975, 4) * np.sqrt(np.mean((np.array(own) - 1 / D) ** 2))
         assert found[name].height == pytest.approx(1 / D, rel=0.01)
         assert found[name].low == pytest.approx(max(0.0, 1 / D - wide), abs=0.03)
         assert found[name].high == pytest.approx(1 / D + wide, abs=0.03)
@@ -125,6 +125,15 @@ def test_where_a_refit_has_lost_a_valley_its_pass_has_no_height() -> None:
     # A tilt of more than 8 / 3^1.5 = 1.54 leaves one valley only.
     refits = [moving(Wells(2, 1.0, c), D) for c in (0.0, 0.0, 2.0)]
     found = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits))
-    wide = student.ppf(0.975, 2) * np.std([1 / D, 1 / D, 0], ddof=1)
+    wide = student.ppf(0.975, 3) * (1 / D) / 3**0.5
     assert found["left", "right"].high == pytest.approx(1 / D + wide, rel=0.02)
     assert found["left", "right"].low == 0
+
+
+def test_where_all_refits_have_lost_a_valley_the_height_is_not_sure() -> None:
+    refits = [moving(Wells(2, 1.0, 2.0), D)] * 3
+    found = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits))
+    assert (found["left", "right"].low, found["left", "right"].high) == (
+        0,
+        pytest.approx((1 + student.ppf(0.975, 3)) / D, rel=0.02),
+    )

@@ -35,8 +35,8 @@ def find_barriers(
     """Both directions of every direct pass between attractors name -> (d,) (``direct_path``).
 
     states: (cells, d); time: (cells,) or None (then nothing was seen to cross); basin: (cells,) index of the attractor below each
-    cell, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t over them around the height,
-    where all of them have the pass.
+    cell, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t of their distances from the
+    height, where all of them have the pass.
     growth_known: whether the growth of ``dynamics`` is a fact, so that what divided is not taken for what crossed.
     """
     names = list(attractors)
@@ -99,9 +99,13 @@ def _turned(path: EnergyPath) -> EnergyPath:
 
 
 def _interval(height: float, again: list[float | None]) -> tuple[float | None, float | None]:
-    """None where there are fewer than three refits, or one in which the pass is no pass: the others would say too much."""
+    """None where there are fewer than three refits, or one in which the pass is no pass: the others would say too much.
+
+    Spread around the height itself, not around the mean of the refits: where all of them agree on another height, such as none, it
+    is as unsure as they are far from it.
+    """
     seen = [other for other in again if other is not None]
     if len(seen) < max(3, len(again)):
         return None, None
-    wide = float(student.ppf(0.975, len(seen) - 1) * np.std(seen, ddof=1))
+    wide = float(student.ppf(0.975, len(seen)) * np.sqrt(np.mean((np.array(seen) - height) ** 2)))
     return max(0.0, height - wide), height + wide
