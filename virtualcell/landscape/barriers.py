@@ -101,8 +101,8 @@ def _turned(path: EnergyPath) -> EnergyPath:
 def _interval(height: float, again: list[float | None]) -> tuple[float | None, float | None]:
     """None where there are fewer than three refits, or one in which the pass is no pass: the others would say too much.
 
-    Spread around the height itself, not around the mean of the refits: where all of them agree on another height, such as none, it
-    is as unsure as they are far from it.
+    Spread around the height itself, not around the mean of the refits: where all of them agree on another height, such as
+    none, it is as unsure as they are far from it.
     """
     seen = [other for other in again if other is not None]
     if len(seen) < max(3, len(again)):
