@@ -85,7 +85,8 @@ if drawn.barriers:
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     st.caption(
         f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells that changed valley: as many as "
-        f"explain how the share of {kind} cells in each valley changed from time to time; those that came back are not seen."
+        f"explain how the share of {kind} cells in each valley changed from time to time; those that came back are not seen. "
+        "Of ways that too few crossed, the picture shows the lowest out of each valley."
     )
     if not b.model.record["growth_identified"]:
         st.caption(

@@ -100,7 +100,37 @@ def test_a_pass_that_nobody_crossed_is_dotted_and_has_no_number(valleys):
     assert " D" not in saddle.said
 
 
+def test_of_guesses_only_the_lowest_way_out_of_each_valley_is_drawn(valleys):
+    path = valleys.barriers[0].path
+
+    def way(start, end, height, seen=False):
+        return Barrier(start, end, height, None, None, 9.0 * seen, seen, path)
+
+    heights = {
+        ("a", "b"): (1.0, 2.0),
+        ("b", "c"): (3.0, 1.5),
+        ("a", "c"): (5.0, 4.0),
+        ("c", "d"): (6.0, 0.5),
+        ("a", "d"): (7.0, 8.0),
+    }
+    guesses = [way(*ends, up) for pair, ups in heights.items() for ends, up in ((pair, ups[0]), (pair[::-1], ups[1]))]
+    drawn = {saddle.line.name for saddle in saddles(dataclasses.replace(valleys, barriers=tuple(guesses)))}
+    assert drawn == {"a to b", "b to c", "c to d"}
+    crossed = [dataclasses.replace(g, identifiable=(g.start, g.end) == ("d", "a")) for g in guesses]
+    drawn = {saddle.line.name for saddle in saddles(dataclasses.replace(valleys, barriers=tuple(crossed)))}
+    assert drawn == {"a to b", "b to c", "c to d", "a to d"}
+
+
 # -- what is laid over it
+def test_surface_and_map_are_seen_from_the_same_side_whatever_moves(valleys):
+    left_to_right = np.array([[[-1.0, 0.0]], [[1.0, 0.0]]])
+    moved = landscape_surface(valleys, left_to_right, np.arange(2.0), np.array(["right"]), unit="d")
+    for fig in (landscape_surface(valleys, *NOTHING, unit="d"), moved):
+        eye = fig.layout.scene.camera.eye
+        assert eye.x == 0
+        assert eye.y < 0 < eye.z
+
+
 def test_a_way_lies_on_the_surface_and_on_the_map(valleys):
     xy = np.c_[np.linspace(-1, 1, 9), np.full(9, 0.2)]
     line = Line(xy, "way", top=4)

@@ -23,6 +23,9 @@ TAIL = 4
 INK = "#1F2F57"
 """Outline of what lies on the surface: dark on both themes, as the surface is the same on both."""
 
+EYE = {"x": 0.0, "y": -1.05, "z": 1.42}
+"""Where one looks from: the first axis to the right and the second to the back, as on the map from above, in every view."""
+
 TALL = 0.55
 """Height of the scene, of which the longer side is 1.5."""
 
@@ -56,7 +59,6 @@ def landscape_surface(
     laid = relief.lay(paths, lift)
     fig = figure(look, height)
     fig.add_trace(_ground(relief))
-    eye = _eye(laid, _sides(relief))
     frames = []
     if paths.shape[1]:
 
@@ -76,11 +78,11 @@ def landscape_surface(
     if landscape.attractors:
         at = relief.lay(np.array([a.xy for a in landscape.attractors], float), lift)
         fig.add_trace(_resting(at, landscape.attractors))
-        _name(fig, relief, at, [a.name for a in landscape.attractors], eye, look, height)
+        _name(fig, relief, at, [a.name for a in landscape.attractors], look, height)
     fig.update_scenes(
         aspectmode="manual",
         aspectratio=dict(zip("xyz", _sides(relief), strict=True)),
-        camera={"eye": eye, "center": {"x": 0, "y": 0, "z": 0.0}},
+        camera={"eye": EYE, "center": {"x": 0, "y": 0, "z": 0.0}},
         dragmode="orbit",
         **{f"{axis}axis": {"visible": False, "showspikes": False} for axis in "xyz"},
     )
@@ -214,14 +216,12 @@ def _resting(at: np.ndarray, attractors: Sequence[Attractor]) -> go.Scatter3d:
     )
 
 
-def _name(
-    fig: go.Figure, relief: Relief, at: np.ndarray, names: list[str], eye: dict[str, float], look: Look, height: int
-) -> None:
+def _name(fig: go.Figure, relief: Relief, at: np.ndarray, names: list[str], look: Look, height: int) -> None:
     """Names on a ground of their own (plain text would vanish on the floor), apart from each other as the scene is first seen."""
     corners = [np.array([np.nanmin(part), np.nanmax(part)]) for part in (relief.x, relief.y, relief.height)]
     corners[2][1] = relief.top
     middle, span = np.array([c.mean() for c in corners]), np.array([np.ptp(c) for c in corners])
-    seen = on_screen((at - middle) / np.where(span > 0, span, 1.0) * _sides(relief), eye, height - BELOW - 44)
+    seen = on_screen((at - middle) / np.where(span > 0, span, 1.0) * _sides(relief), EYE, height - BELOW - 44)
     sign = {
         "showarrow": True,
         "arrowcolor": look.text,
@@ -244,15 +244,3 @@ def _sides(relief: Relief) -> np.ndarray:
     shown = np.isfinite(relief.height)
     spans = np.array([np.ptp(relief.x[shown]), np.ptp(relief.y[shown])])
     return np.append(1.5 * spans / spans.max(), TALL)
-
-
-def _eye(laid: np.ndarray, sides: np.ndarray) -> dict[str, float]:
-    # One looks up the valley: the cells start at the back and come towards the reader. Without cells one looks along the longer
-    # side, which a narrow page would cut off from the other one; the first axis runs from early to late.
-    way = np.array([1.0, 0.0]) if sides[0] >= sides[1] else np.array([0.0, -1.0])
-    whole = laid[:, np.isfinite(laid[[0, -1]]).all((0, 2)), :2] if laid.shape[1] else laid
-    if whole.shape[1]:
-        moved = whole[-1].mean(0) - whole[0].mean(0)
-        if np.linalg.norm(moved) > 0.05 * np.nanmax(np.nanmax(whole, (0, 1)) - np.nanmin(whole, (0, 1))):
-            way = moved / np.linalg.norm(moved)
-    return {"x": float(1.2 * way[0]), "y": float(1.2 * way[1]), "z": 1.2}

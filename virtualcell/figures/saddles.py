@@ -30,12 +30,21 @@ def height(barrier: Barrier) -> str:
 
 
 def saddles(landscape: Landscape) -> list[Saddle]:
-    """Every pass once, both directions together."""
+    """Each pass once, both directions together: those that cells crossed, and of the others the lowest way out of each valley.
+
+    All of them between many valleys would bury the landscape under guesses; each has its row in the table of passes.
+    """
     both: dict[frozenset[str], list[Barrier]] = {}
     for barrier in landscape.barriers:
         both.setdefault(frozenset((barrier.start, barrier.end)), []).append(barrier)
+    lowest: dict[str, Barrier] = {}
+    for barrier in sorted(landscape.barriers, key=lambda way: way.height):
+        lowest.setdefault(barrier.start, barrier)
+    ways_out = {frozenset((way.start, way.end)) for way in lowest.values()}
     found = []
-    for ways in both.values():
+    for pair, ways in both.items():
+        if pair not in ways_out and not any(way.identifiable for way in ways):
+            continue
         path = ways[0].path
         known = [way for way in ways if way.identifiable]
         xy = (np.asarray(path.states, float) - landscape.origin) @ landscape.plane.T
