@@ -100,8 +100,9 @@ def picture(shown: Way | None, end: Limit) -> None:
         chart(fig, f"moving-{b.demo.key}", alt=alt, file=f"{b.demo.key}-trajectory")
 
 
-def where_they_end(shown: Way, start: str) -> None:
-    """The shares in words and bars, with what is known of growth."""
+def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
+    """The shares in words and bars, with what is known of growth; of_a_time: all cells of a time were the start, so that the
+    cells of the time they come to stand beside."""
     found, at_last = shown.found, bool(shown.times[-1] >= last - 1e-9)
     when = f"{shown.times[-1]:.3g} {unit}"
     # Where the annotation is the time itself, the cells of one time have one name, and all cells are compared with.
@@ -113,7 +114,9 @@ def where_they_end(shown: Way, start: str) -> None:
     st.markdown(fate_words(shares, start, when, shown.n_start))
     if staged:
         st.caption(f"These cells have no named types: each is called by its {kind} time, so shares say how far they came.")
-    large = shares[shares["high"] > 0.005].head(8)
+    there = measured.composition(b, float(shown.times[-1])) if of_a_time and not staged else None
+    shares["then"] = 0.0 if there is None else shares["fate"].map(there).fillna(0.0)
+    large = shares[(shares["high"] > 0.005) | (shares["then"] > 0.02)].head(8)
     if shown.n_start < FEWEST:
         large = large.assign(low=np.nan, high=np.nan)
     known = b.model.record["growth_identified"]
@@ -121,7 +124,8 @@ def where_they_end(shown: Way, start: str) -> None:
     tints = colours.of(b, large["fate"])
     fig = fates(
         list(large["fate"]), large["fraction"], large["low"], large["high"],
-        colours=[tints[name] for name in large["fate"]], evenly=None if known else alike, look=look(),
+        colours=[tints[name] for name in large["fate"]], evenly=None if known else alike,
+        measured=None if there is None else large["then"].to_numpy(), kind=kind, look=look(),
     )  # fmt: skip
     chart(fig, "fates", alt=f"Share of predicted cells by the {kind} cells they are among", file=f"{b.demo.key}-fates")
     if not known:
@@ -138,7 +142,9 @@ def where_they_end(shown: Way, start: str) -> None:
     futures = len(found.start) // shown.n_start
     st.caption(
         f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "
-        f"and as lines: 95 % interval over start cells, without the model's error. {b.model.record['growth_known']}"
+        f"and as lines: 95 % interval over start cells, without the model's error. "
+        + ("" if there is None else f"The {kind} cells at this time were used in training. ")
+        + str(b.model.record["growth_known"])
     )
 
 
@@ -201,7 +207,7 @@ with main:
     picture(following, horizon)
 if following is not None:
     with side:
-        where_they_end(following, start)
+        where_they_end(following, start, all_of_a_time)
     genes_on_the_way(following, all_of_a_time)
 honesty(b)
 where_next(b)

@@ -89,6 +89,14 @@ def test_rings_show_the_shares_without_growth():
     assert list(ring.y) == ["x", "y"]
 
 
+def test_diamonds_show_the_cells_of_that_time():
+    fig = fates(["x", "y"], [0.7, 0.3], [0.6, 0.25], [0.85, 0.4], measured=np.array([0.1, 0.9]), kind="simulated")
+    _, diamond = fig.data
+    np.testing.assert_allclose(diamond.x, [10, 90])
+    assert diamond.name == "cells simulated then"
+    assert fig.layout.xaxis.range[1] > 90
+
+
 def test_bars_leave_room_for_an_interval_that_reaches_everything():
     fig = fates(["x"], [0.98], [0.9], [1.0])
     assert fig.layout.xaxis.range[1] > 100

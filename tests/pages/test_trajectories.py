@@ -263,7 +263,7 @@ def test_growth_that_is_not_known_is_said_next_to_the_shares():
     assert not state.bundle(DEMO).model.record["growth_identified"]
     assert "Shares mix growth and drift" in said_on(at)
     shares = next(fig for fig in figures(at) if fig["data"][0].get("orientation") == "h")
-    assert [trace["type"] for trace in shares["data"]] == ["bar", "scatter"]
+    assert [trace.get("name") for trace in shares["data"][1:]] == ["if all had divided alike", "cells simulated then"]
 
 
 def test_simulated_cells_are_never_called_measured(reported):
@@ -318,6 +318,21 @@ def test_genes_are_read_as_they_move():
     assert gene_words("G", times, np.array([0, 1, 2, 3, 4.0]), "h") == "**G** rises from 0.00 to 4.00 by 4 h, half of it by 2 h"
     assert gene_words("G", times, np.array([1, 5, 9, 4, 2.0]), "h") == "**G** rises 9.0-fold by 2 h, then falls to 22 %"
     assert change_words(2.0, 2.2) == "hardly changes"
+
+
+def test_cells_of_the_time_they_come_to_stand_beside_the_shares():
+    at = open_page()
+    (bars,) = [fig for fig in figures(at) if any(trace.get("error_x") for trace in fig["data"])][:1]
+    (diamond,) = [trace for trace in bars["data"] if trace.get("name") == "cells simulated then"]
+    b = state.bundle(DEMO)
+    then = b.cells.obs.loc[state.values(b, b.demo.columns.time) == 8.0, b.demo.columns.state]
+    shares = dict(zip(diamond["y"], decoded(diamond["x"]), strict=True))
+    for fate, share in shares.items():
+        assert share == pytest.approx(100 * np.mean(then == fate), abs=0.01)
+    assert sum(shares.values()) == pytest.approx(100, abs=3)
+    # Some of a time need not become what all of it became, and between two times nothing was measured.
+    assert "cells simulated then" not in json.dumps(figures(open_page(drawn=np.arange(40), **{f"start-{DEMO}": DRAWN})))
+    assert "cells simulated then" not in json.dumps(figures(until(at).set_value(7.0).run()))
 
 
 def test_where_to_measure_next_is_computed_when_it_is_asked_for():

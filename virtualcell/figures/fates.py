@@ -16,18 +16,22 @@ def fates(
     *,
     colours: list[str] | None = None,
     evenly: np.ndarray | None = None,
+    measured: np.ndarray | None = None,
+    kind: str = "measured",
     look: Look = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
     """Horizontal bars with intervals, one a fate in the order given. share, low, high: (fates,) between 0 and 1; no line where an
     end of the interval is NaN.
 
-    evenly: (fates,) shares if all cells had divided alike, drawn as rings: how much of a bar is growth.
+    evenly: (fates,) shares if all cells had divided alike, drawn as rings: how much of a bar is growth. measured: (fates,) shares
+    of the cells that were measured then, drawn as diamonds; kind: "measured" or "simulated".
     """
     share, low, high = (np.asarray(values, float) for values in (share, low, high))
     if not len(names) == len(share) == len(low) == len(high):
         raise ValueError("one share with its lower and upper end is needed for each fate")
-    fig = figure(look, height or 50 + 34 * len(names) + (28 if evenly is not None else 0))
+    rows = (evenly is not None) + (measured is not None)
+    fig = figure(look, height or 50 + 34 * len(names) + 28 * (rows > 0))
     spread = {
         "type": "data",
         "array": (high - share) * 100,
@@ -50,20 +54,23 @@ def fates(
         )
     )
     most = float(np.nanmax([*share, *high])) if len(high) else 1.0
-    if evenly is not None:
-        most = max(most, float(np.max(evenly)))
-        ring = {"color": look.paper, "size": 9, "line": {"color": look.text, "width": 1.6}}
+    marks = [(evenly, "circle", "if all had divided alike"), (measured, "diamond", f"cells {kind} then")]
+    for values, symbol, said in marks:
+        if values is None:
+            continue
+        most = max(most, float(np.max(values)))
         fig.add_trace(
             go.Scatter(
                 y=names,
-                x=np.asarray(evenly, float) * 100,
+                x=np.asarray(values, float) * 100,
                 mode="markers",
                 cliponaxis=False,
-                marker=ring,
-                name="if all had divided alike",
-                hovertemplate="%{y}: %{x:.1f} % if all cells had divided alike<extra></extra>",
+                marker={"symbol": symbol, "color": look.paper, "size": 9, "line": {"color": look.text, "width": 1.6}},
+                name=said,
+                hovertemplate=f"%{{y}}: %{{x:.1f}} % {said}<extra></extra>",
             )
         )
+    if rows:
         fig.update_layout(legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "bottom", "yref": "container"}, margin={"b": 58})
     fig.update_xaxes(range=[0, min(104.0, max(5.0, most * 108))], ticksuffix=" %", nticks=5)
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"color": look.text, "size": 13})

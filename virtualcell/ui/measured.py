@@ -48,6 +48,13 @@ def curve_table(found: Curves, axis: np.ndarray, genes: list[str]) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
+def composition(b: Bundle, time: float) -> pd.Series | None:
+    """Share of each annotated kind among the cells of a time, by name; None where no cell was measured then."""
+    obs, columns = b.cells.obs, b.demo.columns
+    then = np.isclose(obs[columns.time].to_numpy(dtype=float), time)
+    return obs.loc[then, columns.state].astype(str).value_counts(normalize=True) if then.any() else None
+
+
 def points(b: Bundle, genes: list[str]) -> Points:
     """Measured expression of the same genes at each measured time."""
     rna = b.cells.mod["rna"]
