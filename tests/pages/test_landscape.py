@@ -122,7 +122,8 @@ def test_a_ball_rolls_from_the_chosen_cell(simulated):
     assert heads == colours.of(simulated, heads)
     assert bars["data"][0]["orientation"] == "h"
     assert "Where 100 balls end" in words(at)
-    assert f"100 balls dropped on {simulated.cells.obs_names[row]}" in words(at)
+    cell = simulated.cells.obs.iloc[row]
+    assert f"100 balls dropped on the cell {cell.name} ({cell.state}, {cell.time:g} time units)" in words(at)
 
 
 def test_shares_of_balls_have_wilson_intervals():

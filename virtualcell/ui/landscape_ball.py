@@ -38,12 +38,18 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     names = list(b.cells.obs_names)
     usual = middle_cell(b, next(iter(state.groups(b).values())) if columns.time else state.untreated(b))
     key = state.own(b, "ball")
+    unit = state.unit(b)
     chosen = st.selectbox(
         f"Drop it on this {kind} cell", names, index=usual, key=key, bind="query-params",
         help="Or click the map: the ball falls on the cell that is drawn nearest to the click.",
     )  # fmt: skip
     row = names.index(chosen)
-    span, unit = b.model.span, state.unit(b)
+    time = float(state.values(b, columns.time)[row]) if columns.time else 0.0
+    # A barcode alone says nothing.
+    known = [str(state.values(b, columns.state)[row])] if columns.state else []
+    known += [f"{time:g} {unit}"] if columns.time else []
+    called = f"{chosen} ({', '.join(known)})" if known else chosen
+    span = b.model.span
     duration = st.slider(
         f"Let it roll for ({unit})", span / 10, span, span, span / 10, key=state.own(b, "roll"), bind="query-params"
     )
@@ -67,16 +73,13 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
         "Balls show the landscape that was learned; they are no forecast: after the last time nothing tests where they roll."
     )
     growth_flag(b)
-    time = float(state.values(b, columns.time)[row]) if columns.time else 0.0
-    provenance(
-        b, f"prediction seed {noisy.seed}", f"{n} balls from {chosen}" + (f", {kind} at {time:g} {unit}" if columns.time else "")
-    )
+    provenance(b, f"prediction seed {noisy.seed}", f"{n} balls from {called}")
 
     def dropped(row: int) -> None:
         st.session_state[key] = names[row]
 
     return Scene(
-        f"{n} balls dropped on {chosen}, coloured by the cells they end among. White: one ball without noise.",
+        f"{n} balls dropped on the cell {called}, coloured by the cells they end among. White: one ball without noise.",
         on_plane(landscape, noisy.states),
         noisy.times + time,
         where,
