@@ -52,8 +52,8 @@ _DEMOS = (
             "be told from what the drug does.",
             "The 1,185 genes were chosen by the source of the table, so time is easier to read from them than from all genes.",
             "Chromatin is measured sparsely: half of the cells have at most 154 open peaks.",
-            "29 of the genes are mouse genes (written like Fgfr2): the experiment mixed the two species, and human cells make none "
-            "of them.",
+            "29 of the genes are mouse genes (written like Fgfr2): the experiment mixed the two species, and human cells make "
+            "none of them.",
         ),
         simulated=False,
         dynamics=True,
