@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import logging
-import time as clock
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +17,6 @@ import scipy.sparse as sp
 import torch
 from mudata import MuData
 
-from virtualcell import __version__
-from virtualcell.autoencoder.conversion import Translator
-from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.data.check import check, file_of, require
-from virtualcell.data.preprocess import preprocess
 from virtualcell.landscape.committor import committor
 from virtualcell.landscape.fates import fate_fractions
 from virtualcell.landscape.order import first_changes
@@ -45,24 +38,14 @@ from virtualcell.schema import (
     Settings,
     Trajectory,
 )
-from virtualcell.training.autoencoder import (
-    Progress,
-    effective_rank,
-    encode_table,
-    nats_of_average,
-    nats_of_cells,
-    train_autoencoder,
-)
-from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
-from virtualcell.training.conversion import fit_conversions
+from virtualcell.training.autoencoder import Progress, nats_of_average, nats_of_cells
 from virtualcell.training.device import choose_device
-from virtualcell.training.given import RNA, as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
-from virtualcell.training.growth import KnownGrowth
-from virtualcell.training.refits import fit_dynamics
-from virtualcell.training.table import CellTable, batch_labels, make_table
+from virtualcell.training.fitted import Fitted, states_of
+from virtualcell.training.given import RNA, as_mudata
+from virtualcell.training.saved import load_fitted, save_fitted
+from virtualcell.training.table import CellTable, make_table
+from virtualcell.training.whole import fit_whole
 from virtualcell.trust.domain import Domain
-
-logger = logging.getLogger("virtualcell")
 
 CHUNK = 4096
 EXPECTED = 999
@@ -80,17 +63,8 @@ class VirtualCell:
     """
 
     def __init__(self, settings: Settings | None = None):
-        self.settings = settings or Settings()
-        self.record: dict[str, Any] = {}
-        self.device = torch.device("cpu")
-        self._autoencoder: Autoencoder | None = None
-        self._translator: Translator | None = None
-        self._kinds: dict[str, str] = {}
-        self._dynamics: Dynamics | None = None
-        self._refits: list[Dynamics] = []
-        self._features: dict[str, list[str]] = {}
-        self._batches: list[str] = []
-        self._arrays: dict[str, np.ndarray] = {}
+        self._settings = settings or Settings()
+        self._model: Fitted | None = None
         self._domain: Domain | None = None
 
     # -- fitting -----------------------------------------------------------------------------------------------------------------
@@ -118,112 +92,10 @@ class VirtualCell:
         cells; growth or population_size: what is known of division (see ``Columns``). ``cells`` is not changed. Raises DataError
         where the cells cannot be used (see ``virtualcell.data.check``).
         """
-        began = clock.perf_counter()
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
-        self.settings = dataclasses.replace(self.settings, columns=columns)
-        cells = as_mudata(cells)
-        kinds = kinds_of(cells, self.settings.kinds)
-        require(check(cells, columns, kinds), file=file_of(cells))
-        digest = data_digest(cells, kinds)
-        # Nothing of an earlier fit may stay beside what is fitted now.
-        self._autoencoder = self._translator = self._dynamics = self._domain = None
-        self.record, self._arrays, self._refits = {}, {}, []
-        self.device = choose_device(device)
-        barcodes = clone_matrix(cells, clones)
-        prepared = preprocess(cells, self.settings.preprocess, kinds=kinds)
-        if barcodes is not None:
-            barcodes = barcodes[cells.obs_names.get_indexer(prepared.obs_names)]
-        self._features = {m: [str(name) for name in prepared.mod[m].var_names] for m in prepared.mod}
-        covariates = columns.covariates
-        self._batches = sorted(batch_labels(prepared.obs, covariates).unique()) if covariates else []
-        self._kinds = {m: kinds[m] for m in self._features}
-        table = make_table(prepared, self._features, covariates, self._batches, kinds=self._kinds)
-        given = moments = None
-        if time is not None:
-            given = prepared.obs[time].to_numpy(dtype=float)
-            first, last = given.min(), given.max()
-            moments = (given - first) / (last - first) if last > first else None
-        said_of_growth = known_growth(prepared, columns, given, moments)
-        names = prepared.obs[perturbation].astype(str).to_numpy() if perturbation else None
-        s = self.settings
-        # Before anything is trained.
-        known = KnownGrowth(
-            said_of_growth.get("growth", "transport"),
-            said_of_growth.get("growth_rates"),
-            said_of_growth.get("population_sizes", {}),
-        )
-        treated = names is not None and len(set(names)) > 1
-        known.check(moments, treated=treated, distance=s.predictor.distance, field=str(population_size))
-        fitted = train_autoencoder(
-            table,
-            s.autoencoder,
-            self._kinds,
-            s.preprocess.n_components,
-            max(1, len(self._batches)),
-            s.seed,
-            self.device,
-            progress,
-        )
-        self._autoencoder = fitted.model
-        self._translator, conversions = fit_conversions(fitted, table, s.autoencoder.hidden, s.seed, self.device, progress)
-        states = self._states(table)
-        self._arrays = {"states": states} | ({"time": given} if given is not None and moments is not None else {})
-        labels = labels_of(prepared, columns)
-        history: dict[str, Any] = {"autoencoder": fitted.history}
-        moved = None
-        if moments is not None or (names is not None and len(set(names)) > 1):
-            moved = fit_dynamics(
-                states,
-                s.predictor,
-                time=moments,
-                treatment=names,
-                control=control,
-                clones=barcodes,
-                diffusion_known=s.predictor.diffusion_known,
-                **said_of_growth,
-                seed=s.seed,
-                device=self.device,
-                progress=progress,
-            )
-            self._dynamics, self._refits, history["predictor"] = moved.dynamics, list(moved.refits), moved.history
-        self.record = {
-            "version": __version__,
-            "seed": s.seed,
-            "digest": digest,
-            "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
-            "n_cells": int(prepared.n_obs),
-            "modalities": {m: len(f) for m, f in self._features.items()},
-            "measured": _patterns(table),
-            "held_out": prepared.obs_names[fitted.validation].tolist(),
-            "residuals": fitted.gates,
-            "conversions": {key: dataclasses.asdict(q) | {"related": q.related} for key, q in conversions.items()},
-            "parameters": int(
-                sum(p.numel() for part in (self._autoencoder, self._dynamics) if part is not None for p in part.parameters())
-            ),
-            "parameters_predictor": int(sum(p.numel() for p in self._dynamics.parameters())) if self._dynamics is not None else 0,
-            "effective_rank": effective_rank(states),
-            "latent_dim": int(states.shape[1]),
-            "span": [float(self._arrays["time"].min()), float(self._arrays["time"].max())] if moments is not None else None,
-            "diffusion": float(self._dynamics.diffusion.detach()) if self._dynamics is not None else None,
-            "treatments": self._known_treatments(names, control),
-            "labels": labels.tolist(),
-            "treatment_of": names.tolist() if names is not None else None,
-            "growth_known": moved.growth_known if moved is not None else "",
-            "growth_identified": moved is not None and moved.growth_identified,
-            "steps_a_span": self._dynamics.euler_steps if self._dynamics is not None else None,
-            "rotation_share": moved.rotation_share if moved is not None else None,
-            "linear": moved is not None and moved.linear,
-            "linear_p": moved.linear_p if moved is not None else None,
-            "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
-            "history": history,
-        }
-        if effective_rank(states) < max(1.2, 0.2 * states.shape[1]):
-            logger.warning(
-                "The %d latent dimensions act as %.2f only (effective rank): the encoder has collapsed.",
-                states.shape[1],
-                effective_rank(states),
-            )
-        logger.info("Fitted in %.0f s on %s.", clock.perf_counter() - began, self.device)
+        settings = dataclasses.replace(self.settings, columns=columns)
+        # Only what was fitted to its end takes the place of what was there.
+        self._model, self._domain = fit_whole(cells, settings, choose_device(device), progress), None
         return self
 
     # -- reading cells -----------------------------------------------------------------------------------------------------------
@@ -247,15 +119,15 @@ class VirtualCell:
         peaks, whose probability says it all, and where the two were never measured together and a third modality is the bridge
         (``uns["virtualcell"]["route"]``). Raises DataError where there is no way from source to target.
         """
-        core = self._core()
+        core = self._fitted.autoencoder
         for role, name in (("source", source), ("target", target)):
             if name not in core.names:
                 raise DataError(
                     f"The model has no {role} modality {name!r}.", next_step=f"choose one of {', '.join(core.names)}.", field=name
                 )
-        translator = self._translator
-        route = translator.route(source, target) if translator is not None else ()
-        if translator is None or not route:
+        translator = self._fitted.translator
+        route = translator.route(source, target)
+        if not route:
             raise DataError(
                 f"{source} and {target} were measured together in too few of the training cells, and no third measurement joins "
                 "them.",
@@ -271,7 +143,7 @@ class VirtualCell:
                 found = translator(core, scores, source, target)
                 parts.append([part.float().cpu().numpy() for part in found if part is not None])
         read, *bounds = (np.concatenate(part) for part in zip(*parts, strict=True))
-        translated = ad.AnnData(read, obs=cells.obs.copy(), var=pd.DataFrame(index=self._features[target]))
+        translated = ad.AnnData(read, obs=cells.obs.copy(), var=pd.DataFrame(index=self._fitted.features[target]))
         for name, bound in zip(("low", "high"), bounds, strict=False):
             translated.layers[name] = bound
         translated.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].reading_unit, "route": list(route)}
@@ -279,7 +151,7 @@ class VirtualCell:
 
     def reading(self, cells: MuData | ad.AnnData, modality: str) -> np.ndarray:
         """What was measured, (cells, features) float32, in the unit in which ``translate`` predicts."""
-        table, kind = self._table(cells, [modality], None), self._core().modalities[modality]
+        table, kind = self._table(cells, [modality], None), self._fitted.autoencoder.modalities[modality]
         with torch.no_grad():
             pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
             return np.concatenate([kind.reading(table.rows(rows, self.device)[0][modality]).cpu().numpy() for rows in pieces])
@@ -298,7 +170,7 @@ class VirtualCell:
 
         RNA: mean counts per 10,000; ATAC: probability that a peak is seen open at the median depth; protein: mean tag counts.
         """
-        core, names = self._core(), self.features(modality)
+        core, names = self._fitted.autoencoder, self.features(modality)
         place = np.arange(len(names))
         if features is not None:
             place = pd.Index(names).get_indexer(features)
@@ -318,10 +190,10 @@ class VirtualCell:
 
     def features(self, modality: str = RNA) -> list[str]:
         """Names of the features that the model reads and predicts."""
-        if modality not in self._features:
-            known = ", ".join(self._features)
+        if modality not in self._fitted.features:
+            known = ", ".join(self._fitted.features)
             raise DataError(f"The model has no modality {modality!r}.", next_step=f"choose one of {known}.", field="modality")
-        return list(self._features[modality])
+        return list(self._fitted.features[modality])
 
     # -- moving cells ------------------------------------------------------------------------------------------------------------
     def predict(
@@ -375,15 +247,15 @@ class VirtualCell:
         """
         labels = np.asarray(self.record["labels"])
         keep = np.ones(len(labels), dtype=bool)
-        if at_last_time and "time" in self._arrays:
-            keep = self._arrays["time"] == self._arrays["time"].max()
+        if at_last_time and self.times is not None:
+            keep = self.times == self.times.max()
             if len(set(labels[keep])) < 2:
                 keep[:] = True
         return fate_fractions(
             trajectory.states[-1],
             trajectory.log_weights[-1],
             trajectory.start,
-            self._arrays["states"][keep],
+            self.states[keep],
             labels[keep],
             seed=trajectory.seed,
         )
@@ -413,12 +285,12 @@ class VirtualCell:
         duration = self.span if duration is None else duration
         edited = start
         if knockout is not None:
-            names = self._features.get(RNA, [])
+            names = self._fitted.features.get(RNA, [])
             if knockout not in names:
                 raise DataError(
                     f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA
                 )
-            if not table.mask[:, list(self._features).index(RNA)].any():
+            if not table.mask[:, list(self._fitted.features).index(RNA)].any():
                 raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
             counts: sp.csr_matrix | np.ndarray = table.values[RNA].copy()
             if not isinstance(counts, sp.csr_matrix):
@@ -434,14 +306,14 @@ class VirtualCell:
         else:
             treatment = self._treatment(treatment)
             kind, name = "measured treatment", str(treatment)
-        if self._dynamics is None:
+        if not self.moves:
             untreated, treated = start, edited
         else:
             untreated = self.predict(states=start, duration=duration, frames=2, seed=seed).states[-1]
             treated = self.predict(states=edited, duration=duration, frames=2, seed=seed, perturbation=treatment).states[-1]
         genes = (
             fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed)
-            if RNA in self._features
+            if RNA in self._fitted.features
             else pd.DataFrame()
         )
         return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
@@ -457,7 +329,7 @@ class VirtualCell:
     def landscape(self, resolution: int = 60) -> Landscape:
         """The potential over the plane along which time and groups differ most, with its attractors named by measured cells."""
         dynamics = self.dynamics
-        states, labels = self._arrays["states"], np.asarray(self.record["labels"])
+        states, labels = self.states, np.asarray(self.record["labels"])
         groups = labels if self.settings.columns.state else None
         if self.settings.columns.state is None and self.settings.columns.time is None:
             labels = np.full(len(states), "state")  # a treatment is no name for a valley of the untreated surface
@@ -466,9 +338,10 @@ class VirtualCell:
             treated = np.asarray(self.record["treatment_of"])
             follow = np.flatnonzero(treated == self.settings.columns.control)
             groups = treated if groups is None else np.char.add(np.char.add(groups.astype(str), " / "), treated)
-        plane, origin, names = choose_plane(states, self._arrays.get("time"), groups)
+        time = self.times
+        plane, origin, names = choose_plane(states, time, groups)
         # On the CPU: some devices have no eigenvalues.
-        dynamics, *refits = (copy.deepcopy(one).cpu() for one in (dynamics, *self._refits))
+        dynamics, *refits = (copy.deepcopy(one).cpu() for one in (dynamics, *self._fitted.refits))
         found = make_landscape(
             dynamics.potential,
             float(dynamics.diffusion.detach()),
@@ -480,9 +353,9 @@ class VirtualCell:
             resolution,
             follow=follow,
             # Without times nothing was seen to go from one valley to another.
-            dynamics=dynamics if "time" in self._arrays else None,
+            dynamics=dynamics if time is not None else None,
             refits=refits,
-            time=(self._arrays["time"] - self._arrays["time"].min()) / self.span if "time" in self._arrays else None,
+            time=(time - time.min()) / self.span if time is not None else None,
             growth_known=self.record["growth_identified"],
         )
         return dataclasses.replace(found, rotation_share=self.record["rotation_share"])
@@ -490,7 +363,7 @@ class VirtualCell:
     def path(self, start: np.ndarray, end: np.ndarray) -> EnergyPath:
         """The way of least energy of untreated cells between two states (d,), over the lowest pass found, in units of D."""
         dynamics = copy.deepcopy(self.dynamics).cpu()
-        return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self._arrays["states"])
+        return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self.states)
 
     def genes_along(self, path: EnergyPath, most: int = 20) -> pd.DataFrame:
         """Genes that change most along a path, in the order in which they have made half of their change (``first_changes``)."""
@@ -531,87 +404,19 @@ class VirtualCell:
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""
         if self._domain is None:
-            self._domain = Domain(self._arrays["states"])
+            self._domain = Domain(self.states)
         return self._domain.contains(states)
 
     # -- saving ------------------------------------------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
         """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells) and ``model.json``."""
-        core = self._core()
-        weights = {f"autoencoder.{k}": v for k, v in core.state_dict().items()}
-        if self._dynamics is not None:
-            weights |= {f"dynamics.{k}": v for k, v in self._dynamics.state_dict().items()}
-        for i, refit in enumerate(self._refits):
-            weights |= {f"refit{i}.{k}": v for k, v in refit.state_dict().items()}
-        if self._translator is not None:
-            weights |= {f"translator.{k}": v for k, v in self._translator.state_dict().items()}
-        record = {
-            "kinds": self._kinds,
-            "ranks": self._translator.shapes() if self._translator is not None else {},
-            "bridges": list(self._translator.bridges) if self._translator is not None else [],
-            "settings": self.settings.to_dict(),
-            "features": self._features,
-            "components": {m: core.modalities[m].n_components for m in core.names},
-            "batches": self._batches,
-            "parts": list(self._dynamics.treatments) if self._dynamics is not None else None,
-            "refits": len(self._refits),
-            "record": self.record,
-        }
-        write_checkpoint(Path(folder), weights, self._arrays, record)
+        save_fitted(self._fitted, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> VirtualCell:
         """Reads a saved model. Raises DataError naming the file that is missing, broken or of another shape."""
-        weights, arrays, saved = read_checkpoint(Path(folder))
-        try:
-            model = cls(Settings.from_dict(saved["settings"]))
-            s = model.settings
-            model.device = choose_device(device)
-            model._features, model._batches, model.record, model._arrays = (
-                saved["features"],
-                saved["batches"],
-                saved["record"],
-                arrays,
-            )
-            model._kinds = saved["kinds"]
-            core = Autoencoder(
-                {m: len(f) for m, f in saved["features"].items()},
-                saved["kinds"],
-                saved["components"],
-                s.autoencoder.latent_dim,
-                s.autoencoder.hidden,
-                max(1, len(saved["batches"])),
-                s.autoencoder.fusion,
-            )
-            core.load_state_dict(_part(weights, "autoencoder"))
-            model._autoencoder = core.to(model.device).eval()
-            translator = Translator.empty(saved["ranks"], saved["bridges"], core, s.autoencoder.hidden)
-            translator.load_state_dict(_part(weights, "translator"))
-            model._translator = translator.to(model.device).eval()
-            if saved["parts"] is not None:
-                steps, parts = saved["record"]["steps_a_span"], tuple(saved["parts"])
-                dynamics, *refits = (
-                    Dynamics(
-                        s.autoencoder.latent_dim,
-                        s.predictor.width,
-                        1.0,
-                        parts,
-                        s.predictor.euler_steps,
-                        saved["record"]["linear"],
-                    )
-                    for _ in range(1 + saved["refits"])
-                )
-                for name, part in [("dynamics", dynamics), *((f"refit{i}", refit) for i, refit in enumerate(refits))]:
-                    part.load_state_dict(_part(weights, name))
-                    part.euler_steps = steps
-                    part.to(model.device).eval()
-                model._dynamics, model._refits = dynamics, refits
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise DataError(
-                f"The files do not belong together or come from another version ({type(error).__name__}: {error}).",
-                next_step="copy the whole folder again, or train again with this version.",
-                file=str(folder),
-            ) from error
+        model = cls()
+        model._model = load_fitted(Path(folder), choose_device(device))
         return model
 
     def provenance(self) -> dict[str, Any]:
@@ -621,6 +426,27 @@ class VirtualCell:
 
     # -- within ------------------------------------------------------------------------------------------------------------------
     @property
+    def _fitted(self) -> Fitted:
+        if self._model is None:
+            raise RuntimeError("This model has not been fitted: call fit(cells, ...) or VirtualCell.load(folder).")
+        return self._model
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the fit, with its columns; before it, those that were given."""
+        return self._settings if self._model is None else self._model.settings
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is said of the fit, as it is saved; empty before it."""
+        return {} if self._model is None else self._model.record
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return torch.device("cpu") if self._model is None else self._model.device
+
+    @property
     def span(self) -> float:
         """Time between the first and the last measurement, in the unit of the time column; 1 where there was no time."""
         span = self.record.get("span")
@@ -629,36 +455,29 @@ class VirtualCell:
     @property
     def states(self) -> np.ndarray:
         """States of the training cells, (cells, d)."""
-        return self._arrays["states"]
+        return self._fitted.arrays["states"]
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """Time of each training cell, (cells,), in the unit of the time column; None where there were no two times."""
+        return self._fitted.arrays.get("time")
 
     @property
     def moves(self) -> bool:
         """Whether a predictor was fitted."""
-        return self._dynamics is not None
-
-    def _core(self) -> Autoencoder:
-        if self._autoencoder is None:
-            raise RuntimeError("This model has not been fitted: call fit(cells, ...) or VirtualCell.load(folder).")
-        return self._autoencoder
+        return self._model is not None and self._model.dynamics is not None
 
     @property
     def dynamics(self) -> Dynamics:
         """What moves cells: landscape, forces, noise and growth, in spans. Raises DataError where nothing says how they move."""
-        self._core()
-        if self._dynamics is None:
+        dynamics = self._fitted.dynamics
+        if dynamics is None:
             raise DataError(
                 "This model has no predictor: its cells had one time point and no treatment beside a control.",
                 next_step="fit it to cells measured at two or more times, or treated and untreated.",
                 field="time",
             )
-        return self._dynamics
-
-    def _known_treatments(self, names: np.ndarray | None, control: str) -> list[str]:
-        """Measured treatments that have a force: one cell alone teaches none."""
-        if names is None or self._dynamics is None:
-            return []
-        known = set(self._dynamics.treatments)
-        return sorted(name for name in set(names) - {control} if set(name.split("+")) <= known)
+        return dynamics
 
     def _treatment(self, name: str | None) -> str | None:
         """A treatment as the dynamics know it; the control is no push. Raises DataError for what was never measured."""
@@ -671,8 +490,7 @@ class VirtualCell:
         return name
 
     def _table(self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None) -> CellTable:
-        self._core()
-        cells = as_mudata(cells)
+        fitted, cells = self._fitted, as_mudata(cells)
         columns = (batch,) if batch else self.settings.columns.covariates
         missing = [column for column in columns if column not in cells.obs]
         if batch is None and missing:
@@ -680,25 +498,12 @@ class VirtualCell:
                 f"There is no column {', '.join(missing)} in obs: the batch is unknown and the average is taken.", stacklevel=3
             )
             columns = ()
-        return make_table(cells, self._features, columns, self._batches, modalities, self._kinds)
+        return make_table(cells, fitted.features, columns, fitted.batches, modalities, fitted.kinds)
 
     def _nats(self, cells: MuData | ad.AnnData, describe: Callable[..., np.ndarray]) -> pd.DataFrame:
         table = self._table(cells, None, None)
-        nats = describe(self._core(), table, np.arange(table.n_cells), self.device)
-        return pd.DataFrame(np.where(table.mask, nats, np.nan), index=cells.obs_names, columns=list(self._features))
+        nats = describe(self._fitted.autoencoder, table, np.arange(table.n_cells), self.device)
+        return pd.DataFrame(np.where(table.mask, nats, np.nan), index=cells.obs_names, columns=list(self._fitted.features))
 
     def _states(self, table: CellTable) -> np.ndarray:
-        core = self._core()
-        return (encode_table(core, table, self.device) * core.latent_scale.cpu().numpy()).astype(np.float32)
-
-
-def _part(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
-    """The weights of one part of a saved model."""
-    return {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
-
-
-def _patterns(table: CellTable) -> dict[str, int]:
-    """How many cells were measured in which modalities: {"rna+atac": 1200, "rna": 300}."""
-    names = np.array(list(table.values))
-    kinds, counts = np.unique(table.mask, axis=0, return_counts=True)
-    return {"+".join(names[kind]): int(n) for kind, n in zip(kinds, counts, strict=True)}
+        return states_of(self._fitted.autoencoder, table, self.device)

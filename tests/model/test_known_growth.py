@@ -19,7 +19,7 @@ QUICK = replace(PLAIN, predictor=replace(PLAIN.predictor, steps=60, refits=0))
 
 def grown(model: VirtualCell, duration: float = 4.0) -> np.ndarray:
     """How many cells each cell has become, as a logarithm."""
-    start = model.states[model._arrays["time"] == 0]
+    start = model.states[model.times == 0]
     return model.predict(states=start, duration=duration, frames=2).log_weights[-1]
 
 

@@ -117,6 +117,6 @@ def test_a_measured_treatment_pushes_along_its_force(kang: VirtualCell, kang_cel
 def test_noise_that_is_known_stays_what_it_is() -> None:
     told = replace(PLAIN.predictor, steps=20, refits=0, diffusion=0.7, diffusion_known=True)
     model = VirtualCell(replace(PLAIN, predictor=told)).fit(drifting(60), time="time", device="cpu")
-    time = model._arrays["time"]
+    time = model.times
     within = np.mean([model.states[time == t].var(0).mean() for t in np.unique(time)])
     assert float(model.dynamics.diffusion.detach()) == pytest.approx(0.5 * 0.7 * within, rel=1e-4)

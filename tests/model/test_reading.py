@@ -82,6 +82,27 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(tmp_path: P
     assert first != other
 
 
+def test_a_fit_that_does_not_come_to_its_end_leaves_the_earlier_one_as_it_was(model: VirtualCell, cells: MuData) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(stage: str, *_: object) -> None:
+        if stage != "autoencoder":
+            raise Enough
+
+    before, record = model.embed(cells), dict(model.record)
+    with pytest.raises(Enough):
+        model.fit(cells, device="cpu", time="time_h", time_unit="d", progress=stop)
+    np.testing.assert_array_equal(model.embed(cells), before)
+    assert model.record == record
+    assert model.settings.columns.time_unit == "h"
+    fresh = VirtualCell(SMALL)
+    with pytest.raises(Enough):
+        fresh.fit(cells, device="cpu", time="time_h", progress=stop)
+    with pytest.raises(RuntimeError, match="has not been fitted"):
+        fresh.embed(cells)
+
+
 def test_how_well_cells_are_described_beside_the_average_cell(model: VirtualCell, cells: MuData) -> None:
     found, average = model.log_likelihood(cells), model.baseline_log_likelihood(cells)
     for table in (found, average):
@@ -112,7 +133,7 @@ def test_the_record_says_what_was_measured_kept_out_and_related(model: VirtualCe
 
 
 def test_batches_are_known_by_name(kang: VirtualCell, kang_cells: MuData) -> None:
-    assert kang._batches == sorted(kang_cells.obs["donor"].astype(str).unique())
+    assert kang._fitted.batches == sorted(kang_cells.obs["donor"].astype(str).unique())
 
 
 def test_errors_in_plain_words(model: VirtualCell, cells: MuData) -> None:
