@@ -27,6 +27,9 @@ BEYOND = "beyond the last time"
 
 ON_SCREEN = {"W1, as many cells as measured": "W1"}
 
+TITLES = {"W1": "transport distance (W1)"}
+"""How a measure is called on the page."""
+
 
 def honesty(b: Bundle) -> None:
     """A panel for each measure in the demo's report, and its claims; without a report, says that nothing was tested."""
@@ -74,6 +77,16 @@ def table_of(panels: dict[str, Rows], measures: list[str]) -> tuple[list[str], l
     return methods, kinds, values, floor
 
 
+def _title(measure: str) -> str:
+    name = ON_SCREEN.get(measure, measure)
+    return TITLES.get(name, name)
+
+
+def _without(where: str, key: str) -> str:
+    """A place of a report as the page of that demo calls it."""
+    return where.removeprefix(f"{key}, ")
+
+
 def _three(row: dict[str, Any]) -> tuple[float, float, float]:
     none = float("nan")
     return row["value"], none if row["low"] is None else row["low"], none if row["high"] is None else row["high"]
@@ -81,7 +94,8 @@ def _three(row: dict[str, Any]) -> tuple[float, float, float]:
 
 def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
     simulated = b.demo.simulated
-    said = f"The whole model was trained again without some measured cells, which it then had to predict: **{where}**."
+    which = _without(where, b.demo.key)
+    said = f"The whole model was trained again without some measured cells, which it then had to predict: **{which}**."
     st.markdown(words.of_kind(said, simulated))
     measures = populations(panels)
     if len(measures) > 1:
@@ -89,7 +103,7 @@ def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
         fig = trajectory_methods(
             methods,
             kinds,
-            [ON_SCREEN.get(name, name) for name in measures],
+            [_title(name) for name in measures],
             values,
             floor=floor,
             floor_name=words.of_kind("two halves of the measured cells", simulated),
@@ -97,7 +111,7 @@ def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
         )
         chart(fig, f"methods-{where}", alt=f"Distance to the true cells of every method, {where}", file=f"{b.demo.key}-methods")
         for name in measures:
-            st.markdown(f"- {ON_SCREEN.get(name, name)}: {words.verdict(panels[name])}{_flows(panels[name])}")
+            st.markdown(f"- {_title(name)}: {words.verdict(panels[name])}{_flows(panels[name])}")
         if BEYOND in where:
             _horizon(b)
         others = {name: rows for name, rows in panels.items() if name not in measures and ON_SCREEN.get(measures[0]) != name}
@@ -222,15 +236,17 @@ def _small_print(b: Bundle) -> None:
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    said = ["W1 and energy distance: how far the predicted cells as a whole lie from the measured ones."]
+    said = ["Transport and energy distance: how far the predicted cells as a whole lie from the measured ones."]
     if any(row["metric"] == POPULATIONS[0][0] for row in rows):
-        said.append("W1 falls with more cells, so every prediction is thinned to as many as were measured.")
+        said.append("The first falls with more cells, so every prediction is thinned to as many as were measured.")
     if any(words.is_limit(row["method"]) for row in rows):
         said.append(
-            "Dotted line: two halves of the measured cells against each other, what noise alone gives (for W1 at half the cells)."
+            "Dotted line: two halves of the measured cells against each other, what noise alone gives (for the first at half the "
+            "cells)."
         )
     said += [
-        f"With other cells our energy distance might be {row['low']:.2g} to {row['high']:.2g} ({row['where']})."
+        f"With other cells our energy distance might be {row['low']:.2g} to {row['high']:.2g} "
+        f"({_without(row['where'], b.demo.key)})."
         for row in rows
         if row["metric"] == "energy distance over cells" and row["low"] is not None
     ]
