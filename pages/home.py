@@ -52,7 +52,7 @@ with side:
             st.switch_page(page, query_params=link)
     if b.demo.treatments and st.button("What does a treatment do?", key="ask-treatment", width="stretch"):
         st.switch_page("pages/perturb.py", query_params=link)
-    if len(b.cells.mod) > 1 and st.button("What do the measurements say of each other?", key="ask-modalities", width="stretch"):
+    if len(b.cells.mod) > 1 and st.button("What do assays share?", key="ask-modalities", width="stretch"):
         st.switch_page("pages/modalities.py", query_params=link)
     provenance(b)
 
