@@ -3,7 +3,7 @@
     python -m benchmarks.landscape --json
     python -m benchmarks.landscape --quick --systems "double well"
 
-Six systems in the plane, 1,000 other cells at each time, D known, one setting of the predictor for all. The truth is exact:
+Six systems in the plane, 1,000 other cells at each time, D known but in one variant, one setting of the predictor for all. The truth is exact:
 closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that divide near one
 fate: rates given, population sizes given (of cultures of 40,000 founders, and of 4,000, whose sizes stray more by chance),
 nothing given (the product's own default) and division left out of account: the last two must say so; and with shuffled time
@@ -43,9 +43,9 @@ SETTINGS = PredictorSettings(stationary_weight=0.0, rollouts=400, euler_steps=24
 """Cells still leave for the fates at the last time: it is no steady state, and the prior that it is one stays out. More rollouts
 and refits than the demos have, which must be trained in three minutes."""
 
-FIRST_SEED = 20
-"""Seeds below were in view while the distance, the priors, the steps and the bound on gradients were chosen: 0 to 4 by
-themselves, on three wells and the toggle switch, 10 to 14 in earlier runs of this benchmark, whose failures led to some of it."""
+FIRST_SEED = 30
+"""Seeds below were in view: 0 to 4 while the distance, the priors, the steps and the bound on gradients were chosen, on three
+wells and the toggle switch; 10 to 14 and 20 to 24 in earlier runs of this benchmark, whose failures led to some of it."""
 
 QUICK_CELLS, QUICK = 200, dataclasses.replace(SETTINGS, steps=60, warm_steps=60, refits=3)
 

@@ -32,7 +32,7 @@ def of_fit(
     system, states = variant.system, cells.xy.astype(np.float32)
     found, basin = find_attractors(
         fit.dynamics.potential,
-        system.diffusion * system.span,
+        float(fit.dynamics.diffusion.detach()),
         states,
         cells.state,
         np.eye(2, dtype=np.float32),

@@ -25,7 +25,7 @@ class Variant:
 
     growth: how ``train_predictor`` takes growth. shuffled: time labels are permuted, so that nothing is left to be learned of
     motion. bands: whether the fit is repeated with resampled cells, for the intervals of heights. pool: founders, for each
-    measured cell, of a culture that grows.
+    measured cell, of a culture that grows. noise_told: whether D is known; else it is learned, as by default in the product.
     """
 
     name: str
@@ -35,11 +35,12 @@ class Variant:
     shuffled: bool = False
     bands: bool = False
     pool: int = POOL
+    noise_told: bool = True
 
     @property
     def told(self) -> bool:
         """Whether what moved the cells can be known from what the fit is given."""
-        return not self.shuffled and (not self.growing or self.growth in ("given", "sizes"))
+        return self.noise_told and not self.shuffled and (not self.growing or self.growth in ("given", "sizes"))
 
     def cells(self, seed: int, n: int = CELLS) -> Snapshots:
         """The cells that are measured; the same for all variants of a system that differ in what is told only."""
@@ -51,11 +52,9 @@ class Variant:
 
     def arguments(self, cells: Snapshots) -> dict[str, Any]:
         """What ``train_predictor`` is told besides places and times; rates, diffusion and sizes per span."""
-        told: dict[str, Any] = {
-            "diffusion": self.system.diffusion * self.system.span,
-            "diffusion_known": True,
-            "growth": self.growth,
-        }
+        told: dict[str, Any] = {"growth": self.growth}
+        if self.noise_told:
+            told |= {"diffusion": self.system.diffusion * self.system.span, "diffusion_known": True}
         if self.growth == "given":
             told["growth_rates"] = self._rates()
         if self.growth == "sizes":
@@ -80,6 +79,7 @@ VARIANTS: dict[str, Variant] = {
     variant.name: variant
     for variant in (
         *(Variant(name, system, bands=name in ("three wells", "double well")) for name, system in KNOWN_SYSTEMS.items()),
+        Variant("three wells, noise learned", _WELLS, bands=True, noise_told=False),
         Variant("three wells, growth given", _WELLS, growing=True, growth="given"),
         Variant("three wells, growth from sizes", _WELLS, growing=True, growth="sizes", pool=LARGE),
         Variant("three wells, growth from sizes of small cultures", _WELLS, growing=True, growth="sizes"),

@@ -62,6 +62,7 @@ def test_all_systems_and_all_ways_to_take_growth_are_asked() -> None:
     assert {variant.system.name for variant in VARIANTS.values()} == set(KNOWN_SYSTEMS)
     assert {variant.growth for variant in VARIANTS.values() if variant.growing} == {"given", "sizes", "transport", "none"}
     assert [variant.name for variant in VARIANTS.values() if not variant.told] == [
+        "three wells, noise learned",
         "three wells, growth from snapshots",
         "three wells, growth ignored",
         "three wells, times shuffled",

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.landscape.samples import AXES, ORIGIN, Quadratic, Wells, around_both_wells
+from tests.landscape.samples import AXES, ORIGIN, Quadratic, ThreeWells, Wells, around_both_wells
+from virtualcell.data import three_wells
+from virtualcell.landscape import attractors
 from virtualcell.landscape.attractors import descend, find_attractors
 
 
@@ -62,3 +64,21 @@ def test_a_minimum_between_many_kinds_of_cells_is_called_mixed() -> None:
     found, _ = find_attractors(Wells(3, tilt=0.3), 0.25, states, kinds, AXES, ORIGIN, floor=0.0)
     assert [a.name for a in found] == ["mixed", "mixed (2)"]
     assert all(a.purity < 0.5 for a in found)
+
+
+def test_no_two_attractors_have_one_name() -> None:
+    wells = three_wells.wells()
+    rng = np.random.default_rng(0)
+    states = np.concatenate([well.xy + rng.normal(0, 0.05, (60, 2)) for well in wells]).astype(np.float32)
+    kinds = np.repeat(["T", "T (2)", "T"], 60)
+    found, _ = find_attractors(ThreeWells(), three_wells.DIFFUSION, states, kinds, np.eye(2), np.zeros(2), floor=0.0)
+    assert len({a.name for a in found}) == len(found) == 3
+
+
+def test_cells_that_are_not_followed_lie_in_the_valley_of_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, side = around_both_wells()
+    monkeypatch.setattr(attractors, "FOLLOWED", 50)
+    found, basin = find_attractors(Wells(3, tilt=0.3), 0.25, states, side, AXES, ORIGIN, floor=0.0)
+    for index, a in enumerate(found):  # all but some on the ridge
+        assert np.mean((basin == index) == (side == a.name)) > 0.9
+    assert sum(a.n_cells for a in found) == len(states)

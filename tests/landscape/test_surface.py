@@ -86,6 +86,24 @@ def test_passes_stand_in_the_landscape_with_the_attractors_names() -> None:
     np.testing.assert_array_equal(np.isnan(one.density), ~one.supported)
 
 
+def test_what_a_treatment_pushed_over_a_pass_has_not_crossed_it() -> None:
+    rng = np.random.default_rng(0)
+    states = rng.normal([[-1.0, 0.0, 0.0]], 0.1, (900, 3)).astype(np.float32)
+    states[[*range(10), *range(300, 310), *range(600, 900)], 0] += 2.0
+    time = np.repeat([0.0, 1.0, 1.0], 300)
+    side = np.where(states[:, 0] < 0, "left", "right")
+
+    def passes(follow: np.ndarray | None) -> dict[str, bool]:
+        found = make_landscape(
+            Wells(3), 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, dynamics=moving(Wells(3), 0.25),
+            time=time, follow=follow,
+        )  # fmt: skip
+        return {way.start: way.identifiable for way in found.barriers}
+
+    assert passes(None) == {"left": True, "right": False}, "if nobody had treated them, half of them would have crossed"
+    assert passes(np.arange(600)) == {"left": False, "right": False}
+
+
 def test_without_motion_or_with_one_valley_there_is_no_pass() -> None:
     states, side = around_both_wells()
     potential = Wells(3, tilt=0.3)

@@ -135,6 +135,14 @@ def test_cells_that_part_into_two_valleys_contradict_every_linear_law() -> None:
     assert found is None or does_the_job(found, cells, moves) < 0.01
 
 
+@pytest.mark.parametrize("n_times", [2, 7, 10])
+def test_however_many_times_were_measured_a_false_law_can_be_contradicted(n_times: int) -> None:
+    # Cells that stay far from where the law takes them.
+    time = np.repeat(np.linspace(0, 1, n_times), 30)
+    cells = np.random.default_rng(0).normal(5.0, 0.1, (len(time), 2))
+    assert does_the_job(law(), cells, make_transitions(time, None, "control", 0.0)) < 0.01
+
+
 def test_without_a_move_there_is_no_law() -> None:
     stays = Transition(np.arange(5), np.arange(5), 1.0, None, 1.0, stationary=True)
     assert fit_linear(np.random.default_rng(0).normal(size=(5, 2)), [stays], 0.1, known=True) is None

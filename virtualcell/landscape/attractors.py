@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -114,17 +116,17 @@ def find_attractors(
         basin[rest_of] = basin[rows[cKDTree(states[rows]).query(states[rest_of])[1]]]
     tree = cKDTree(states)
     found: list[Attractor] = []
-    used: dict[str, int] = {}
     for k in kept:
         i = centres[k]
         _, near_rows = tree.query(points[i], k=min(NEAREST, len(states)))
         names, counts = np.unique(labels[np.atleast_1d(near_rows)].astype(str), return_counts=True)
         purity = float(counts.max() / counts.sum())
         name = str(names[counts.argmax()]) if purity >= 0.5 else MIXED
-        used[name] = used.get(name, 0) + 1
+        used = {attractor.name for attractor in found}
+        free = (name if i == 1 else f"{name} ({i})" for i in itertools.count(1))
         found.append(
             Attractor(
-                name=name if used[name] == 1 else f"{name} ({used[name]})",
+                name=next(called for called in free if called not in used),
                 state=points[i],
                 xy=(points[i] - origin) @ plane.T,
                 energy=float(energy[i]),

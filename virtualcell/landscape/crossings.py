@@ -11,8 +11,9 @@ SURE = 3.0
 
 def least_crossings(
     valley: np.ndarray, time: np.ndarray, lengths: np.ndarray, log_growth: np.ndarray | None = None
-) -> np.ndarray:
-    """Fewest cells that must have crossed directly from valley i to valley j, (valleys, valleys), beyond sampling noise.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fewest cells that must have crossed directly from valley i to valley j, both (valleys, valleys), beyond sampling noise: as
+    a share of the population of one time, 0 to 1, and as a number of measured cells of that time.
 
     valley: (cells, valleys) how far each measured cell belongs to each valley, rows that sum to 1, or to 0: none (left out);
     time: (cells,); lengths: (valleys, valleys) how far a direct crossing is, inf where the valleys do not touch; log_growth:
@@ -22,11 +23,13 @@ def least_crossings(
     not seen. Where nothing is known of growth, what divided in one valley looks as if it had come from another.
 
     A cell that is between valleys belongs to each as far as it is likely to come there first: then a share stays as it is while
-    cells make up their minds, and changes only as they go from one valley to another.
+    cells make up their minds, and changes only as they go from one valley to another. Who says how likely is a model: its error
+    moves shares, too, and is not in the standard errors. Growth weighs a cell by the rate at its place; where cells that are
+    still between two valleys come to divide in one of them more than in the other, that looks like crossing.
     """
     times = np.unique(time)
     hops, before = _shortest(lengths)
-    most = np.zeros_like(hops)
+    share, number = np.zeros_like(hops), np.zeros_like(hops)
     somewhere = valley.sum(1) > 0
     for i, early in enumerate(times):
         # What divides after it has crossed counts for more than one: with growth only the next time is looked at.
@@ -50,9 +53,10 @@ def least_crossings(
                     flow[before[start, at], at] += plan[start, end]
                     at = before[start, at]
             # Noise of either valley's share can make as much of a flow between them.
-            sure = np.maximum(flow - SURE * np.maximum(noise[:, None], noise[None]), 0.0)
-            most = np.maximum(most, np.where(sure > 0, flow, 0.0) * len(b))
-    return most
+            sure = flow > SURE * np.maximum(noise[:, None], noise[None])
+            share = np.maximum(share, np.where(sure, flow, 0.0))
+            number = np.maximum(number, np.where(sure, flow, 0.0) * len(b))
+    return share, number
 
 
 def _shortest(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -65,14 +65,17 @@ def make_landscape(
     barriers: tuple[Barrier, ...] = ()
     if dynamics is not None and len(attractors) > 1:
         places = {a.name: a.state for a in attractors}
-        barriers = find_barriers(dynamics, places, states, time, basin, refits, growth_known)
+        # What a treatment pushed over a pass tells nothing of the untreated landscape.
+        rows = np.arange(len(states)) if follow is None else follow
+        moments = None if time is None else time[rows]
+        barriers = find_barriers(dynamics, places, states[rows], moments, basin[rows], refits, growth_known)
     for a in attractors:
         supported[np.abs(grid - a.xy).max(1).argsort()[:1]] = True
     # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.
     drawn = ndimage.binary_dilation(supported.reshape(resolution, resolution), iterations=RIM).ravel()
-    mean, rows = hidden[nearest].mean(1), int(drawn.sum())
+    mean, n_drawn = hidden[nearest].mean(1), int(drawn.sum())
     starts = [hidden[nearest[drawn, 0]]]
-    starts += [np.tile(a.state - origin - a.xy @ plane, (rows, 1)) for a in attractors]
+    starts += [np.tile(a.state - origin - a.xy @ plane, (n_drawn, 1)) for a in attractors]
     energy = _minimise_hidden(potential, grid, mean, plane, origin, steps)
     for start in starts:
         energy[drawn] = np.minimum(energy[drawn], _minimise_hidden(potential, grid[drawn], start, plane, origin, steps))
