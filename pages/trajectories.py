@@ -91,7 +91,7 @@ def picture(shown: Way | None, end: Limit) -> None:
     elif shown is None:
         st.info(f"All of these cells are of {last:g} {unit}. {end.sentence} Choose earlier cells to see them move.", icon=None)
     else:
-        names = state.ends(b, shown.found, at_last_time=shown.times[-1] >= last - 1e-9)
+        names = b.model.ends(shown.found, at_last_time=shown.times[-1] >= last - 1e-9)
         fig = trajectory(
             b.landscape.cell_xy if shown.on == "plane" and b.landscape is not None else b.umap2, shown.places, shown.times, names,
             unit=unit, axes=shown.on, colours=colours.of(b, names), cells=kind, look=look(), height=600,

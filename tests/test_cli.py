@@ -364,7 +364,7 @@ def test_other_mistakes_are_explained(model, small, tmp_path, capsys):
     assert "There is no such file" in refused(capsys, "check", tmp_path / "nowhere.h5ad")
     assert "choose one of 0, 1, 3" in refused(capsys, *predict, "--from", 2, "--to", 3)
     assert "not after the start" in refused(capsys, *predict, "--from", 3, "--to", 1)
-    assert "learned no treatment" in refused(capsys, *predict, "--to", 3, "--treatment", "aspirin")
+    assert "'aspirin' was not measured" in refused(capsys, *predict, "--to", 3, "--treatment", "aspirin")
     assert "end its name in .h5ad" in refused(
         capsys, "translate", model, small, "--source", "rna", "--target", "atac", "--out", "x.txt"
     )

@@ -271,11 +271,6 @@ def predict(
     begin, rows = _start(measured, column, start)
     if not (math.isfinite(until) and until > begin):
         raise DataError(f"--to {until:g} is not after the start at {begin:g}.", next_step="choose a later time.", field="--to")
-    if treatment is not None and treatment not in loaded.record["treatments"]:
-        known = ", ".join(loaded.record["treatments"]) or "none"
-        raise DataError(
-            f"The model has learned no treatment {treatment!r}.", next_step=f"choose one of: {known}.", field="--treatment"
-        )
     trajectory = loaded.predict(
         measured[rows].copy(), duration=until - begin, frames=frames + 1, copies=copies, perturbation=treatment, seed=seed
     )
@@ -298,7 +293,8 @@ def predict(
     found.uns[UNS_KEY] = {**loaded.provenance(), "predicted": asked}
     found.write_h5ad(_parent(out))
     table = Table("fate", "share", "95 % interval")
-    for fate in loaded.fates(trajectory).itertuples():
+    measured_last = loaded.times is None or until >= loaded.times.max() - 1e-9
+    for fate in loaded.fates(trajectory, at_last_time=measured_last).itertuples():
         table.add_row(str(fate.fate), f"{fate.fraction:.3f}", f"{fate.low:.3f} to {fate.high:.3f}")
     _console().print(table)
     _say(f"{found.obs['in_domain'].mean():.0%} of the predicted states lie where cells were measured.")

@@ -18,7 +18,7 @@ import torch
 from mudata import MuData
 
 from virtualcell.landscape.committor import committor
-from virtualcell.landscape.fates import fate_fractions
+from virtualcell.landscape.fates import assign, fate_fractions
 from virtualcell.landscape.order import first_changes
 from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
@@ -179,7 +179,8 @@ class VirtualCell:
                 raise DataError(
                     f"The model does not know {', '.join(missing)}.", next_step="choose among model.features().", field=modality
                 )
-        flat = np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)
+        states = self._checked(states)
+        flat = states.reshape(-1, states.shape[-1])
         found = np.empty((len(flat), len(place)), dtype=np.float32)
         with torch.no_grad():
             for start in range(0, len(flat), CHUNK):
@@ -222,8 +223,7 @@ class VirtualCell:
             if cells is None:
                 raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
             states = self._states(self._table(cells, None, None))
-        if not (np.isfinite(duration) and duration > 0):
-            raise DataError(f"The time to simulate is {duration}.", next_step="give a time above 0.", field="duration")
+        spans = self._spans(duration)
         if not (np.isfinite(noise) and noise >= 0):
             raise DataError(
                 f"Noise is {noise} times what was learned.", next_step="give 1 for as much, 0 for none.", field="noise"
@@ -232,33 +232,43 @@ class VirtualCell:
             if n < 1:
                 raise DataError(f"{n} were asked for.", next_step="ask for at least 1.", field=field)
         start = np.repeat(np.arange(len(states)), copies)
-        span = self.span
         with torch.no_grad():
             z = as_states(states, "states", dynamics)[start]
             generator = torch.Generator().manual_seed(seed)
-            path, log_weights = dynamics.rollout(z, duration / span, generator, perturbation, noise=noise, keep=frames)
+            path, log_weights = dynamics.rollout(z, spans, generator, perturbation, noise=noise, keep=frames)
         times = np.linspace(0.0, duration, frames)
         return Trajectory(times, path.cpu().numpy(), log_weights.cpu().numpy(), start, seed, perturbation)
 
     def fates(self, trajectory: Trajectory, *, at_last_time: bool = True) -> pd.DataFrame:
         """Shares of a trajectory's end states by annotation: columns fate, fraction, low, high (95 % bootstrap over start cells).
 
-        at_last_time: ends are named by measured cells of the last time point only.
+        at_last_time: as in ``ends``.
         """
-        labels = np.asarray(self.record["labels"])
-        keep = np.ones(len(labels), dtype=bool)
-        if at_last_time and self.times is not None:
-            keep = self.times == self.times.max()
-            if len(set(labels[keep])) < 2:
-                keep[:] = True
+        states, labels = self._named(at_last_time)
         return fate_fractions(
-            trajectory.states[-1],
+            assign(trajectory.states[-1], states, labels),
+            sorted(set(labels)),
             trajectory.log_weights[-1],
             trajectory.start,
-            self.states[keep],
-            labels[keep],
             seed=trajectory.seed,
         )
+
+    def ends(self, trajectory: Trajectory, *, at_last_time: bool = True) -> np.ndarray:
+        """Annotation of the measured cells next to which each cell of a trajectory ends, (n,).
+
+        at_last_time: only cells of the last measured time give names, unless they all have one; where a trajectory ends earlier,
+        False is meant.
+        """
+        return assign(trajectory.states[-1], *self._named(at_last_time))
+
+    def _named(self, at_last_time: bool) -> tuple[np.ndarray, np.ndarray]:
+        """States and annotation of the measured cells that give names."""
+        labels = np.asarray(self.record["labels"])
+        if at_last_time and self.times is not None:
+            last = self.times == self.times.max()
+            if len(set(labels[last])) > 1:
+                return self.states[last], labels[last]
+        return self.states, labels
 
     def perturb(
         self,
@@ -304,7 +314,11 @@ class VirtualCell:
             edited = self._states(dataclasses.replace(table, values=table.values | {RNA: counts}))
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
-            treatment = self._treatment(treatment)
+            treatment, asked = self._treatment(treatment), treatment
+            if treatment is None:
+                raise DataError(
+                    f"{asked!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
+                )
             kind, name = "measured treatment", str(treatment)
         if not self.moves:
             untreated, treated = start, edited
@@ -323,7 +337,8 @@ class VirtualCell:
         """Potential of states (..., d) in units of D, up to a constant, (...)."""
         dynamics = self.dynamics
         with torch.no_grad():
-            z = torch.from_numpy(np.ascontiguousarray(states.reshape(-1, states.shape[-1]), dtype=np.float32)).to(self.device)
+            states = self._checked(states)
+            z = torch.from_numpy(states.reshape(-1, states.shape[-1])).to(self.device)
             return (dynamics.potential(z) / dynamics.diffusion).cpu().numpy().reshape(states.shape[:-1])
 
     def landscape(self, resolution: int = 60) -> Landscape:
@@ -363,6 +378,7 @@ class VirtualCell:
     def path(self, start: np.ndarray, end: np.ndarray) -> EnergyPath:
         """The way of least energy of untreated cells between two states (d,), over the lowest pass found, in units of D."""
         dynamics = copy.deepcopy(self.dynamics).cpu()
+        start, end = self._checked(start, "start"), self._checked(end, "end")
         return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self.states)
 
     def genes_along(self, path: EnergyPath, most: int = 20) -> pd.DataFrame:
@@ -372,7 +388,9 @@ class VirtualCell:
     def committor(
         self, states: np.ndarray, a: np.ndarray, b: np.ndarray, *, copies: int = 100, seed: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard error, both (n,)."""
+        """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard deviation after so
+        many futures, both (n,); NaN where none arrived (``landscape.committor``)."""
+        states, a, b = (self._checked(x, name) for x, name in ((states, "states"), (a, "a"), (b, "b")))
         return committor(copy.deepcopy(self.dynamics).cpu(), states, a, b, copies=copies, seed=seed)
 
     def pair_energy(
@@ -390,7 +408,7 @@ class VirtualCell:
         duration: in the unit of the time column; method: "density" or "action", see ``predictor.pair.pair_energy``.
         """
         treatment = self._treatment(perturbation)
-        return pair_energy(self.dynamics, start, end, duration / self.span, treatment, method=method, seed=seed)
+        return pair_energy(self.dynamics, start, end, self._spans(duration), treatment, method=method, seed=seed)
 
     def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> np.ndarray:
         """Share of the predicted cells that fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
@@ -398,14 +416,14 @@ class VirtualCell:
         start (n, d): an untreated population; measured (m, d): cells seen after ``duration``, in the unit of the time column.
         Raises DataError where there is no predictor, and naming the states or the duration that cannot be used.
         """
-        futures = Futures.of(self.dynamics, start, duration / self.span, rollouts=16, seed=seed, shared_noise=False)
+        futures = Futures.of(self.dynamics, start, self._spans(duration), rollouts=16, seed=seed, shared_noise=False)
         return outlier_p_values(futures.together(measured), futures.together(futures.draw(EXPECTED, seed)))
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""
         if self._domain is None:
             self._domain = Domain(self.states)
-        return self._domain.contains(states)
+        return self._domain.contains(self._checked(states))
 
     # -- saving ------------------------------------------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
@@ -422,7 +440,7 @@ class VirtualCell:
     def provenance(self) -> dict[str, Any]:
         """What a result should carry: version, data digest, seed and settings."""
         keys = ("version", "digest", "file", "seed", "n_cells")
-        return {k: self.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
+        return {k: self._fitted.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
 
     # -- within ------------------------------------------------------------------------------------------------------------------
     @property
@@ -449,7 +467,7 @@ class VirtualCell:
     @property
     def span(self) -> float:
         """Time between the first and the last measurement, in the unit of the time column; 1 where there was no time."""
-        span = self.record.get("span")
+        span = self._fitted.record["span"]
         return span[1] - span[0] if span else 1.0
 
     @property
@@ -478,6 +496,23 @@ class VirtualCell:
                 field="time",
             )
         return dynamics
+
+    def _checked(self, states: np.ndarray, field: str = "states") -> np.ndarray:
+        """States (..., d) as float32. Raises DataError naming the field where they are none."""
+        given, d = np.ascontiguousarray(states, dtype=np.float32), self._fitted.record["latent_dim"]
+        if given.ndim < 1 or given.shape[-1] != d:
+            raise DataError(
+                f"It has shape {given.shape}, not (..., {d}).", next_step=f"give {d} coordinates a cell.", field=field
+            )
+        if not np.isfinite(given).all():
+            raise DataError("It holds values that are not numbers.", next_step="leave those cells out.", field=field)
+        return given
+
+    def _spans(self, duration: float) -> float:
+        """A duration in the unit of the time column, in spans. Raises DataError where it is none."""
+        if not (np.isfinite(duration) and duration > 0):
+            raise DataError(f"The time to simulate is {duration}.", next_step="give a time above 0.", field="duration")
+        return duration / self.span
 
     def _treatment(self, name: str | None) -> str | None:
         """A treatment as the dynamics know it; the control is no push. Raises DataError for what was never measured."""

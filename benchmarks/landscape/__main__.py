@@ -3,11 +3,11 @@
     python -m benchmarks.landscape --json
     python -m benchmarks.landscape --quick --systems "double well"
 
-Six systems in the plane, 1,000 other cells at each time, D known but in one variant, one setting of the predictor for all. The truth is exact:
-closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that divide near one
-fate: rates given, population sizes given (of cultures of 40,000 founders, and of 4,000, whose sizes stray more by chance),
-nothing given (the product's own default) and division left out of account: the last two must say so; and with shuffled time
-labels, where there is nothing to be learned.
+Six systems in the plane, 1,000 other cells at each time, D known but in one variant, one setting of the predictor for all. The
+truth is exact: closed forms, and equations solved on a grid (virtualcell.evaluation.grid). Three wells also with cells that
+divide near one fate: rates given, population sizes given (of cultures of 40,000 founders, and of 4,000, whose sizes stray more
+by chance), nothing given (the product's own default) and division left out of account: the last two must say so; and with
+shuffled time labels, where there is nothing to be learned.
 
 Each fit answers twice: by the product's own functions (VirtualCell), and as read off a grid, which tells what was learned wrongly
 from what was then computed wrongly. Beside both stands what is often drawn as a landscape: -D log density of all cells pooled,

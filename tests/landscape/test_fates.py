@@ -23,7 +23,7 @@ def ends(names: list[str]) -> np.ndarray:
 def fractions(
     names: list[str], log_weights: np.ndarray, start: np.ndarray, **options: int
 ) -> dict[str, tuple[float, float, float]]:
-    table = fate_fractions(ends(names), log_weights, start, *reference(), **options)
+    table = fate_fractions(np.array(names), list(CENTRES), log_weights, start, **options)
     return {row.fate: (row.fraction, row.low, row.high) for row in table.itertuples()}
 
 
@@ -33,7 +33,7 @@ def test_an_end_is_named_by_the_measured_cells_around_it() -> None:
 
 def test_shares_are_counted_and_ordered() -> None:
     names = ["bone"] * 6 + ["blood"] * 4
-    table = fate_fractions(ends(names), np.zeros(10), np.arange(10), *reference())
+    table = fate_fractions(np.array(names), list(CENTRES), np.zeros(10), np.arange(10))
     assert table["fate"].tolist()[:2] == ["bone", "blood"]
     assert table["fraction"].tolist() == pytest.approx([0.6, 0.4, 0.0])
     assert (table["low"] <= table["fraction"]).all()
@@ -61,7 +61,7 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says() -> None:
     covered = 0
     for i in range(100):
         names = list(np.where(rng.random(60) < 0.3, "bone", "blood"))
-        _, low, high = fractions(names, np.zeros(60), np.arange(60), n_boot=200, seed=i)["bone"]
+        _, low, high = fractions(names, np.zeros(60), np.arange(60), seed=i)["bone"]
         covered += low <= 0.3 <= high
     assert 86 <= covered <= 100  # 95 less what a percentile interval of 60 cells loses, three standard errors of 100 draws
 

@@ -120,3 +120,32 @@ def test_noise_that_is_known_stays_what_it_is() -> None:
     time = model.times
     within = np.mean([model.states[time == t].var(0).mean() for t in np.unique(time)])
     assert float(model.dynamics.diffusion.detach()) == pytest.approx(0.5 * 0.7 * within, rel=1e-4)
+
+
+def test_what_are_no_states_or_no_times_is_refused_by_name(model: VirtualCell) -> None:
+    states = model.states[:5]
+    wide, hollow = np.zeros((5, states.shape[1] + 1)), np.where(np.arange(5)[:, None] == 2, np.nan, states)
+    for wrong, said in ((wide, "not \\(..., 4\\)"), (hollow, "not numbers")):
+        for ask in (model.energy, model.decode, model.in_domain):
+            with pytest.raises(DataError, match=said):
+                ask(wrong)
+        with pytest.raises(DataError, match=said):
+            model.path(states[0], wrong[2])
+        with pytest.raises(DataError, match=said):
+            model.committor(wrong, states[0], states[1])
+    for ask in (model.unexpected, model.pair_energy):
+        with pytest.raises(DataError, match="time to simulate is -1"):
+            ask(states, states, duration=-1.0)
+
+
+def test_the_control_is_no_push(kang: VirtualCell, kang_cells: MuData) -> None:
+    with pytest.raises(DataError, match="it pushes nothing"):
+        kang.perturb(kang_cells, treatment="control")
+
+
+def test_a_distance_that_is_not_known_is_refused_before_anything_is_trained() -> None:
+    wrong = replace(PLAIN, predictor=replace(PLAIN.predictor, distance="far"))
+    stages: list[str] = []
+    with pytest.raises(DataError, match="'far' is not known"):
+        VirtualCell(wrong).fit(drifting(60), time="time", device="cpu", progress=lambda stage, *_: stages.append(stage))
+    assert stages == []

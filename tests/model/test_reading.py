@@ -66,10 +66,11 @@ def test_what_is_saved_is_what_is_loaded(model: VirtualCell, cells: MuData, tmp_
     assert {p.name for p in (tmp_path / "m").iterdir()} == {"model.safetensors", "cells.safetensors", "model.json"}
 
 
-def test_files_of_two_models_do_not_mix(model: VirtualCell, kang: VirtualCell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["model.safetensors", "cells.safetensors"])
+def test_files_of_two_models_do_not_mix(model: VirtualCell, kang: VirtualCell, tmp_path: Path, file: str) -> None:
     model.save(tmp_path / "a")
     kang.save(tmp_path / "b")
-    (tmp_path / "a" / "model.safetensors").write_bytes((tmp_path / "b" / "model.safetensors").read_bytes())
+    (tmp_path / "a" / file).write_bytes((tmp_path / "b" / file).read_bytes())
     with pytest.raises(DataError, match="do not belong together"):
         VirtualCell.load(tmp_path / "a")
 

@@ -14,7 +14,7 @@ from virtualcell.demo import Bundle, load_bundle
 from virtualcell.schema import Barrier, EnergyPath
 from virtualcell.ui import colours, passes, put_in, state
 from virtualcell.ui.landscape_ball import shares
-from virtualcell.ui.landscape_way import middle_cell, passed, reading
+from virtualcell.ui.landscape_way import middle_cell, passed, place, reading, unseen
 
 BALL, WAY, FIRST = "Drop a ball", "A way between two", "Which one first"
 
@@ -160,6 +160,17 @@ def test_resting_places_on_the_way_are_named_but_not_its_ends(simulated):
     at = {"end": [1.0, 0.0], "mid": [0.5, 0.01], "off": [0.5, 9.0]}
     places = tuple(dataclasses.replace(like, name=name, state=np.array(state)) for name, state in at.items())
     assert passed(path_of([0.0] * 11, 0), places) == [(5, "mid")]
+
+
+def test_from_a_cell_a_pass_that_nobody_crossed_is_as_unknown_as_from_its_resting_place(simulated):
+    landscape = simulated.landscape
+    seen = {(way.start, way.end): way.identifiable for way in landscape.barriers}
+    start, end = next(ends for ends, known in seen.items() if not known and ends[0] != "Progenitor")
+    from_cell = place(simulated, landscape, f"cell state: {start}")
+    assert from_cell.valley == start
+    assert unseen(landscape, [from_cell, place(simulated, landscape, f"resting place: {end}")], []) == f"from {start} to {end}"
+    # Within one valley there is no pass to be guessed.
+    assert unseen(landscape, [from_cell, place(simulated, landscape, f"resting place: {start}")], []) == ""
 
 
 @pytest.mark.parametrize("ends", [(0, -1), (-1, 0)])

@@ -304,7 +304,7 @@ def test_shares_are_read_out_of_a_hundred():
 def test_without_growth_every_start_cell_counts_the_same(whole):
     b, _, _, all_of_it = whole
     flat = b.model.fates(evenly(all_of_it.found))
-    names = state.ends(b, all_of_it.found)
+    names = b.model.ends(all_of_it.found)
     for row in flat.itertuples():
         assert row.fraction == pytest.approx(np.mean(names == row.fate))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
 NEIGHBOURS = 15
+RESAMPLES = 500
 
 
 def assign(ends: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -19,32 +22,29 @@ def assign(ends: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.nd
 
 
 def fate_fractions(
-    ends: np.ndarray,
+    fate: np.ndarray,
+    names: Sequence[str],
     log_weights: np.ndarray,
     start: np.ndarray,
-    reference: np.ndarray,
-    labels: np.ndarray,
-    n_boot: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Share of the descendants that end in each state: columns fate, fraction, low, high (95 % bootstrap over start cells).
 
-    ends: (n, d), log_weights: (n,) log number of descendants, start: (n,) which start cell each comes from. All simulated copies
-    of a start cell are drawn together, so that the interval is one over cells, not over random numbers.
+    fate: (n,) one of names; log_weights: (n,) log number of descendants, start: (n,) which start cell each comes from. All
+    simulated copies of a start cell are drawn together, so that the interval is one over cells, not over random numbers.
     """
-    fate = assign(ends, reference, labels)
-    names = np.unique(labels.astype(str))
+    found = np.unique(names)
     cells, cell_of = np.unique(start, return_inverse=True)
     weight = np.exp(log_weights - log_weights.max())
-    mass = np.zeros((len(cells), len(names)))
-    np.add.at(mass, (cell_of, np.searchsorted(names, fate)), weight)
+    mass = np.zeros((len(cells), len(found)))
+    np.add.at(mass, (cell_of, np.searchsorted(found, fate)), weight)
     total = mass.sum(0)
     rng = np.random.default_rng(seed)
-    draws = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=n_boot) @ mass
+    draws = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=RESAMPLES) @ mass
     shares = draws / draws.sum(1, keepdims=True)
     table = pd.DataFrame(
         {
-            "fate": names,
+            "fate": found,
             "fraction": total / total.sum(),
             "low": np.quantile(shares, 0.025, axis=0),
             "high": np.quantile(shares, 0.975, axis=0),

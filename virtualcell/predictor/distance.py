@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from virtualcell.predictor.whitened import WhitenedDistance
+from virtualcell.schema import DataError
 
 EPS = 1e-9
 
@@ -68,6 +69,12 @@ LOSSES: dict[str, Callable[[Tensor], Loss]] = {
     "sinkhorn": lambda states: sinkhorn_divergence,
 }
 """Name -> what makes the loss of all measured states (cells, d)."""
+
+
+def require_distance(name: str) -> None:
+    """DataError unless the name is a key of LOSSES."""
+    if name not in LOSSES:
+        raise DataError(f"distance={name!r} is not known.", next_step=f"choose one of {', '.join(LOSSES)}.", field="distance")
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

@@ -41,6 +41,8 @@ class FlowMatching:
     ):
         if plan not in ("independent", "exact") and (isinstance(plan, str) or not plan):
             raise ValueError(f"plan={plan!r} is not known; choose 'independent', 'exact' or strengths of unbalanced transport.")
+        if isinstance(plan, tuple) and members != 1:
+            raise ValueError(f"Each of {len(plan)} strengths has one flow; members={members} is for a single plan.")
         self.plan, self.name, self.copies = plan, name, members
         self.curvature, self.smoothing, self.steps, self.device = curvature, smoothing, steps, device
 

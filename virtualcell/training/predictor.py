@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 
 from virtualcell.predictor.density import Density
-from virtualcell.predictor.distance import LOSSES
+from virtualcell.predictor.distance import LOSSES, require_distance
 from virtualcell.predictor.dynamics import STIFFNESS, Dynamics
 from virtualcell.predictor.rotation import Rotation
 from virtualcell.predictor.whitened import WhitenedDistance
@@ -95,10 +95,7 @@ def train_predictor(
             next_step="give cells of at least two time points, or of one treatment beside its control.",
             field="time",
         )
-    if settings.distance not in LOSSES:
-        raise DataError(
-            f"distance={settings.distance!r} is not known.", next_step=f"choose one of {', '.join(LOSSES)}.", field="distance"
-        )
+    require_distance(settings.distance)
     if callable(growth_rates):
         growth_rates = np.asarray(growth_rates(z), dtype=float)
     known = KnownGrowth(growth, growth_rates, dict(population_sizes or {}))

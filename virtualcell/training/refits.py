@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from virtualcell.predictor.distance import require_distance
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import PredictorSettings
 from virtualcell.training.autoencoder import Progress
@@ -61,6 +62,7 @@ def fit_dynamics(
     fit that may turn: the dynamics themselves are without that part, for with few times it is hardly told from the slope, and how
     much of the drift it would take is said beside them.
     """
+    require_distance(settings.distance)
     rates = np.asarray(growth_rates(z), dtype=float) if callable(growth_rates) else growth_rates
     known = KnownGrowth(growth, rates, dict(population_sizes or {}))  # what does not fit together is refused before anything runs
     others: dict[str, Any] = {

@@ -10,7 +10,7 @@ from virtualcell.autoencoder.conversion import Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import DataError, Settings
-from virtualcell.training.checkpoint import read_checkpoint, write_checkpoint
+from virtualcell.training.checkpoint import ARRAYS, read_checkpoint, write_checkpoint
 from virtualcell.training.fitted import Fitted
 
 
@@ -54,6 +54,10 @@ def load_fitted(folder: Path, device: torch.device) -> Fitted:
         core.load_state_dict(_part(weights, "autoencoder"))
         translator = Translator.empty(saved["ranks"], saved["bridges"], core, s.hidden)
         translator.load_state_dict(_part(weights, "translator"))
+        n_cells = saved["record"]["n_cells"]
+        shapes = {"states": (n_cells, s.latent_dim)} | ({"time": (n_cells,)} if saved["record"]["span"] else {})
+        if {name: values.shape for name, values in arrays.items()} != shapes:
+            raise ValueError(f"{ARRAYS} is not of these {n_cells} cells")
         moving: list[Dynamics] = []
         if saved["parts"] is not None:
             for name in ("dynamics", *(f"refit{i}" for i in range(saved["refits"]))):
@@ -81,7 +85,7 @@ def load_fitted(folder: Path, device: torch.device) -> Fitted:
             arrays,
             saved["record"],
         )
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
         raise DataError(
             f"The files do not belong together or come from another version ({type(error).__name__}: {error}).",
             next_step="copy the whole folder again, or train again with this version.",

@@ -16,6 +16,7 @@ from mudata import MuData
 from virtualcell import __version__
 from virtualcell.data.check import check, file_of, require
 from virtualcell.data.preprocess import preprocess
+from virtualcell.predictor.distance import require_distance
 from virtualcell.schema import Settings
 from virtualcell.training.autoencoder import Progress, effective_rank, train_autoencoder
 from virtualcell.training.conversion import fit_conversions
@@ -39,6 +40,7 @@ def fit_whole(cells: MuData | ad.AnnData, settings: Settings, device: torch.devi
     cells = as_mudata(cells)
     kinds = kinds_of(cells, settings.kinds)
     require(check(cells, columns, kinds), file=file_of(cells))
+    require_distance(settings.predictor.distance)
     digest = data_digest(cells, kinds)
     barcodes = clone_matrix(cells, columns.clones)
     prepared = preprocess(cells, settings.preprocess, kinds=kinds)

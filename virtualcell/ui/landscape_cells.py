@@ -46,14 +46,16 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         rows, duration = rows[span[rows] == began], end.latest - began
         st.caption(f"Those of {began:g} {columns.time_unit}, followed until {end.latest:g} {columns.time_unit}. {end.short}")
     rows = state.some(rows, MOST)
-    # Several futures of few cells, as many as on Trajectories: one of each would leave shares to chance.
+    # Several futures of few cells: one of each would leave shares to chance.
     copies = max(1, round(MOST / len(rows)))
     found = state.trajectory(b, rows, duration, treatment=treatment, copies=copies)
     shown = state.some(np.arange(len(found.start)), n_cells)
-    shares = b.model.fates(found)
+    at_last = span is None or began + duration >= float(span.max()) - 1e-9
+    shares = b.model.fates(found, at_last_time=at_last)
     before = None
     if treatment:
-        before = b.model.fates(state.trajectory(b, rows, duration, copies=copies)).set_index("fate")["fraction"]
+        before = b.model.fates(state.trajectory(b, rows, duration, copies=copies), at_last_time=at_last)
+        before = before.set_index("fate")["fraction"]
     for row in shares.head(4).itertuples():
         interval: str | None = f"{100 * row.low:.0f} to {100 * row.high:.0f} %"
         sure = f"{interval}: 95 % interval over start cells, without the model's error."
@@ -74,5 +76,5 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         "Lines: predicted cells, coloured by the cells they end among. On the surface, drag to rotate and press play.",
         on_plane(landscape, found.states[:, shown]),
         found.times + began,
-        state.ends(b, found)[shown],
+        b.model.ends(found, at_last_time=at_last)[shown],
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.gene_order import gene_order
 from virtualcell.figures.overlay import Line
 from virtualcell.figures.path_profile import path_profile
+from virtualcell.landscape.attractors import descend
 from virtualcell.schema import Attractor, EnergyPath, Landscape
 from virtualcell.ui import state, words
 from virtualcell.ui.landscape_cells import MARKED
@@ -28,10 +31,14 @@ BESIDE = 0.05
 
 @dataclass(frozen=True)
 class Place:
-    """An end of a way: a resting place, or the cell that stands for a group. cell: its row; None for a resting place."""
+    """An end of a way: a resting place, or the cell that stands for a group.
+
+    valley: name of the resting place, or of the one that the cell slides to; cell: its row; None for a resting place.
+    """
 
     title: str
     state: np.ndarray
+    valley: str = ""
     cell: int | None = None
 
     @property
@@ -61,9 +68,20 @@ def place(b: Bundle, landscape: Landscape, title: str) -> Place:
     """The end of a way that goes by this title."""
     for attractor in landscape.attractors:
         if title == REST + attractor.name:
-            return Place(title, attractor.state)
+            return Place(title, attractor.state, attractor.name)
     row = middle_cell(b, state.selection(b) if title == MARKED else state.groups(b)[title])
-    return Place(title, b.state[row], row)
+    return Place(title, b.state[row], _valley(b.demo.key, state.stamp(b), row), row)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _valley(key: str, stamp: int, row: int) -> str:
+    """Name of the resting place that a cell slides to without noise; empty where there is none."""
+    b = state.bundle(key)
+    if b.landscape is None or not b.landscape.attractors:
+        return ""
+    potential = copy.deepcopy(b.model.dynamics.potential).cpu()
+    end = descend(potential, torch.from_numpy(b.state[row : row + 1])).numpy()[0]
+    return min(b.landscape.attractors, key=lambda place: float(np.linalg.norm(place.state - end))).name
 
 
 @st.cache_resource(max_entries=64, show_spinner="Finding the way of least energy …")
@@ -108,8 +126,7 @@ def reading(path: EnergyPath, start: str, end: str, over: list[str], guessed: st
 
 def unseen(landscape: Landscape, ends: list[Place], over: list[str]) -> str:
     """Passes on a way from the first to the last of ``ends`` that too few cells crossed, in words; empty where there are none."""
-    stops = [*(e.title.removeprefix(REST) for e in ends[:1] if e.cell is None), *over]
-    stops += [e.title.removeprefix(REST) for e in ends[1:] if e.cell is None]
+    stops = [name for name, _ in groupby([ends[0].valley, *over, ends[-1].valley]) if name]
     seen = {(way.start, way.end): way.identifiable for way in landscape.barriers}
     return " and ".join(f"from {s} to {e}" for s, e in pairwise(stops) if not seen.get((s, e), False))
 

@@ -12,7 +12,7 @@ from virtualcell.demo import Bundle
 
 @dataclass(frozen=True)
 class Curves:
-    """Weighted mean and middle 80 % of the predicted cells, each (times, genes)."""
+    """Mean and middle 80 % of the predicted cells, counted by their descendants, each (times, genes)."""
 
     mean: np.ndarray
     low: np.ndarray
@@ -35,7 +35,8 @@ def curves(amount: np.ndarray, log_weights: np.ndarray) -> Curves:
     """
     weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
-    low, high = np.quantile(amount, [0.1, 0.9], axis=1)
+    each = np.broadcast_to(weight[:, :, None], amount.shape)
+    low, high = np.quantile(amount, [0.1, 0.9], axis=1, weights=each, method="inverted_cdf")
     return Curves(np.einsum("tn,tng->tg", weight, amount), low, high)
 
 

@@ -12,7 +12,6 @@ from virtualcell.data.catalogue import DEMOS
 from virtualcell.demo import Bundle, load_bundle, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.placing import Placing
-from virtualcell.landscape.fates import assign
 from virtualcell.perturbation.effect import Effect
 from virtualcell.schema import DataError, Trajectory
 from virtualcell.ui.markers import markers
@@ -189,18 +188,6 @@ def _placing(key: str, stamp: int) -> Placing:
 def placing(b: Bundle) -> Placing:
     """Puts predicted states on the demo's map."""
     return _placing(b.demo.key, _stamp(models_folder() / b.demo.key))
-
-
-def ends(b: Bundle, found: Trajectory, *, at_last_time: bool = True) -> np.ndarray:
-    """Name of the measured cells next to which each predicted cell ends, (n,), as ``VirtualCell.fates`` counts them."""
-    labels = np.asarray(b.model.record["labels"])
-    keep = np.ones(len(labels), dtype=bool)
-    if at_last_time and b.demo.columns.time is not None:
-        time = values(b, b.demo.columns.time)
-        keep = time == time.max()
-        if len(set(labels[keep])) < 2:
-            keep[:] = True
-    return assign(found.states[-1], b.state[keep], labels[keep])
 
 
 def selection(b: Bundle) -> np.ndarray:
