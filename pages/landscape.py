@@ -83,9 +83,11 @@ if drawn.barriers:
     with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
         st.dataframe(passes.table(drawn.barriers, put_in.heights(b)), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
+    noise = "" if b.model.settings.predictor.diffusion_known else "D was learned, and heights are only as sure as it is. "
     st.caption(
-        f"Interval: over {b.model.settings.predictor.refits} fits to cells drawn again. Cells that changed valley: as many as "
-        f"explain how the share of {kind} cells in each valley changed from time to time; those that came back are not seen. "
+        f"Interval: from how far {b.model.settings.predictor.refits} fits to cells drawn again lie from this one; what all have "
+        f"wrong is not in it. {noise}Cells that changed valley: as many as explain how the share of {kind} cells in each valley "
+        "changed from time to time, each counted where the model has it arrive first; those that came back are not seen. "
         "Of ways that too few crossed, the picture shows the lowest out of each valley."
     )
     if not b.model.record["growth_identified"]:
@@ -96,9 +98,14 @@ if drawn.barriers:
 share = drawn.rotation_share
 if share is not None:
     amount = "Less than 1 %" if share < 0.01 else f"About {100 * share:.0f} %"
+    least = (
+        ""
+        if b.model.record["linear"]
+        else " Take it as a lower bound: of a simulated switch a twentieth of which turned, such a fit found none."
+    )
     st.markdown(
         f"{amount} of the squared motion over the {kind} cells turns and is explained by no landscape, in a fit that "
-        "was free to turn."
+        f"was free to turn.{least}"
     )
 
 tilt = " A treatment tilts this surface; what is drawn is the untreated one." if b.model.record["treatments"] else ""

@@ -83,7 +83,7 @@ def test_the_page_lists_every_pass_of_the_landscape(simulated):
     rest, crossing = (frame.value for frame in at.dataframe)
     assert list(rest["Named by the cells around it"]) == [a.name for a in landscape.attractors]
     assert list(zip(crossing["From"], crossing["To"], strict=True)) == [(way.start, way.end) for way in landscape.barriers]
-    for said, way in zip(crossing["Height over the start (95 % interval)"], landscape.barriers, strict=True):
+    for said, way in zip(crossing["Height over the start (interval)"], landscape.barriers, strict=True):
         assert said.startswith(f"{way.height:.1f} D") if way.identifiable else said.startswith("not identifiable")
 
 

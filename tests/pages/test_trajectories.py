@@ -342,7 +342,7 @@ def test_where_to_measure_next_is_computed_when_it_is_asked_for():
     assert not at.exception
     assert len(figures(at)) == shown + 1
     assert "would settle" in said_on(at)
-    assert "no better than the middle of the longest gap" in said_on(at)
+    assert "worse than the middle of the longest gap" in said_on(at)
 
 
 def test_the_time_named_and_the_middle_of_the_longest_gap_are_said_with_their_shares():

@@ -125,8 +125,8 @@ def _decide(trials: Sequence[Trial], names: Sequence[str], default: str, n_times
     inner = sorted({trial.hidden for trial in trials})
     if len(inner) < LEAST_INNER:
         return default, (
-            f"{n_times} measured times leave {len(inner) or 'none'} to hide between others; {LEAST_INNER} are needed to tell "
-            f"a gain from chance. {default} serves by principle."
+            f"{n_times} measured times leave {len(inner) or 'none'} to hide between others; {LEAST_INNER} are needed to see "
+            f"how a gain varies. {default} serves by principle."
         )
     where = ", ".join(f"{t:g}" for t in inner)
     better = {}

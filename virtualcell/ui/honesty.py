@@ -245,7 +245,7 @@ def _small_print(b: Bundle) -> None:
             "cells)."
         )
     said += [
-        f"With other cells our energy distance might be {row['low']:.2g} to {row['high']:.2g} "
+        f"With other test cells and the same fit our energy distance might be {row['low']:.2g} to {row['high']:.2g} "
         f"({_without(row['where'], b.demo.key)})."
         for row in rows
         if row["metric"] == "energy distance over cells" and row["low"] is not None

@@ -19,7 +19,7 @@ def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] |
         {
             "From": [way.start for way in barriers],
             "To": [way.end for way in barriers],
-            "Height over the start (95 % interval)": [height(way) for way in barriers],
+            "Height over the start (interval)": [height(way) for way in barriers],
             **({"Put in": ["" if value is None else f"{value:.1f} D" for value in true]} if put_in else {}),
             "Cells that changed valley": [round(way.crossings) for way in barriers],
         }

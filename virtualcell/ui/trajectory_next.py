@@ -100,5 +100,6 @@ def where_next(b: Bundle) -> None:
     st.markdown(next_words(found, share, unit))
     st.caption(
         "Take it as a hint: where known times were hidden to try it (embryoid bodies, docs/trajectories.md), the time named was "
-        f"no better than the middle of the longest gap. Flows of seed {SEED}; five strengths of growth, three clocks."
+        "worse than the middle of the longest gap where two were hidden, and no better where three were. "
+        f"Flows of seed {SEED}; five strengths of growth, three clocks."
     )
