@@ -60,6 +60,7 @@ def test_what_cannot_be_carried_forward_is_named(model: VirtualCell, arguments: 
 
 def test_the_landscape_is_the_predictors_own_energy(model: VirtualCell) -> None:
     found = model.landscape(12)
+    assert found.attractors
     for a in found.attractors:
         lowest = model.energy(a.state[None])[0]
         around = model.energy(a.state + 0.02 * np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32))

@@ -127,5 +127,5 @@ def test_what_does_not_fit_together_is_refused_before_a_law_is_tried() -> None:
     cells = spiral(1.0, 0.5)[::10]
     with pytest.raises(DataError, match="Sizes belong to growth='sizes'"):
         fit_dynamics(cells, QUICK, time=TIME, population_sizes={0.0: 1.0, 1.0: 50.0})
-    with pytest.raises(TypeError, match="nonsense"):
-        fit_dynamics(cells, QUICK, time=TIME, nonsense=3)  # type: ignore[call-arg]
+    with pytest.raises(DataError, match="'far' is not known"):
+        fit_dynamics(cells, replace(QUICK, distance="far"), time=TIME)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from virtualcell.predictor.dynamics import Dynamics
 
@@ -30,27 +32,17 @@ def committor(
     radius: around a and b; by default ``core`` of each. NaN where no copy arrived within LONGEST spans.
     """
     near_a, near_b = radius or (core(dynamics, a, b), core(dynamics, b, a))
-    places = torch.from_numpy(np.stack([a, b])).float()
-    z = torch.from_numpy(np.asarray(states, dtype=np.float32)).repeat_interleave(copies, 0)
-    owner = torch.arange(len(states)).repeat_interleave(copies)
-    generator = torch.Generator().manual_seed(seed)
-    steps = dynamics.steps_a_span(torch.from_numpy(np.asarray(states, dtype=np.float32)))
-    arrived = torch.zeros(2, len(states))
-    weight = torch.zeros(len(z))
-    for _ in range(int(LONGEST * steps)):
-        away = torch.stack([(z - place).norm(dim=1) for place in places])
-        at_a, at_b = away[0] <= near_a, away[1] <= near_b
-        arrived[0] += torch.bincount(owner[at_a], minlength=len(states))
-        arrived[1] += torch.bincount(owner[at_b & ~at_a], minlength=len(states))
-        going = ~(at_a | at_b)
-        z, owner, weight = z[going], owner[going], weight[going]
-        if not len(z):
-            break
-        z, weight = dynamics.step(z, weight, 1 / steps, 0.0, torch.randn(z.shape, generator=generator), grow=False)
-    n = arrived.sum(0).numpy()
+    places, radii = torch.from_numpy(np.stack([a, b])).float(), torch.tensor([near_a, near_b])
+
+    def reached(z: Tensor) -> Tensor:
+        at = torch.stack([(z - place).norm(dim=1) for place in places], 1) <= radii
+        return torch.where(at.any(1), at.int().argmax(1), -1)
+
+    arrived = _arrivals(dynamics, states, reached, 2, copies, LONGEST, seed)
+    n = arrived.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = arrived[1].numpy() / n
-        error = np.sqrt((arrived[1].numpy() + 1) * (arrived[0].numpy() + 1) / ((n + 2) ** 2 * (n + 3)))
+        share = arrived[:, 1] / n
+        error = np.sqrt((arrived[:, 1] + 1) * (arrived[:, 0] + 1) / ((n + 2) ** 2 * (n + 3)))
     return share, np.where(n > 0, error, np.nan)
 
 
@@ -62,26 +54,43 @@ def first_arrivals(
 
     As ``committor``, among all attractors at once; what arrives nowhere within ``longest`` spans counts for none.
     """
-    n, k = len(states), len(attractors)
     places = torch.from_numpy(np.asarray(attractors, dtype=np.float32))
-    apart = torch.cdist(places, places) + torch.diag(torch.full((k,), torch.inf))
+    apart = torch.cdist(places, places) + torch.diag(torch.full((len(places),), torch.inf))
     nearest = [attractors[int(row.argmin())] for row in apart]
     radii = torch.tensor([core(dynamics, a, b) for a, b in zip(attractors, nearest, strict=True)])
-    z = torch.from_numpy(np.asarray(states, dtype=np.float32)).repeat_interleave(copies, 0)
-    owner = torch.arange(n).repeat_interleave(copies)
+
+    def reached(z: Tensor) -> Tensor:
+        within, at = (torch.cdist(z, places) / radii).min(1)
+        return torch.where(within <= 1, at, -1)
+
+    return _arrivals(dynamics, states, reached, len(places), copies, longest, seed) / copies
+
+
+def _arrivals(
+    dynamics: Dynamics,
+    states: np.ndarray,
+    reached: Callable[[Tensor], Tensor],
+    n_places: int,
+    copies: int,
+    longest: float,
+    seed: int,
+) -> np.ndarray:
+    """How many of the futures of states (n, d) come to each place first, (n, n_places); reached: cells (m, d) -> number of the
+    place they are at, -1 for none."""
+    z = torch.from_numpy(np.asarray(states, dtype=np.float32))
+    steps = dynamics.steps_a_span(z)
+    z, owner = z.repeat_interleave(copies, 0), torch.arange(len(states)).repeat_interleave(copies)
     generator = torch.Generator().manual_seed(seed)
-    steps = dynamics.steps_a_span(torch.from_numpy(np.asarray(states, dtype=np.float32)))
-    arrived, weight = torch.zeros(n * k), torch.zeros(len(z))
+    arrived, weight = torch.zeros(len(states) * n_places), torch.zeros(len(z))
     for _ in range(math.ceil(longest * steps)):
-        within = torch.cdist(z, places) / radii
-        at = within.argmin(1)
-        there = within.gather(1, at[:, None])[:, 0] <= 1
-        arrived += torch.bincount(owner[there] * k + at[there], minlength=n * k)
+        at = reached(z)
+        there = at >= 0
+        arrived += torch.bincount(owner[there] * n_places + at[there], minlength=len(arrived))
         z, owner, weight = z[~there], owner[~there], weight[~there]
         if not len(z):
             break
         z, weight = dynamics.step(z, weight, 1 / steps, 0.0, torch.randn(z.shape, generator=generator), grow=False)
-    return (arrived.reshape(n, k) / copies).numpy()
+    return arrived.reshape(len(states), n_places).numpy()
 
 
 @torch.no_grad()
