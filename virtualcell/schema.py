@@ -133,7 +133,7 @@ class PredictorSettings:
     diffusion_known: bool = False
     """Whether D stays at its start, as it is known otherwise: snapshots alone hardly bound it, and heights are in units of D."""
     steps: int = 500
-    warm_steps: int = 300
+    warm_steps: int = 600
     """Steps of the warm start from the density of the pooled cells."""
     rollouts: int = 256
     """Cells rolled out from each starting time at each step."""

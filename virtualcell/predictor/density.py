@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -47,11 +48,21 @@ class Density:
         kernel = torch.softmax(-square / (2 * self.bandwidth**2), 1)
         return (kernel @ centres - at) / self.bandwidth**2
 
+    @cached_property
+    def sharpened(self) -> Tensor:
+        """The centres, each moved half a mean shift uphill, (centres, d): a density of these is wider than that of the cells by
+        the bandwidth to the fourth power only, not to the second (data sharpening, Choi & Hall 1999, Biometrika 86, sec. 2)."""
+        return self.centres + 0.5 * self.bandwidth**2 * self.score(self.centres, self.centres)
+
+    def around(self, cells: Tensor, n: int, generator: torch.Generator) -> Tensor:
+        """n points, (n, d), from among ``cells`` (m, d) to five bandwidths off."""
+        base = cells[torch.randint(len(cells), (n,), generator=generator).to(cells.device)]
+        far = 5 * torch.rand((n, 1), generator=generator).to(cells.device)
+        return base + far * self.bandwidth * torch.randn(base.shape, generator=generator).to(cells.device)
+
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n points around measured cells, from among them to five bandwidths off, and grad log density there; both (n, d)."""
+        """n points around measured cells and grad log density there; both (n, d)."""
         device = self.z.device
         centres = self.z if len(self.z) <= MOST else self.z[torch.randperm(len(self.z), generator=generator)[:MOST].to(device)]
-        base = centres[torch.randint(len(centres), (n,), generator=generator).to(device)]
-        far = 5 * torch.rand((n, 1), generator=generator).to(device)
-        at = base + far * self.bandwidth * torch.randn(base.shape, generator=generator).to(device)
+        at = self.around(centres, n, generator)
         return at, self.score(at, centres)

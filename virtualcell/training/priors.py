@@ -15,6 +15,10 @@ ROTATION_PULL, CURVED_PULL = 0.001, 100.0
 """What a slope can say, it shall say; what a plain rotation can say, no network shall."""
 
 
+WARM_RATE = 0.02
+"""Highest learning rate of the start, of a one-cycle schedule."""
+
+
 def warm_start(
     model: Dynamics,
     density: Density,
@@ -23,16 +27,27 @@ def warm_start(
     history: list[dict[str, float]],
     progress: Progress | None,
 ) -> None:
-    """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct
-    it."""
+    """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct it.
+
+    They hardly correct how wide a pass is across, where few cells are, and a pass too wide comes out too high: the density is
+    that of sharpened centres, and far from the cells, where slopes are steepest and say least, they count less.
+    """
+    if not settings.warm_steps:
+        return
     shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
-    optimiser = torch.optim.Adam(shape, lr=1e-2)
+    optimiser = torch.optim.Adam(shape)
+    # A rise over three tenths of three steps would be no step long, by which torch divides.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, WARM_RATE, total_steps=max(6, settings.warm_steps))
     for step in range(settings.warm_steps):
-        at, score = density.sample(256, generator)
-        loss = ((model.potential.gradient(at) + model.diffusion.detach() * score) ** 2).sum(1).mean()
+        at = density.around(density.z, 256, generator)
+        score = density.score(at, density.sharpened)
+        steep = (score**2).sum(1)
+        apart = ((model.potential.gradient(at) + model.diffusion.detach() * score) ** 2).sum(1)
+        loss = (apart / (1 + steep / steep.median())).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
+        schedule.step()
         if step % 50 == 0 or step == settings.warm_steps - 1:
             history.append({"warm": float(loss.detach())})
             if progress is not None:
