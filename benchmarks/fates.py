@@ -11,8 +11,8 @@ as wholes, all training seeds together). Settings are those of the demo; none wa
 
 Ours, twice, and both are claimed, whichever holds: simulated descendants vote by the measured day-6 cells nearest to them; and
 the energy of the pair, that is how dense descendants are at measured monocytes against measured neutrophils. Beside it: the
-nearest day-6 cells of the day-4 cell itself, unbalanced transport, the same rollouts with the landscape taken out, the cell's own
-annotation on day 4, and how well one half of a clone's descendants foretells the other half.
+nearest day-6 cells of the day-4 cell itself, unbalanced transport, both of ours with the landscape taken out (the learned noise
+alone), the cell's own annotation on day 4, and how well one half of a clone's descendants foretells the other half.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ COPIES, NEIGHBOURS, HALF = 100, 15, 0.5
 prior)."""
 OURS, DENSITY = "VirtualCell, descendants vote", "VirtualCell, energy of the pair"
 CLONES, CELLS = "AUROC over clones", "AUROC over cells, ties left out"
-UNBALANCED, NOISE, OWN = "unbalanced transport", "noise only", "own annotation on day 4"
+UNBALANCED, OWN = "unbalanced transport", "own annotation on day 4"
+NOISE, NOISE_DENSITY = "noise only, descendants vote", "noise only, energy of the pair"
 CEILING = "half of a clone's descendants tells the other half"
 WIDER = 50
 FOLDS = 3
@@ -121,6 +122,10 @@ def scores(
         f"{WIDER} nearest day-6 cells": votes(start[:, None], fates.clone, late, WIDER),
         UNBALANCED: np.log(odds[0] / odds[1]),
         NOISE: votes(drifting, fates.clone, late, NEIGHBOURS),
+        # Without a landscape the transition density is a Gaussian around the cell.
+        NOISE_DENSITY: density_odds(
+            ((start[:, None] - fate_cells.states[None]) ** 2).sum(2) / (2 * spread**2), fates.clone, fate_cells
+        ),
         OWN: (own == FATES[0]).astype(float) - (own == FATES[1]),
     }
 
@@ -185,6 +190,10 @@ def run(seeds: Sequence[int], settings: Settings | None = None, progress: Any = 
             rows.append(Row.over_seeds(name, f"{metric}, over training seeds", by_seed, **common))
         gains = {name: clone_interval(table[name][0], shown, table[UNBALANCED][0]) for name in (OURS, DENSITY)}
         rows += [Row.of(name, f"{metric}, above {UNBALANCED}", gain, **common) for name, gain in gains.items()]
+        # What the landscape adds to the way of asking.
+        for name, without in ((OURS, NOISE), (DENSITY, NOISE_DENSITY)):
+            added = clone_interval(table[name][0], shown, table[without][0])
+            rows.append(Row.of(name, f"{metric}, above {without}", added, **common))
         for name in (OURS, DENSITY):
             asked = f"LARRY, monocyte against neutrophil: {metric}, {name}"
             claims.append(Claim(asked, intervals[name].value, ">=", TARGET))

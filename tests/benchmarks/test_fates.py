@@ -140,5 +140,9 @@ def test_no_training_sees_barcodes_or_annotation_and_rows_carry_the_claims(monke
     gain = table[OURS, f"{CLONES}, above {UNBALANCED}"]
     assert claims[1].value == gain.low
     assert gain.value == pytest.approx(table[OURS, CLONES].value - table[UNBALANCED, CLONES].value)
+    without, alone = benchmark.NOISE_DENSITY, table[benchmark.NOISE_DENSITY, CLONES].value
+    added = table[benchmark.DENSITY, f"{CLONES}, above {without}"]
+    assert added.value == pytest.approx(table[benchmark.DENSITY, CLONES].value - alone)
+    assert alone != 0.5, "nearer measured cells are denser, whatever the landscape"
     # The annotation has nothing to fit: the figure that an earlier count of the same 58 clones gave.
     assert table[benchmark.OWN, CLONES].value == pytest.approx(0.632, abs=0.001)

@@ -77,9 +77,10 @@ def choose(
     snapshots: training times only; what is to be predicted must not be among them. Candidates are fitted anew for each hidden
     time and seed. default: the name of the candidate that wins unless another is closer at every hidden time, and on average by
     more than the spread (standard deviation) of its gain over them; among several such, the largest mean gain. Fewer than two
-    inner times (four measured ones) have no spread: the default stays, by principle, and the reason says so. A hidden time makes
-    its gap wider than the one to be served, so what is learned here is of harder gaps. ValueError for names that are not
-    distinct and a default that is not among them.
+    inner times (four measured ones) have no spread: the default stays, by principle, and the reason says so. Two are a weak
+    guard: of candidates just as good as the default, with normal gains, one in five passes (u > sqrt(2) |v| for independent u,
+    v). A hidden time makes its gap wider than the one to be served, so what is learned here is of harder gaps. ValueError for
+    names that are not distinct and a default that is not among them.
     """
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names) or default not in names:
