@@ -28,6 +28,7 @@ from virtualcell.ui.trajectory_reading import (
     gene_words,
 )
 from virtualcell.ui.trajectory_start import lasso, offered, times_to_start, usual_time
+from virtualcell.ui.trajectory_unexpected import unexpected_cells
 
 WATCH, CHOOSE = "Watch them move", "Choose by lasso"
 
@@ -210,6 +211,7 @@ if following is not None:
         where_they_end(following, start, all_of_a_time)
     genes_on_the_way(following, all_of_a_time)
 honesty(b)
+unexpected_cells(b)
 where_next(b)
 caveats(b)
 if following is None:

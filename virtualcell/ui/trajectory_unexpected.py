@@ -1,0 +1,133 @@
+"""Which measured cells the model hardly expects, given the cells of the time before."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from scipy.stats import binomtest
+
+from virtualcell.demo import Bundle
+from virtualcell.figures.fates import fates
+from virtualcell.figures.unexpected import unexpected
+from virtualcell.ui import colours, state, words
+from virtualcell.ui.parts import chart, table_download
+from virtualcell.ui.theme import look
+
+RARE = 0.05
+"""Share of the predicted cells that fit as badly, from which down a cell is hardly expected."""
+
+MANY = 0.25
+"""Share of hardly expected cells beyond which the model is to blame."""
+
+FEWEST, STARTS = 5, 400
+"""Cells of a kind from which on it is named, and start cells that are carried on."""
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking for cells that the model did not expect …")
+def _chances(key: str, stamp: int, before: float, then: float) -> np.ndarray:
+    """Share of the predicted cells that fit as badly as each untreated cell of the time ``then``, (m,)."""
+    b = state.bundle(key)
+    rows = _rows(b)
+    start = state.some(rows[before], STARTS)
+    return b.model.unexpected(b.state[start], b.state[rows[then]], duration=then - before)
+
+
+def _rows(b: Bundle) -> dict[float, np.ndarray]:
+    """Time -> rows of its untreated cells, in order."""
+    assert b.demo.columns.time is not None
+    time, alone = state.values(b, b.demo.columns.time), state.untreated(b)
+    return {float(t): alone[time[alone] == t] for t in np.unique(time[alone])}
+
+
+def by_kind(chances: np.ndarray, names: np.ndarray) -> pd.DataFrame:
+    """A row a kind of cell, the most unexpected first: cells, how many of them are hardly expected, their share with its 95 %
+    interval (Wilson 1927)."""
+    rows = []
+    for name in np.unique(names):
+        odd, n = int((chances[names == name] <= RARE).sum()), int((names == name).sum())
+        interval = binomtest(odd, n).proportion_ci(method="wilson")
+        rows.append(
+            {"kind": str(name), "cells": n, "hardly expected": odd, "share": odd / n, "low": interval.low, "high": interval.high}
+        )
+    return pd.DataFrame(rows).sort_values(["share", "cells"], ascending=False, ignore_index=True)
+
+
+def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: str) -> str:
+    """In a sentence or two: how many, against what chance gives, and which."""
+    n, odd = len(chances), int((chances <= RARE).sum())
+    interval = binomtest(odd, n).proportion_ci(method="wilson")
+    said = f"**{100 * odd / n:.0f} %** of the {n:,} {kind} cells of {when} are hardly expected"
+    if interval.low > RARE:
+        said += f", more than the {100 * RARE:.0f} % of a model that is right."
+    else:
+        said += f"; of a model that is right it would be {100 * RARE:.0f} %."
+    if kinds is not None:
+        named = kinds[(kinds["cells"] >= FEWEST) & (kinds["low"] > RARE)].head(3)
+        if len(named):
+            said += (
+                " Above all "
+                + ", ".join(f"{row['kind']} ({row['hardly expected']} of {row['cells']})" for _, row in named.iterrows())
+                + "."
+            )
+        else:
+            said += " No kind stands out."
+    if interval.low > MANY:
+        said += " So many say that the model is wrong about single cells here, not that these cells are special."
+    return said
+
+
+def unexpected_cells(b: Bundle) -> None:
+    """The heading, the gap to choose, the answer in words, on the map and by kind; nothing for fewer than two times."""
+    columns, kind = b.demo.columns, words.measured(b.demo.simulated)
+    rows = _rows(b)
+    gaps = [(a, z) for a, z in pairwise(rows) if min(len(rows[a]), len(rows[z])) >= FEWEST]
+    if not gaps:
+        return
+    st.markdown("##### Cells that the model did not expect")
+    st.markdown(
+        f":gray[All {kind} cells of one time are carried on by the model. Which cells of the next lie where it puts hardly any?]"
+    )
+    named = {f"{a:g} to {z:g} {columns.time_unit}": (a, z) for a, z in gaps}
+    chosen = next(reversed(named))
+    if len(named) > 1:
+        chosen = st.segmented_control(
+            "From one time to the next", list(named), default=chosen, required=True, key=state.own(b, "gap"), bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    before, then = named[chosen]
+    chances, at = _chances(b.demo.key, state.stamp(b), before, then), rows[then]
+    names = None if columns.state is None else state.values(b, columns.state)[at]
+    kinds = None if names is None else by_kind(chances, names)
+    when = f"{then:g} {columns.time_unit}"
+    st.markdown(said_of(chances, kinds, when, kind))
+    places, bars = st.columns([1.6, 1], gap="medium") if kinds is not None else (st.container(), None)
+    with places:
+        fig = unexpected(b.umap2, at, chances <= RARE, names, look=look())
+        chart(fig, f"unexpected-{b.demo.key}", alt=f"Map of the {kind} cells of {when}, hardly expected ones marked",
+              file=f"{b.demo.key}-unexpected")  # fmt: skip
+    if kinds is not None and bars is not None:
+        large = kinds[kinds["cells"] >= FEWEST].head(8)
+        tints = colours.of(b, large["kind"])
+        with bars:
+            st.markdown("**Hardly expected, by kind of cell**")
+            fig = fates(
+                list(large["kind"]), large["share"], large["low"], large["high"],
+                colours=[tints[name] for name in large["kind"]], look=look(),
+            )  # fmt: skip
+            fig.update_yaxes(ticklabelstandoff=8)  # lines that begin at 0 must not touch the names
+            fig.add_vline(x=100 * RARE, line={"color": look().quiet, "width": 1.4, "dash": "dash"})
+            chart(fig, "unexpected-kinds", alt=f"Share of hardly expected cells of {when} by kind",
+                  file=f"{b.demo.key}-unexpected-kinds")  # fmt: skip
+    bars_said = ""
+    if kinds is not None:
+        bars_said = f"Bars: kinds of {FEWEST} cells or more, with 95 % interval over cells; dashed: what chance gives. "
+    st.caption(
+        f"Hardly expected: at most one in {round(1 / RARE)} predicted cells lies where so few of them are. {bars_said}"
+        f"The {kind} cells were used in training: new ones would be expected somewhat less. A kind that came from elsewhere, or "
+        f"from a few cells that the time before happened to miss, is hardly expected, too. Up to {STARTS} cells are carried on."
+    )
+    if kinds is not None:
+        table_download(b, kinds, f"unexpected-{before:g}-{then:g}")
