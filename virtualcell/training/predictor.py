@@ -37,6 +37,10 @@ STEPS_BY_NUMBERS = 2
 """Times the steps of training where populations are compared by numbers of cells: a few cells that become many carry much of what
 they say, and more of chance."""
 
+SLOWER = 0.5
+"""Learning rate of the landscape's shape over that of growth and forces: what populations hardly tell of it (how sharp a pass is
+along the way and across) wanders with the noise of the rollouts, the further the faster it is learned."""
+
 MOST_COURSES = 6
 """Rolled out at each step."""
 
@@ -116,19 +120,20 @@ def train_predictor(
             model.rotation = Rotation(z.shape[1]).to(device)
     first_log_diffusion = float(np.log(diffusion))
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
+    shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
     growing = GrowthTerm(known, z, states, transitions, time, rng)
     growing.prepare(model, generator)
     sisters = Sisters.of(clones, time, treatment, control).pushed_by(model.treatments)
     free = [p for p in model.parameters() if p.requires_grad]
     rate, steps = settings.learning_rate, settings.steps * (STEPS_BY_NUMBERS if growing.by_numbers else 1)
+    named = {id(p) for p in (*shape, *clock)}
+    groups = [shape, [p for p in free if id(p) not in named], [p for p in clock if p.requires_grad]]
+    decays, rates = [settings.weight_decay, settings.weight_decay, 0.0], [SLOWER * rate, rate, 8 * rate]
+    if start is not None:
+        rates = [SLOWER * rate, SLOWER * rate, rate]
     optimiser = torch.optim.AdamW(
-        [
-            {"params": [p for p in free if all(p is not c for c in clock)], "weight_decay": settings.weight_decay},
-            {"params": [p for p in free if any(p is c for c in clock)], "weight_decay": 0.0},
-        ],
-        lr=rate,
+        [{"params": group, "weight_decay": decay} for group, decay in zip(groups, decays, strict=True)], lr=rate
     )
-    rates = [rate, 8 * rate] if start is None else [0.5 * rate, rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps)
     average = Average(model, steps)
     distance = LOSSES[settings.distance](states)
