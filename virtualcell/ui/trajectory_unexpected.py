@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from scipy.stats import binomtest
 
@@ -26,13 +28,47 @@ FEWEST, STARTS = 5, 400
 """Cells of a kind from which on it is named, and start cells that are carried on."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """The untreated cells of a time.
+
+    at: their rows (m,); chances: share of the predicted cells that fit as badly as each, (m,); names: what each is, (m,), and
+    kinds: these counted (``by_kind``), both None where cells have no names.
+    """
+
+    at: np.ndarray
+    chances: np.ndarray
+    names: np.ndarray | None
+    kinds: pd.DataFrame | None
+
+
 @st.cache_resource(max_entries=16, show_spinner="Looking for cells that the model did not expect …")
-def _chances(key: str, stamp: int, before: float, then: float) -> np.ndarray:
-    """Share of the predicted cells that fit as badly as each untreated cell of the time ``then``, (m,)."""
+def _found(key: str, stamp: int, before: float, then: float) -> Found:
     b = state.bundle(key)
     rows = _rows(b)
-    start = state.some(rows[before], STARTS)
-    return b.model.unexpected(b.state[start], b.state[rows[then]], duration=then - before)
+    start, at = state.some(rows[before], STARTS), rows[then]
+    chances = b.model.unexpected(b.state[start], b.state[at], duration=then - before)
+    names = None if b.demo.columns.state is None else state.values(b, b.demo.columns.state)[at]
+    return Found(at, chances, names, None if names is None else by_kind(chances, names))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _pictures(key: str, stamp: int, before: float, then: float, theme: str) -> tuple[go.Figure, go.Figure | None]:
+    """The map and the bars; built once, as no slider of the page changes them."""
+    b = state.bundle(key)
+    found = _found(key, stamp, before, then)
+    on_map = unexpected(b.umap2, found.at, found.chances <= RARE, found.names, look=look())
+    if found.kinds is None:
+        return on_map, None
+    large = found.kinds[found.kinds["cells"] >= FEWEST].head(8)
+    tints = colours.of(b, large["kind"])
+    bars = fates(
+        list(large["kind"]), large["share"], large["low"], large["high"],
+        colours=[tints[name] for name in large["kind"]], look=look(),
+    )  # fmt: skip
+    bars.update_yaxes(ticklabelstandoff=8)  # lines that begin at 0 must not touch the names
+    bars.add_vline(x=100 * RARE, line={"color": look().quiet, "width": 1.4, "dash": "dash"})
+    return on_map, bars
 
 
 def _rows(b: Bundle) -> dict[float, np.ndarray]:
@@ -98,29 +134,20 @@ def unexpected_cells(b: Bundle) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
     before, then = named[chosen]
-    chances, at = _chances(b.demo.key, state.stamp(b), before, then), rows[then]
-    names = None if columns.state is None else state.values(b, columns.state)[at]
-    kinds = None if names is None else by_kind(chances, names)
+    found = _found(b.demo.key, state.stamp(b), before, then)
     when = f"{then:g} {columns.time_unit}"
-    st.markdown(said_of(chances, kinds, when, kind))
-    places, bars = st.columns([1.6, 1], gap="medium") if kinds is not None else (st.container(), None)
+    st.markdown(said_of(found.chances, found.kinds, when, kind))
+    on_map, by_bars = _pictures(b.demo.key, state.stamp(b), before, then, look().name)
+    places, bars = st.columns([1.6, 1], gap="medium") if by_bars is not None else (st.container(), None)
     with places:
-        fig = unexpected(b.umap2, at, chances <= RARE, names, look=look())
-        chart(fig, f"unexpected-{b.demo.key}", alt=f"Map of the {kind} cells of {when}, hardly expected ones marked",
+        chart(on_map, f"unexpected-{b.demo.key}", alt=f"Map of the {kind} cells of {when}, hardly expected ones marked",
               file=f"{b.demo.key}-unexpected")  # fmt: skip
-    if kinds is not None and bars is not None:
-        large = kinds[kinds["cells"] >= FEWEST].head(8)
-        tints = colours.of(b, large["kind"])
+    if by_bars is not None and bars is not None:
         with bars:
             st.markdown("**Hardly expected, by kind of cell**")
-            fig = fates(
-                list(large["kind"]), large["share"], large["low"], large["high"],
-                colours=[tints[name] for name in large["kind"]], look=look(),
-            )  # fmt: skip
-            fig.update_yaxes(ticklabelstandoff=8)  # lines that begin at 0 must not touch the names
-            fig.add_vline(x=100 * RARE, line={"color": look().quiet, "width": 1.4, "dash": "dash"})
-            chart(fig, "unexpected-kinds", alt=f"Share of hardly expected cells of {when} by kind",
+            chart(by_bars, "unexpected-kinds", alt=f"Share of hardly expected cells of {when} by kind",
                   file=f"{b.demo.key}-unexpected-kinds")  # fmt: skip
+    kinds = found.kinds
     bars_said = ""
     if kinds is not None:
         bars_said = f"Bars: kinds of {FEWEST} cells or more, with 95 % interval over cells; dashed: what chance gives. "
