@@ -75,6 +75,5 @@ def fates(
     fig.update_xaxes(range=[0, min(104.0, max(5.0, most * 108))], ticksuffix=" %", nticks=5)
     fig.update_layout(margin_r=28)  # room for the label of the last tick
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"color": look.text, "size": 13})
-    if rows:  # a mark at 0 must not lie on the name
-        fig.update_yaxes(ticklabelstandoff=8)
+    fig.update_yaxes(ticklabelstandoff=8)  # no mark and no end of an interval at 0 lies on the name
     return fig

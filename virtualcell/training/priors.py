@@ -14,7 +14,6 @@ from virtualcell.training.autoencoder import Progress
 ROTATION_PULL, CURVED_PULL = 0.001, 100.0
 """What a slope can say, it shall say; what a plain rotation can say, no network shall."""
 
-
 WARM_RATE = 0.02
 """Highest learning rate of the start, of a one-cycle schedule."""
 
@@ -32,8 +31,6 @@ def warm_start(
     They hardly correct how wide a pass is across, where few cells are, and a pass too wide comes out too high: the density is
     that of sharpened centres, and far from the cells, where slopes are steepest and say least, they count less.
     """
-    if not settings.warm_steps:
-        return
     shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
     optimiser = torch.optim.Adam(shape)
     # A rise over three tenths of three steps would be no step long, by which torch divides.

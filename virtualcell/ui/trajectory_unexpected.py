@@ -25,7 +25,10 @@ MANY = 0.25
 """Share of hardly expected cells beyond which the model is to blame."""
 
 FEWEST, STARTS = 5, 400
-"""Cells of a kind from which on it is named, and start cells that are carried on."""
+"""Cells of a kind, and of either time, from which on they are looked at; most start cells that are carried on."""
+
+SURE = 0.05
+"""Chance, over all kinds together (Bonferroni), that one is named though the model expects it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def _found(key: str, stamp: int, before: float, then: float) -> Found:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _pictures(key: str, stamp: int, before: float, then: float, theme: str) -> tuple[go.Figure, go.Figure | None]:
-    """The map and the bars; built once, as no slider of the page changes them."""
+    """The map and the bars; built once a theme, as no slider of the page changes them."""
     b = state.bundle(key)
     found = _found(key, stamp, before, then)
     on_map = unexpected(b.umap2, found.at, found.chances <= RARE, found.names, look=look())
@@ -66,7 +69,6 @@ def _pictures(key: str, stamp: int, before: float, then: float, theme: str) -> t
         list(large["kind"]), large["share"], large["low"], large["high"],
         colours=[tints[name] for name in large["kind"]], look=look(),
     )  # fmt: skip
-    bars.update_yaxes(ticklabelstandoff=8)  # lines that begin at 0 must not touch the names
     bars.add_vline(x=100 * RARE, line={"color": look().quiet, "width": 1.4, "dash": "dash"})
     return on_map, bars
 
@@ -80,13 +82,21 @@ def _rows(b: Bundle) -> dict[float, np.ndarray]:
 
 def by_kind(chances: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """A row a kind of cell, the most unexpected first: cells, how many of them are hardly expected, their share with its 95 %
-    interval (Wilson 1927)."""
+    interval (Wilson 1927), and p, the chance of so many or more of a model that is right (binomial)."""
     rows = []
     for name in np.unique(names):
         odd, n = int((chances[names == name] <= RARE).sum()), int((names == name).sum())
         interval = binomtest(odd, n).proportion_ci(method="wilson")
         rows.append(
-            {"kind": str(name), "cells": n, "hardly expected": odd, "share": odd / n, "low": interval.low, "high": interval.high}
+            {
+                "kind": str(name),
+                "cells": n,
+                "hardly expected": odd,
+                "share": odd / n,
+                "low": interval.low,
+                "high": interval.high,
+                "p": binomtest(odd, n, RARE, alternative="greater").pvalue,
+            }
         )
     return pd.DataFrame(rows).sort_values(["share", "cells"], ascending=False, ignore_index=True)
 
@@ -101,7 +111,8 @@ def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: st
     else:
         said += f"; of a model that is right it would be {100 * RARE:.0f} %."
     if kinds is not None:
-        named = kinds[(kinds["cells"] >= FEWEST) & (kinds["low"] > RARE)].head(3)
+        asked = kinds[kinds["cells"] >= FEWEST]
+        named = asked[asked["p"] * len(asked) <= SURE].head(3)
         if len(named):
             said += (
                 " Above all "
@@ -124,7 +135,7 @@ def unexpected_cells(b: Bundle) -> None:
         return
     st.markdown("##### Cells that the model did not expect")
     st.markdown(
-        f":gray[All {kind} cells of one time are carried on by the model. Which cells of the next lie where it puts hardly any?]"
+        f":gray[The {kind} cells of one time are carried on by the model. Which cells of the next lie where it puts hardly any?]"
     )
     named = {f"{a:g} to {z:g} {columns.time_unit}": (a, z) for a, z in gaps}
     chosen = next(reversed(named))
