@@ -9,6 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from virtualcell.landscape.puddles import drained
 from virtualcell.predictor.potential import Potential
 from virtualcell.schema import MIXED, Attractor
 
@@ -84,10 +85,11 @@ def find_attractors(
     """Minima reached from measured cells (up to 5,000 of them), and for each of all cells the index of its basin (-1: none, or
     not to be followed); where there are more, the others have that of the nearest one that was followed.
 
-    A minimum is kept where the gradient vanishes, the Hessian is positive definite and at least half a percent of the cells end
-    there. labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none
-    holds half of them. floor: energy (units of D) that counts as 0. follow: rows that descend (default: all cells), which are
-    the cells counted.
+    A minimum is kept where the gradient vanishes, the Hessian is positive definite, at least half a percent of the cells end
+    there, and more than a ripple holds them: cells of a puddle count for the valley it runs out into (``landscape.puddles``).
+    labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none holds half
+    of them. floor: energy (units of D) that counts as 0. follow: rows that descend (default: all cells), which are the cells
+    counted.
     """
     rng = np.random.default_rng(seed)
     follow = np.arange(len(states)) if follow is None else follow
@@ -107,10 +109,15 @@ def find_attractors(
         if not near:
             centres.append(int(i))
         basin[rows[i]] = near[0] if near else len(centres) - 1
-    sizes = np.bincount(basin[rows][basin[rows] >= 0], minlength=len(centres))
-    kept = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= max(2, MIN_BASIN * len(rows))]
-    order = {k: new for new, k in enumerate(kept)}
-    basin = np.array([order.get(b, -1) for b in basin])
+    large = np.flatnonzero(_sizes(basin, len(centres)) >= max(2, MIN_BASIN * len(rows)))
+    valley = np.full(len(centres) + 1, -1)  # the last is that of -1
+    valley[large] = large[drained(potential, diffusion, points[np.array(centres, dtype=int)[large]], states[follow])]
+    basin = valley[basin]
+    sizes = _sizes(basin, len(centres))
+    kept = [int(k) for k in np.argsort(-sizes, kind="stable") if sizes[k]]
+    valley[:] = -1
+    valley[kept] = np.arange(len(kept))
+    basin = valley[basin]
     rest_of = np.setdiff1d(follow, rows)
     if len(rest_of):  # cells that were not followed lie in the valley of the nearest one that was
         basin[rest_of] = basin[rows[cKDTree(states[rows]).query(states[rest_of])[1]]]
@@ -136,3 +143,8 @@ def find_attractors(
             )
         )
     return tuple(found), basin
+
+
+def _sizes(basin: np.ndarray, n: int) -> np.ndarray:
+    """How many cells each of n basins has, (n,)."""
+    return np.bincount(basin[basin >= 0], minlength=n)
