@@ -96,3 +96,10 @@ def test_below_a_cell_that_stands_alone_there_is_none_however_rows_are_ordered(n
     shuffled = Density(z[torch.randperm(n, generator=torch.Generator().manual_seed(1))])
     assert density.empty == pytest.approx(shuffled.empty, rel=0.35)
     assert float(density.log(z[density.log(z) < density.rim].mean(0, keepdim=True) + 100.0)) < density.empty
+
+def test_every_cell_is_sharpened_and_of_very_many_an_even_part() -> None:
+    z = torch.randn(4500, 2, generator=torch.Generator().manual_seed(0))
+    density = Density(z)
+    moved = 0.5 * density.bandwidth**2 * density.score(z, z)  # at once what is done in parts
+    torch.testing.assert_close(density.sharpened, z + moved, atol=1e-5, rtol=0)
+    assert len(Density(torch.cat([z] * 5)).sharpened) == 7500
