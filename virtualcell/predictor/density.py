@@ -53,9 +53,11 @@ class Density:
 
     @cached_property
     def sharpened(self) -> Tensor:
-        """All cells (10,000 of them evenly, where there are more), each moved half a mean shift uphill, (centres, d): a density of
-        these is wider than that of the cells by the bandwidth to the fourth power only, not to the second (data sharpening, Choi &
-        Hall 1999, Biometrika 86, sec. 2)."""
+        """All cells (10,000 of them evenly, where there are more), each moved half a mean shift uphill, (centres, d).
+
+        A density of these is wider than that of the cells by the bandwidth to the fourth power only, not to the second (data
+        sharpening, Choi & Hall 1999, Biometrika 86, sec. 2).
+        """
         centres = self.z[:: -(-len(self.z) // SHARPENED)]
         uphill = torch.cat([self.score(some, centres) for some in centres.split(CHUNK)])
         return centres + 0.5 * self.bandwidth**2 * uphill
