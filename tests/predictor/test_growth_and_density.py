@@ -97,6 +97,7 @@ def test_below_a_cell_that_stands_alone_there_is_none_however_rows_are_ordered(n
     assert density.empty == pytest.approx(shuffled.empty, rel=0.35)
     assert float(density.log(z[density.log(z) < density.rim].mean(0, keepdim=True) + 100.0)) < density.empty
 
+
 def test_every_cell_is_sharpened_and_of_very_many_an_even_part() -> None:
     z = torch.randn(4500, 2, generator=torch.Generator().manual_seed(0))
     density = Density(z)
