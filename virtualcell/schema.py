@@ -261,7 +261,8 @@ class Barrier:
     """Over the start, in units of D."""
     low: float | None
     high: float | None
-    """95 % interval over refits to resampled cells; None with fewer than three of them, or where one has no such pass."""
+    """95 % interval over refits to resampled cells; None where too few cells crossed, with fewer than three refits, or where one
+    of them has no such pass."""
     crossings: float
     """Measured cells that must have crossed for the shares of the valleys to change as they did; unless growth is known, if cells
     divided alike everywhere."""

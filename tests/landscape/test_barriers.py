@@ -25,6 +25,9 @@ def counted(*shares: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return np.stack([2.0 * basin - 1, 0 * basin], 1), time, basin
 
 
+RIGHTWARD, LEFTWARD = counted((1000, 0), (700, 300)), counted((0, 1000), (300, 700))
+
+
 def by_way(found: tuple[Barrier, ...]) -> dict[tuple[str, str], Barrier]:
     return {(b.start, b.end): b for b in found}
 
@@ -111,22 +114,30 @@ def test_the_interval_is_students_over_the_refits() -> None:
     diffusions = (0.5, 0.4, 0.6, 0.5)
     wells = [Wells(2, h, c) for h, c in zip(heights, tilts, strict=True)]
     refits = [moving(w, d) for w, d in zip(wells, diffusions, strict=True)]
-    found = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits))
     for side, name in ((0, ("left", "right")), (2, ("right", "left"))):
+        crossed = RIGHTWARD if side == 0 else LEFTWARD
+        found = by_way(find_barriers(moving(Wells(), D), ENDS, *crossed, refits=refits))
         at = [w.at_rest() for w in wells]
         own = [(w.along(x[1]) - w.along(x[side])) / d for w, x, d in zip(wells, at, diffusions, strict=True)]
         wide = student.ppf(0.975, 4) * np.sqrt(np.mean((np.array(own) - 1 / D) ** 2))
         assert found[name].height == pytest.approx(1 / D, rel=0.01)
         assert found[name].low == pytest.approx(max(0.0, 1 / D - wide), abs=0.03)
         assert found[name].high == pytest.approx(1 / D + wide, abs=0.03)
-    two = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits[:2]))
+    two = by_way(find_barriers(moving(Wells(), D), ENDS, *RIGHTWARD, refits=refits[:2]))
     assert two["left", "right"].high is None
+
+
+def test_a_pass_that_nobody_crossed_has_no_band_however_well_refits_agree() -> None:
+    refits = [moving(Wells(), D)] * 4
+    for cells, sure in ((NONE, ()), (RIGHTWARD, (("left", "right"),))):
+        found = by_way(find_barriers(moving(Wells(), D), ENDS, *cells, refits=refits))
+        assert [way for way, barrier in found.items() if barrier.low is not None or barrier.high is not None] == list(sure)
 
 
 def test_where_a_refit_has_lost_a_valley_its_pass_has_no_height() -> None:
     # A tilt of more than 8 / 3^1.5 = 1.54 leaves one valley only.
     refits = [moving(Wells(2, 1.0, c), D) for c in (0.0, 0.0, 2.0)]
-    found = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits))
+    found = by_way(find_barriers(moving(Wells(), D), ENDS, *RIGHTWARD, refits=refits))
     wide = student.ppf(0.975, 3) * (1 / D) / 3**0.5
     assert found["left", "right"].high == pytest.approx(1 / D + wide, rel=0.02)
     assert found["left", "right"].low == 0
@@ -134,7 +145,7 @@ def test_where_a_refit_has_lost_a_valley_its_pass_has_no_height() -> None:
 
 def test_where_all_refits_have_lost_a_valley_the_height_is_not_sure() -> None:
     refits = [moving(Wells(2, 1.0, 2.0), D)] * 3
-    found = by_way(find_barriers(moving(Wells(), D), ENDS, *NONE, refits=refits))
+    found = by_way(find_barriers(moving(Wells(), D), ENDS, *RIGHTWARD, refits=refits))
     assert (found["left", "right"].low, found["left", "right"].high) == (
         0,
         pytest.approx((1 + student.ppf(0.975, 3)) / D, rel=0.02),

@@ -36,8 +36,9 @@ def find_barriers(
     """Both directions of every direct pass between attractors name -> (d,) (``direct_path``), of untreated cells.
 
     states: (cells, d); time: (cells,) or None (then nothing was seen to cross); basin: (cells,) index of the attractor below each
-    cell in the order of ``attractors``, -1: none; refits: dynamics fitted to resampled cells, for the intervals: Student's t of
-    their distances from the height, where all of them have the pass. What is wrong in all fits alike is not in them.
+    cell in the order of ``attractors``, -1: none; refits: dynamics fitted to resampled cells, for the intervals of passes that
+    enough cells crossed: Student's t of their distances from the height, where all of them have the pass. What is wrong in all
+    fits alike is not in them.
     growth_known: whether the growth of ``dynamics`` is a fact, so that what divided is not taken for what crossed.
     """
     names = list(attractors)
@@ -63,12 +64,14 @@ def find_barriers(
         first = first_arrivals(dynamics, states, places, ARRIVALS)
         arrived = first.sum(1, keepdims=True)
         share, crossed = least_crossings(np.divide(first, arrived, out=first, where=arrived > 0), time, lengths, growth)
-    again = [_heights(refit, places, paths) for refit in refits]
     enough = (share >= LEAST_SHARE) & (crossed >= LEAST_CELLS)
+    # Refits agree on the height of a pass that nobody crossed, too: it is what they were started from, and no band is given.
+    asked = {(i, j): path for (i, j), path in paths.items() if enough[i, j] or enough[j, i]}
+    again = [_heights(refit, places, asked) for refit in refits] if asked else []
     found = []
     for (i, j), path in paths.items():
         for a, b, way in ((i, j, path), (j, i, _turned(path))):
-            low, high = _interval(way.barrier, [heights.get((a, b)) for heights in again])
+            low, high = _interval(way.barrier, [heights.get((a, b)) for heights in again]) if enough[a, b] else (None, None)
             found.append(Barrier(names[a], names[b], way.barrier, low, high, float(crossed[a, b]), bool(enough[a, b]), way))
     return tuple(found)
 
