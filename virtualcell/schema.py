@@ -296,3 +296,7 @@ class Landscape:
     landscape: it says where cells were measured, not where they go."""
     rotation_share: float | None = None
     """Share of the squared drift over the measured cells that no landscape explains, 0 to 1, from a fit that was free to turn."""
+
+    def on_plane(self, states: np.ndarray) -> np.ndarray:
+        """Latent states (..., d) on the drawn plane, (..., 2)."""
+        return (np.asarray(states, float) - self.origin) @ self.plane.T

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from virtualcell.figures.overlay import Line
 from virtualcell.schema import Barrier, Landscape
 
@@ -47,8 +45,8 @@ def saddles(landscape: Landscape) -> list[Saddle]:
             continue
         path = ways[0].path
         known = [way for way in ways if way.identifiable]
-        xy = (np.asarray(path.states, float) - landscape.origin) @ landscape.plane.T
-        line = Line(xy, f"{ways[0].start} to {ways[0].end}", dash="solid" if known else "dot", top=path.saddle)
+        name = f"{ways[0].start} to {ways[0].end}"
+        line = Line(landscape.on_plane(path.states), name, dash="solid" if known else "dot", top=path.saddle)
         said = "<br>".join(f"{way.start} → {way.end}: {height(way)}" for way in ways)
         found.append(Saddle(line, " and ".join(f"{way.height:.1f} D" for way in known), f"pass<br>{said}"))
     return found

@@ -13,7 +13,7 @@ from virtualcell.figures.overlay import Line
 from virtualcell.schema import Landscape
 from virtualcell.ui import colours, state, words
 from virtualcell.ui.landscape_growth import growth_flag
-from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.landscape_way import middle_cell
 from virtualcell.ui.parts import chart, provenance
 from virtualcell.ui.theme import look
@@ -82,10 +82,10 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
 
     return Scene(
         f"{n} balls dropped on the cell {called}, coloured by the cells they end among. White: one ball without noise.",
-        on_plane(landscape, noisy.states),
+        landscape.on_plane(noisy.states),
         noisy.times + time,
         where,
-        lines=(Line(on_plane(landscape, calm.states[:, 0]), "without noise"),),
+        lines=(Line(landscape.on_plane(calm.states[:, 0]), "without noise"),),
         kind="ball",
         dropped=dropped,
     )

@@ -9,7 +9,7 @@ from virtualcell.demo import Bundle
 from virtualcell.schema import Landscape
 from virtualcell.ui import state
 from virtualcell.ui.landscape_growth import growth_flag
-from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.parts import provenance
 from virtualcell.ui.trajectory_horizon import limit
 from virtualcell.ui.trajectory_reading import FEWEST
@@ -74,7 +74,7 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     provenance(b, f"prediction seed {found.seed}", f"{len(shown)} of {len(found.start)} paths drawn")
     return Scene(
         "Lines: predicted cells, coloured by the cells they end among. On the surface, drag to rotate and press play.",
-        on_plane(landscape, found.states[:, shown]),
+        landscape.on_plane(found.states[:, shown]),
         found.times + began,
         b.model.ends(found, at_last_time=at_last)[shown],
     )

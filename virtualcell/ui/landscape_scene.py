@@ -41,11 +41,6 @@ class Scene:
     dropped: Callable[[int], None] | None = None
 
 
-def on_plane(landscape: Landscape, states: np.ndarray) -> np.ndarray:
-    """States (..., d) on the drawn plane, (..., 2)."""
-    return (np.asarray(states, float) - landscape.origin) @ landscape.plane.T
-
-
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _relief(key: str, stamp: int) -> Relief:
     landscape = state.bundle(key).landscape

@@ -19,7 +19,7 @@ from virtualcell.landscape.attractors import descend
 from virtualcell.schema import Attractor, EnergyPath, Landscape
 from virtualcell.ui import state, words
 from virtualcell.ui.landscape_cells import MARKED
-from virtualcell.ui.landscape_scene import Scene, on_plane
+from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.parts import chart, provenance, table_download
 from virtualcell.ui.theme import look
 
@@ -190,6 +190,6 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
             )
             table_download(b, genes.assign(way=f"{a.title} to {z.title}"), "genes-on-the-way", "Genes as CSV")
 
-    xy = on_plane(landscape, path.states)
+    xy = landscape.on_plane(path.states)
     line = Line(xy, WAY, colour="#FFFFFF", top=path.saddle if 0 < path.saddle < len(xy) - 1 else None)
     return Scene(f"Thick line: the way of least energy from {begin} to {goal}.", lines=(line,), below=below)

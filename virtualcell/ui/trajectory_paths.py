@@ -102,7 +102,7 @@ def _places(key: str, stamp: int, asked: _Request, on: str) -> np.ndarray:
     b = state.bundle(key)
     states = _found(b, asked).states
     if on == "plane" and b.landscape is not None:
-        return (states - b.landscape.origin) @ b.landscape.plane.T
+        return b.landscape.on_plane(states).astype(np.float32)
     return state.placing(b)(states)
 
 
