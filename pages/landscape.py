@@ -66,7 +66,7 @@ if drawn.attractors:
             {
                 "Named by the cells around it": a.name,
                 "Share of them": f"{100 * a.purity:.0f} %",
-                f"{untreated} that end here": a.n_cells,
+                f"{untreated} in this valley": a.n_cells,
                 **({"Energy (D)": round(a.energy, 2)} if timed else {}),
             }
             for a in drawn.attractors

@@ -126,7 +126,8 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     fig = fates(
         list(large["fate"]), large["fraction"], large["low"], large["high"],
         colours=[tints[name] for name in large["fate"]], evenly=None if known else alike,
-        measured=None if there is None else large["then"].to_numpy(), kind=kind, look=look(),
+        measured=None if there is None else large["then"].to_numpy(), measured_name=f"cells {kind} then",
+        look=look(),
     )  # fmt: skip
     chart(fig, "fates", alt=f"Share of predicted cells by the {kind} cells they are among", file=f"{b.demo.key}-fates")
     if not known:

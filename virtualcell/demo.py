@@ -34,7 +34,7 @@ from virtualcell.schema import (
 
 VIEWS, LANDSCAPE, REPORT = "views.safetensors", "landscape.json", "report.json"
 
-DRAWN = ("x", "y", "energy", "supported", "plane", "origin", "cell_xy", "density")
+DRAWN = ("x", "y", "energy", "supported", "plane", "origin", "cell_xy", "density", "basin")
 """Arrays of a landscape."""
 
 DEMO_SETTINGS: dict[str, Settings] = {

@@ -24,9 +24,9 @@ from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
 from virtualcell.perturbation.effect import Effect, fold_changes
-from virtualcell.predictor.compatibility import outlier_p_values
+from virtualcell.predictor.compatibility import Unexpected, unexpected
 from virtualcell.predictor.dynamics import Dynamics
-from virtualcell.predictor.futures import Futures, as_states
+from virtualcell.predictor.futures import as_states
 from virtualcell.predictor.pair import pair_energy
 from virtualcell.schema import (
     LATENT_KEY,
@@ -48,8 +48,6 @@ from virtualcell.training.whole import fit_whole
 from virtualcell.trust.domain import Domain
 
 CHUNK = 4096
-EXPECTED = 999
-"""Cells drawn from a prediction, beside which measured ones are asked whether they were expected."""
 
 
 class VirtualCell:
@@ -410,14 +408,13 @@ class VirtualCell:
         treatment = self._treatment(perturbation)
         return pair_energy(self.dynamics, start, end, self._spans(duration), treatment, method=method, seed=seed)
 
-    def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> np.ndarray:
-        """Share of the predicted cells that fit as badly as each measured one, (m,) in (0, 1]: small where none was expected.
+    def unexpected(self, start: np.ndarray, measured: np.ndarray, *, duration: float, seed: int = 0) -> Unexpected:
+        """Which measured cells lie where the model puts hardly any: small ``chances``, (m,) in (0, 1], beside its own cells.
 
         start (n, d): an untreated population; measured (m, d): cells seen after ``duration``, in the unit of the time column.
         Raises DataError where there is no predictor, and naming the states or the duration that cannot be used.
         """
-        futures = Futures.of(self.dynamics, start, self._spans(duration), rollouts=16, seed=seed, shared_noise=False)
-        return outlier_p_values(futures.together(measured), futures.together(futures.draw(EXPECTED, seed)))
+        return unexpected(self.dynamics, start, measured, self._spans(duration), seed=seed)
 
     def in_domain(self, states: np.ndarray) -> np.ndarray:
         """Whether states (..., d) lie where the model was trained, boolean (...)."""

@@ -220,7 +220,8 @@ class Attractor:
     energy: float
     """In units of D, 0 at the lowest point drawn."""
     n_cells: int
-    """Measured cells (untreated ones where there are treatments) whose descent ends here."""
+    """Measured cells (untreated ones where there are treatments) of this valley: those whose descent ends here or in a puddle
+    that runs out into it; counted on 5,000 of them where there are more."""
     purity: float
     """Share of the nearest cells that carry the most frequent annotation."""
     min_curvature: float
@@ -296,6 +297,15 @@ class Landscape:
     landscape: it says where cells were measured, not where they go."""
     rotation_share: float | None = None
     """Share of the squared drift over the measured cells that no landscape explains, 0 to 1, from a fit that was free to turn."""
+
+    basin: np.ndarray | None = None
+    """(cells,) index of the attractor in whose valley each measured cell lies, -1: none (``find_attractors``)."""
+
+    def valley_of(self, row: int) -> str:
+        """Name of the attractor in whose valley a measured cell lies; empty where it lies in none."""
+        if self.basin is None or self.basin[row] < 0:
+            return ""
+        return self.attractors[self.basin[row]].name
 
     def on_plane(self, states: np.ndarray) -> np.ndarray:
         """Latent states (..., d) on the drawn plane, (..., 2)."""

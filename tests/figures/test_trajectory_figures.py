@@ -90,7 +90,9 @@ def test_rings_show_the_shares_without_growth():
 
 
 def test_diamonds_show_the_cells_of_that_time():
-    fig = fates(["x", "y"], [0.7, 0.3], [0.6, 0.25], [0.85, 0.4], measured=np.array([0.1, 0.9]), kind="simulated")
+    fig = fates(
+        ["x", "y"], [0.7, 0.3], [0.6, 0.25], [0.85, 0.4], measured=np.array([0.1, 0.9]), measured_name="cells simulated then"
+    )
     _, diamond = fig.data
     np.testing.assert_allclose(diamond.x, [10, 90])
     assert diamond.name == "cells simulated then"

@@ -105,3 +105,12 @@ def test_cells_that_make_up_their_minds_have_not_crossed() -> None:
     valley, time = measured([500, 500])
     found = cells(np.concatenate([undecided[:, ::-1], valley]), np.concatenate([time, time + 1.0]), PAIR)
     np.testing.assert_allclose(found, [[0, 200], [0, 0]])
+
+
+def test_shares_of_many_cells_in_single_precision_still_sum_to_one() -> None:
+    """Arrivals are counted in single precision; sums of thousands of twentieths stray, and transport wants equal sums."""
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        valley = (rng.multinomial(20, [0.5, 0.3, 0.2], size=40_000) / 20).astype(np.float32)
+        share, _ = least_crossings(valley, np.repeat([0.0, 1.0], 20_000), LINE)
+        assert share.max() < 0.05

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from virtualcell.predictor.action import least_action
-from virtualcell.predictor.compatibility import outlier_p_values, population_energy
+from virtualcell.predictor.compatibility import outlier_p_values, population_energy, unexpected
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.futures import Futures
 from virtualcell.predictor.pair import pair_energy
@@ -307,6 +307,31 @@ def test_p_values_are_even_for_expected_cells_and_small_for_strangers() -> None:
     strangers = outlier_p_values(futures.together(end + 6.0), expected)
     assert strangers.max() <= 0.01
     assert strangers.min() == pytest.approx(1 / 1000)
+
+
+def even_bowl(d: int) -> Dynamics:
+    """dz = -z / 2 dt + sqrt(2 DIFFUSION) dW in d coordinates."""
+    dynamics = Dynamics(d, 8, DIFFUSION, (), 20)
+    with torch.no_grad():
+        dynamics.potential.last.zero_()
+        dynamics.potential.bowl.fill_(0.5)
+    return dynamics
+
+
+@pytest.mark.parametrize("d", [2, 12])
+def test_of_a_model_that_is_right_as_many_cells_are_unexpected_as_said(d: int) -> None:
+    """The dynamics themselves carry the measured cells, from start cells that are not those asked; in 12 dimensions, of draws
+    from the density itself as the reference, a quarter or more would be."""
+    rng = np.random.default_rng(0)
+    start, others = (rng.normal(size=(300, d)).astype(np.float32) for _ in range(2))
+    law = even_bowl(d)
+    measured = Futures.of(law, others, DURATION, rollouts=1, seed=5, shared_noise=False).draw(2000, 7)
+    found = unexpected(law, start, measured, DURATION)
+    assert found.drawn.shape == (2000, d)
+    assert np.mean(found.drawn_chances <= 0.05) == pytest.approx(0.05, abs=0.002)
+    assert np.mean(found.chances <= 0.05) == pytest.approx(0.05, abs=0.03)
+    with pytest.raises(DataError, match="too few"):
+        unexpected(law, start[:10], measured, DURATION)
 
 
 def test_p_values_count_ties_and_need_something_expected() -> None:

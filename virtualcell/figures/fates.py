@@ -17,7 +17,7 @@ def fates(
     colours: list[str] | None = None,
     evenly: np.ndarray | None = None,
     measured: np.ndarray | None = None,
-    kind: str = "measured",
+    measured_name: str = "cells measured then",
     look: Look = LIGHT,
     height: int | None = None,
 ) -> go.Figure:
@@ -25,7 +25,7 @@ def fates(
     end of the interval is NaN.
 
     evenly: (fates,) shares if all cells had divided alike, drawn as rings: how much of a bar is growth. measured: (fates,) shares
-    of the cells that were measured then, drawn as diamonds; kind: "measured" or "simulated".
+    to compare with, drawn as diamonds, none where not a number; measured_name: what they are, for the legend.
     """
     share, low, high = (np.asarray(values, float) for values in (share, low, high))
     if not len(names) == len(share) == len(low) == len(high):
@@ -54,11 +54,11 @@ def fates(
         )
     )
     most = float(np.nanmax([*share, *high])) if len(high) else 1.0
-    marks = [(evenly, "circle", "if all had divided alike"), (measured, "diamond", f"cells {kind} then")]
+    marks = [(evenly, "circle", "if all had divided alike"), (measured, "diamond", measured_name)]
     for values, symbol, said in marks:
         if values is None:
             continue
-        most = max(most, float(np.max(values)))
+        most = max(most, float(np.nanmax([*values, 0.0])))
         fig.add_trace(
             go.Scatter(
                 y=names,

@@ -212,7 +212,7 @@ def _resting(at: np.ndarray, attractors: Sequence[Attractor]) -> go.Scatter3d:
         name="attractors",
         marker={"size": 5, "color": "#FFFFFF", "symbol": "diamond", "line": {"color": INK, "width": 1}},
         customdata=[[a.energy, a.n_cells] for a in attractors],
-        hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells end here<extra></extra>",
+        hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells in this valley<extra></extra>",
     )
 
 

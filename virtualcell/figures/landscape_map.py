@@ -216,7 +216,7 @@ def _rest(fig: go.Figure, landscape: Landscape, across: list[float], along: list
             name="attractors",
             marker={"size": 11, "color": "#FFFFFF", "symbol": "diamond", "line": {"color": INK, "width": 1.5}},
             customdata=[[a.energy, a.n_cells] for a in landscape.attractors],
-            hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells end here<extra></extra>",
+            hovertemplate="%{text}<br>energy %{customdata[0]:.1f} D<br>%{customdata[1]:,} cells in this valley<extra></extra>",
         )
     )
     span = np.array([np.ptp(across), np.ptp(along)])

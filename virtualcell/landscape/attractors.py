@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from virtualcell.landscape.puddles import drained
+from virtualcell.landscape.puddles import NOWHERE, drained
 from virtualcell.predictor.potential import Potential
 from virtualcell.schema import MIXED, Attractor
 
@@ -18,7 +18,10 @@ SHORTEST = 1e-4
 FOLLOWED = 5000
 NEAREST = 30
 MIN_BASIN = 0.005
-"""A minimum that fewer than this share of the cells reach is not named."""
+"""A valley with a smaller share of the cells is not named."""
+
+MINIMA = 60
+"""The largest of them, of two cells or more, are looked at."""
 
 
 @torch.no_grad()
@@ -82,11 +85,12 @@ def find_attractors(
     seed: int = 0,
     follow: np.ndarray | None = None,
 ) -> tuple[tuple[Attractor, ...], np.ndarray]:
-    """Minima reached from measured cells (up to 5,000 of them), and for each of all cells the index of its basin (-1: none, or
-    not to be followed); where there are more, the others have that of the nearest one that was followed.
+    """Valleys reached from measured cells (up to 5,000 of them), and for each of all cells the index of its valley (-1: none);
+    those that were not followed have that of the nearest one that was.
 
-    A minimum is kept where the gradient vanishes, the Hessian is positive definite, at least half a percent of the cells end
-    there, and more than a ripple holds them: cells of a puddle count for the valley it runs out into (``landscape.puddles``).
+    A minimum is kept where the gradient vanishes, the Hessian is positive definite, it does not lean on the wall around the
+    cells, and more than a ripple holds the cells: those of a puddle count for the valley it runs out into (``puddles``), those of
+    a puddle on a ridge for none. With them at least half a percent of the cells must belong to it.
     labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none holds half
     of them. floor: energy (units of D) that counts as 0. follow: rows that descend (default: all cells), which are the cells
     counted.
@@ -100,8 +104,9 @@ def find_attractors(
         rest = potential.gradient(ends).norm(dim=1).cpu().numpy() < 1e-3
         lowest = torch.linalg.eigvalsh(potential.hessian(ends))[:, 0].cpu().numpy()
         energy = (potential(ends) / diffusion).cpu().numpy() - floor
+        within = potential.among_cells(ends).cpu().numpy()
     points = ends.cpu().numpy()
-    settled = np.flatnonzero(rest & (lowest > 0))
+    settled = np.flatnonzero(rest & (lowest > 0) & within)
     basin = np.full(len(states), -1)
     centres: list[int] = []
     for i in settled[np.argsort(energy[settled], kind="stable")]:
@@ -109,17 +114,19 @@ def find_attractors(
         if not near:
             centres.append(int(i))
         basin[rows[i]] = near[0] if near else len(centres) - 1
-    large = np.flatnonzero(_sizes(basin, len(centres)) >= max(2, MIN_BASIN * len(rows)))
+    sizes = _sizes(basin, len(centres))
+    asked = np.sort(np.argsort(-sizes, kind="stable")[: min(MINIMA, int((sizes > 1).sum()))])
+    into = drained(potential, diffusion, points[np.array(centres, dtype=int)[asked]], states[follow])
     valley = np.full(len(centres) + 1, -1)  # the last is that of -1
-    valley[large] = large[drained(potential, diffusion, points[np.array(centres, dtype=int)[large]], states[follow])]
+    valley[asked] = np.where(into == NOWHERE, -1, asked[into])
     basin = valley[basin]
     sizes = _sizes(basin, len(centres))
-    kept = [int(k) for k in np.argsort(-sizes, kind="stable") if sizes[k]]
+    kept = [int(k) for k in np.argsort(-sizes, kind="stable") if sizes[k] >= max(2, MIN_BASIN * len(rows))]
     valley[:] = -1
     valley[kept] = np.arange(len(kept))
     basin = valley[basin]
-    rest_of = np.setdiff1d(follow, rows)
-    if len(rest_of):  # cells that were not followed lie in the valley of the nearest one that was
+    rest_of = np.setdiff1d(np.arange(len(states)), rows)
+    if len(rest_of):
         basin[rest_of] = basin[rows[cKDTree(states[rows]).query(states[rest_of])[1]]]
     tree = cKDTree(states)
     found: list[Attractor] = []

@@ -27,6 +27,8 @@ def least_crossings(
     moves shares, too, and is not in the standard errors. Growth weighs a cell by the rate at its place; where cells that are
     still between two valleys come to divide in one of them more than in the other, that looks like crossing.
     """
+    # Summed in single precision, the shares of thousands of cells no longer sum to 1, which transport insists on.
+    valley = np.asarray(valley, dtype=np.float64)
     times = np.unique(time)
     hops, before = _shortest(lengths)
     share, number = np.zeros_like(hops), np.zeros_like(hops)
@@ -41,7 +43,7 @@ def least_crossings(
             if log_growth is not None:
                 rate = log_growth[(time == early) & somewhere]
                 weight = np.exp((rate - rate.max()) * (late - early))
-            shares = weight @ a / weight.sum(), b.mean(0)
+            shares = [found / found.sum() for found in (weight @ a, b.sum(0))]
             sizes = weight.sum() ** 2 / (weight**2).sum(), len(b)
             # At most so much for cells that belong to several valleys, and just so much for those of one.
             noise = np.sqrt(sum(s * (1 - s) / n for s, n in zip(shares, sizes, strict=True)))

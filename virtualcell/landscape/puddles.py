@@ -1,46 +1,47 @@
-"""Which minima are valleys, and which are puddles in one: noise carries a cell out of them as if they were not there."""
+"""Which minima are valleys, and which are puddles in one: ripples that noise does not see."""
 
 from __future__ import annotations
 
 from itertools import combinations
 
 import numpy as np
+import torch
 
 from virtualcell.landscape.path import least_energy_path
 from virtualcell.predictor.potential import Potential
 
 SHALLOW = 0.25
-"""In D: a minimum whose lowest way out climbs less is a puddle. Learned heights are off by as much, and a cell stays there hardly
-longer than on flat ground."""
+"""In D: a minimum from which a lower one is reached by climbing less is a puddle; learned heights are off by as much. Judged by
+energy alone: how wide a way out is, which also counts for how soon a cell finds it, is left out of account."""
 
 NEAREST = 6
-"""Minima around each that its ways out are looked for to: what runs out runs into a neighbour."""
+"""Minima around each that ways are looked for to; ways to those further off lead over these."""
 
-SAME = 0.05
-"""In D: ways out that differ by less are one, over one pass, to valleys nearer and further off."""
+NOWHERE = -1
 
 
 def drained(potential: Potential, diffusion: float, places: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The minimum each of the minima ``places`` (k, d) belongs to, (k,) numbers: its own where it is a valley, else that of the
-    nearest one that its lowest way out leads to.
+    """The minimum that each of the minima ``places`` (k, d) belongs to, (k,) numbers: its own where it is a valley, the valley
+    that it runs out into where it is a puddle, NOWHERE where it is a puddle on a ridge, from which cells go to more than one.
 
-    The shallowest one runs out first, and what is left is asked again. Ways (``least_energy_path``) also begin over the measured
-    cells (n, d).
+    Minima are told by their persistence (Edelsbrunner, Letscher & Zomorodian 2002, Discrete Comput. Geom. 28, sec. 4): how far
+    one must climb to come to a lower one. Ways (``least_energy_path``) also begin over the measured cells (n, d).
     """
     k = len(places)
-    height = np.full((k, k), np.inf)
+    with torch.no_grad():
+        level = potential(torch.from_numpy(np.asarray(places, dtype=np.float32))).double().numpy() / diffusion
     far = np.linalg.norm(places[:, None] - places, axis=2)
     near = far.argsort(1).argsort(1) <= NEAREST
+    top = np.full((k, k), np.inf)
     for i, j in combinations(range(k), 2):
-        if not near[i, j] and not near[j, i]:
-            continue
-        path = least_energy_path(potential, diffusion, places[i], places[j], cells)
-        height[i, j], height[j, i] = path.barrier, path.reverse_barrier
+        if near[i, j] or near[j, i]:
+            top[i, j] = top[j, i] = level[i] + least_energy_path(potential, diffusion, places[i], places[j], cells).barrier
+    for via in range(k):  # a way that leads over others is as high as the highest of its parts
+        top = np.minimum(top, np.maximum(top[:, via, None], top[None, via]))
     into = np.arange(k)
-    while (height < SHALLOW).any():
-        lowest = height.min(1)
-        puddle = int(lowest.argmin())
-        beyond = np.flatnonzero(height[puddle] <= lowest[puddle] + SAME)
-        into[into == puddle] = beyond[far[puddle, beyond].argmin()]
-        height[puddle] = height[:, puddle] = np.inf
+    order = np.argsort(level, kind="stable")
+    for n, i in enumerate(order):  # the lowest first: what a minimum runs out into is known by then
+        beyond = {int(into[j]) for j in order[:n] if top[i, j] - level[i] < SHALLOW}
+        if beyond:
+            into[i] = beyond.pop() if len(beyond) == 1 else NOWHERE
     return into

@@ -20,7 +20,7 @@ from virtualcell.schema import Barrier, Landscape
 METHOD = (
     "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
     "coordinates that are not drawn: descent from the nearest measured cells, from their mean and from each attractor, the "
-    "lowest end kept; a lower one may have been missed."
+    "lowest end kept that does not lean on the wall around the cells; a lower one may have been missed."
 )
 
 RIM = 3
@@ -76,9 +76,13 @@ def make_landscape(
     mean, n_drawn = hidden[nearest].mean(1), int(drawn.sum())
     starts = [hidden[nearest[drawn, 0]]]
     starts += [np.tile(a.state - origin - a.xy @ plane, (n_drawn, 1)) for a in attractors]
-    energy = _minimise_hidden(potential, grid, mean, plane, origin, steps)
+    energy, within = _minimise_hidden(potential, grid, mean, plane, origin, steps)
     for start in starts:
-        energy[drawn] = np.minimum(energy[drawn], _minimise_hidden(potential, grid[drawn], start, plane, origin, steps))
+        again, there = _minimise_hidden(potential, grid[drawn], start, plane, origin, steps)
+        # What leans on the wall is no floor of a valley, however low: next to no cell was measured out there.
+        better = (there & ~within[drawn]) | ((there == within[drawn]) & (again < energy[drawn]))
+        energy[drawn] = np.where(better, again, energy[drawn])
+        within[drawn] |= there
     energy = energy / diffusion
     floor = min([float(energy[supported].min()), *(a.energy for a in attractors)])
     attractors = tuple(dataclasses.replace(a, energy=a.energy - floor) for a in attractors)
@@ -96,6 +100,7 @@ def make_landscape(
         axis_names,
         barriers,
         density_map(xy, x, y, supported.reshape(shape)),
+        basin=basin.astype(np.int16),
     )
 
 
@@ -114,12 +119,19 @@ def _whole(near: np.ndarray, xy: np.ndarray, x: np.ndarray, y: np.ndarray) -> np
 
 @torch.no_grad()
 def _minimise_hidden(
-    potential: Potential, grid: np.ndarray, hidden: np.ndarray, plane: np.ndarray, origin: np.ndarray, steps: int
-) -> np.ndarray:
+    potential: Potential,
+    grid: np.ndarray,
+    hidden: np.ndarray,
+    plane: np.ndarray,
+    origin: np.ndarray,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy where the descent ends, and whether that is among the cells or against the wall around them, both (points,)."""
     device = potential.centre.device
     p = torch.from_numpy(plane).float().to(device)
     fixed = torch.from_numpy(origin + grid @ plane).float().to(device)
     h = torch.from_numpy(hidden).float().to(device)
     if p.shape[1] == 2:
-        return potential(fixed).cpu().numpy()  # nothing is hidden
-    return potential(descend(potential, fixed + h, plane=p, steps=steps)).cpu().numpy()
+        return potential(fixed).cpu().numpy(), np.ones(len(grid), dtype=bool)  # nothing is hidden
+    ends = descend(potential, fixed + h, plane=p, steps=steps)
+    return potential(ends).cpu().numpy(), potential.among_cells(ends).cpu().numpy()

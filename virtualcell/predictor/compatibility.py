@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,7 +12,15 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from virtualcell.predictor.distance import energy_distance
+from virtualcell.predictor.dynamics import Dynamics
+from virtualcell.predictor.futures import Futures, as_states
 from virtualcell.schema import DataError
+
+OWN = 2000
+"""Cells that the model draws, beside which measured ones are asked whether they were expected."""
+
+LEAST_STARTS = 20
+"""Fewer start cells, half of which make a density, make none."""
 
 
 def population_energy(
@@ -43,14 +52,50 @@ def population_energy(
 def outlier_p_values(energies: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Share of expected cells that fit as badly as each cell, (m,) in (0, 1]: small for a cell that the predictor did not expect.
 
-    energies: (m,) of the cells asked; expected: (k,) energies of cells drawn from the prediction (``Futures.draw``), which tests
-    the prediction itself, or of measured cells that went the same way, which forgives what the predictor gets wrong for all of
-    them. With exchangeable cells at most a share a of p-values is a or less (Vovk, Gammerman & Shafer 2005, prop. 2.4).
+    energies: (m,) of the cells asked; expected: (k,) energies of cells drawn from the prediction (``unexpected``), which tests
+    the prediction itself, or of measured cells that went the same way, which forgives what the predictor gets wrong for them
+    all. With exchangeable cells at most a share a of p-values is a or less (Vovk, Gammerman & Shafer 2005, prop. 2.4): cells
+    drawn from the very mixture that gives the energies are not exchangeable with any others.
     """
     reference = np.sort(np.asarray(expected, dtype=np.float64))
     if not len(reference) or not np.isfinite(reference).all():
         raise DataError("There are no expected energies.", next_step="draw cells from the prediction.", field="expected")
     return (1 + len(reference) - np.searchsorted(reference, energies, side="left")) / (1 + len(reference))
+
+
+@dataclass(frozen=True)
+class Unexpected:
+    """How well measured cells fit a prediction, beside cells that the model itself predicts.
+
+    chances: (m,) share of the model's own cells that fit as badly as each measured one, in (0, 1]; drawn: (k, d) these own cells,
+    and drawn_chances (k,) the same share for each of them.
+    """
+
+    chances: np.ndarray
+    drawn: np.ndarray
+    drawn_chances: np.ndarray
+
+
+def unexpected(dynamics: Dynamics, start: np.ndarray, measured: np.ndarray, duration: float, *, seed: int = 0) -> Unexpected:
+    """Which of the measured cells (m, d) lie where the prediction from start (n, d), ``duration`` spans earlier, puts hardly any.
+
+    Half of the start cells, drawn by the seed, make the density; the model's own cells come from the other half, as the measured
+    ones come from cells that were not seen: compared with draws from the density itself, in many dimensions most cells of a model
+    that is right would look unexpected. Raises DataError naming start or measured.
+    """
+    if len(start) < LEAST_STARTS:
+        raise DataError(
+            f"{len(start)} start cells are too few to say where the prediction puts cells.",
+            next_step=f"give {LEAST_STARTS} or more.",
+            field="start",
+        )
+    order = np.random.default_rng(seed).permutation(len(start))
+    halves = [Futures.of(dynamics, np.asarray(start)[rows], duration, rollouts=16, seed=seed, shared_noise=False)
+              for rows in np.array_split(order, 2)]  # fmt: skip
+    drawn = halves[1].draw(OWN, seed)
+    own = halves[0].together(drawn)
+    energies = halves[0].together(as_states(measured, "measured", dynamics).cpu().numpy())
+    return Unexpected(outlier_p_values(energies, own), drawn.astype(np.float32), outlier_p_values(own, own))
 
 
 def _gaussian(predicted: np.ndarray, measured: np.ndarray, log_weights: np.ndarray) -> float:

@@ -108,16 +108,18 @@ def train_predictor(
         diffusion = start_diffusion(z, transitions, settings)
     parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
     states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
-    density = Density(states)
     history: list[dict[str, float]] = []
     if start is None:
         model = Dynamics(z.shape[1], settings.width, diffusion, parts, settings.euler_steps, rotation).to(device)
         model.potential.enclose(states, diffusion, wall_strength(z, transitions, diffusion))
-        warm_start(model, density, settings, generator, history, progress)
     else:
         model = copy.deepcopy(start).to(device).train()
         if rotation and model.rotation is None:
             model.rotation = Rotation(z.shape[1]).to(device)
+    # A cell beyond the wall stands alone: a density would put a mode there, and the landscape a hole beside the wall.
+    density = Density(states[model.potential.among_cells(states)])
+    if start is None:
+        warm_start(model, density, settings, generator, history, progress)
     first_log_diffusion = float(np.log(diffusion))
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-import torch
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.gene_order import gene_order
 from virtualcell.figures.overlay import Line
 from virtualcell.figures.path_profile import path_profile
-from virtualcell.landscape.attractors import descend
 from virtualcell.schema import Attractor, EnergyPath, Landscape
 from virtualcell.ui import state, words
 from virtualcell.ui.landscape_cells import MARKED
@@ -70,18 +67,7 @@ def place(b: Bundle, landscape: Landscape, title: str) -> Place:
         if title == REST + attractor.name:
             return Place(title, attractor.state, attractor.name)
     row = middle_cell(b, state.selection(b) if title == MARKED else state.groups(b)[title])
-    return Place(title, b.state[row], _valley(b.demo.key, state.stamp(b), row), row)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _valley(key: str, stamp: int, row: int) -> str:
-    """Name of the resting place that a cell slides to without noise; empty where there is none."""
-    b = state.bundle(key)
-    if b.landscape is None or not b.landscape.attractors:
-        return ""
-    potential = copy.deepcopy(b.model.dynamics.potential).cpu()
-    end = descend(potential, torch.from_numpy(b.state[row : row + 1])).numpy()[0]
-    return min(b.landscape.attractors, key=lambda place: float(np.linalg.norm(place.state - end))).name
+    return Place(title, b.state[row], landscape.valley_of(row), row)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Finding the way of least energy …")

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.fates import fates
 from virtualcell.figures.unexpected import unexpected
+from virtualcell.landscape.fates import assign
 from virtualcell.ui import colours, state, words
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
@@ -24,8 +25,8 @@ RARE = 0.05
 MANY = 0.25
 """Share of hardly expected cells beyond which the model is to blame."""
 
-FEWEST, STARTS = 5, 400
-"""Cells of a kind, and of either time, from which on they are looked at; most start cells that are carried on."""
+FEWEST, LEAST_STARTS, STARTS = 5, 100, 400
+"""Cells of a kind from which on it is looked at; fewest and most start cells carried on, half of which make a density."""
 
 SURE = 0.05
 """Chance, over all kinds together (Bonferroni), that one is named though the model expects it."""
@@ -35,8 +36,8 @@ SURE = 0.05
 class Found:
     """The untreated cells of a time.
 
-    at: their rows (m,); chances: share of the predicted cells that fit as badly as each, (m,); names: what each is, (m,), and
-    kinds: these counted (``by_kind``), both None where cells have no names.
+    at: their rows (m,); chances: share of the model's own cells that fit as badly as each, (m,); names: what each is, (m,), and
+    kinds: these counted beside the model's own cells (``by_kind``), both None where cells have no names.
     """
 
     at: np.ndarray
@@ -50,9 +51,13 @@ def _found(key: str, stamp: int, before: float, then: float) -> Found:
     b = state.bundle(key)
     rows = _rows(b)
     start, at = state.some(rows[before], STARTS), rows[then]
-    chances = b.model.unexpected(b.state[start], b.state[at], duration=then - before)
-    names = None if b.demo.columns.state is None else state.values(b, b.demo.columns.state)[at]
-    return Found(at, chances, names, None if names is None else by_kind(chances, names))
+    found = b.model.unexpected(b.state[start], b.state[at], duration=then - before)
+    if b.demo.columns.state is None:
+        return Found(at, found.chances, None, None)
+    # Cells of both sorts are named in one way, by the measured cells around them: the model's own have no other name.
+    annotated = state.values(b, b.demo.columns.state)[at].astype(str)
+    names, drawn = (assign(cells, b.state[at], annotated) for cells in (b.state[at], found.drawn))
+    return Found(at, found.chances, names, by_kind(found.chances, names, found.drawn_chances, drawn))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -68,8 +73,8 @@ def _pictures(key: str, stamp: int, before: float, then: float, theme: str) -> t
     bars = fates(
         list(large["kind"]), large["share"], large["low"], large["high"],
         colours=[tints[name] for name in large["kind"]], look=look(),
+        measured=large["own share"], measured_name="cells that the model itself predicts",
     )  # fmt: skip
-    bars.add_vline(x=100 * RARE, line={"color": look().quiet, "width": 1.4, "dash": "dash"})
     return on_map, bars
 
 
@@ -80,12 +85,20 @@ def _rows(b: Bundle) -> dict[float, np.ndarray]:
     return {float(t): alone[time[alone] == t] for t in np.unique(time[alone])}
 
 
-def by_kind(chances: np.ndarray, names: np.ndarray) -> pd.DataFrame:
+def by_kind(chances: np.ndarray, names: np.ndarray, own_chances: np.ndarray, own_names: np.ndarray) -> pd.DataFrame:
     """A row a kind of cell, the most unexpected first: cells, how many of them are hardly expected, their share with its 95 %
-    interval (Wilson 1927), and p, the chance of so many or more of a model that is right (binomial)."""
+    interval (Wilson 1927), the same share of the model's own cells of that kind, and p, the chance of a difference as large
+    (Fisher's exact test, one-sided).
+
+    Of a model that is right one in twenty cells is hardly expected, but not of every kind: where cells of a kind lie far apart
+    more are. own share and p are not a number where the model has fewer than FEWEST cells of that kind.
+    """
     rows = []
     for name in np.unique(names):
         odd, n = int((chances[names == name] <= RARE).sum()), int((names == name).sum())
+        own_odd, own = int((own_chances[own_names == name] <= RARE).sum()), int((own_names == name).sum())
+        known = own >= FEWEST
+        counts = [[odd, n - odd], [own_odd, own - own_odd]]
         interval = binomtest(odd, n).proportion_ci(method="wilson")
         rows.append(
             {
@@ -95,7 +108,9 @@ def by_kind(chances: np.ndarray, names: np.ndarray) -> pd.DataFrame:
                 "share": odd / n,
                 "low": interval.low,
                 "high": interval.high,
-                "p": binomtest(odd, n, RARE, alternative="greater").pvalue,
+                "own cells": own,
+                "own share": own_odd / own if known else np.nan,
+                "p": fisher_exact(counts, alternative="greater").pvalue if known else np.nan,
             }
         )
     return pd.DataFrame(rows).sort_values(["share", "cells"], ascending=False, ignore_index=True)
@@ -121,6 +136,9 @@ def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: st
             )
         else:
             said += " No kind stands out."
+        missing = list(asked["kind"][asked["p"].isna()])
+        if missing:
+            said += f" The model predicts next to no {', '.join(missing)}."
     if interval.low > MANY:
         said += " So many say that the model is wrong about single cells here, not that these cells are special."
     return said
@@ -130,7 +148,7 @@ def unexpected_cells(b: Bundle) -> None:
     """The heading, the gap to choose, the answer in words, on the map and by kind; nothing for fewer than two times."""
     columns, kind = b.demo.columns, words.measured(b.demo.simulated)
     rows = _rows(b)
-    gaps = [(a, z) for a, z in pairwise(rows) if min(len(rows[a]), len(rows[z])) >= FEWEST]
+    gaps = [(a, z) for a, z in pairwise(rows) if len(rows[a]) >= LEAST_STARTS and len(rows[z]) >= FEWEST]
     if not gaps:
         return
     st.markdown("##### Cells that the model did not expect")
@@ -161,9 +179,13 @@ def unexpected_cells(b: Bundle) -> None:
     kinds = found.kinds
     bars_said = ""
     if kinds is not None:
-        bars_said = f"Bars: kinds of {FEWEST} cells or more, with 95 % interval over cells; dashed: what chance gives. "
+        bars_said = (
+            f"Bars: kinds of {FEWEST} cells or more, named by the cells around them, with 95 % interval over cells; diamonds: "
+            "the same share of cells that the model itself predicts, to compare with. "
+        )
     st.caption(
-        f"Hardly expected: at most one in {round(1 / RARE)} predicted cells lies where so few of them are. {bars_said}"
+        f"Hardly expected: of the cells that the model carries on from half of the start cells, at most one in {round(1 / RARE)} "
+        f"lies where so few of those from the other half are. {bars_said}"
         f"The {kind} cells were used in training: new ones would be expected somewhat less. A kind that came from elsewhere, or "
         f"from a few cells that the time before happened to miss, is hardly expected, too. Up to {STARTS} cells are carried on."
     )
