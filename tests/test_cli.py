@@ -15,6 +15,7 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from virtualcell.cli import main
 from virtualcell.data.read import read
@@ -223,6 +224,14 @@ def test_predict_carries_the_first_cells_to_the_time_asked_for(model, small, tmp
     assert not np.array_equal(a.obsm["X_vc"], c.obsm["X_vc"])
 
 
+@pytest.mark.parametrize(("until", "beyond"), [(3, False), (4, True)])
+def test_predict_says_where_no_cell_was_measured_any_more(model, small, tmp_path, capsys, until, beyond):
+    assert run("predict", model, small, "--from", 0, "--to", until, "--out", tmp_path / "far.h5ad") == 0
+    said = capsys.readouterr()
+    assert ("beyond the last measured time" in said.out + said.err) == beyond
+    assert anndata.read_h5ad(tmp_path / "far.h5ad").uns["virtualcell"]["predicted"]["beyond_last_measured"] == beyond
+
+
 def test_perturb_lists_genes_with_intervals(model, small, tmp_path, capsys):
     assert run("perturb", model, small, "--knockout", "FKBP5", "--from", 0, "--out", tmp_path / "genes.csv") == 0
     assert "not causal evidence" in capsys.readouterr().out
@@ -277,15 +286,13 @@ def test_a_donor_is_a_donor(model, small, tmp_path):
     assert (columns.donor, columns.growth) == ("plate", None)
 
 
-def test_a_landscape_without_a_finite_height_is_refused_and_not_written(model, tmp_path, capsys, monkeypatch):
-    honest = VirtualCell.landscape
-
-    def broken(self, resolution=60):
-        found = honest(self, resolution)
-        return dataclasses.replace(found, energy=np.full_like(found.energy, np.nan))
-
-    monkeypatch.setattr(VirtualCell, "landscape", broken)
-    assert "no finite height" in refused(capsys, "landscape", model, "--out", tmp_path / "u.json", "--resolution", 16)
+def test_a_landscape_without_a_finite_height_is_refused_and_not_written(model, tmp_path, capsys):
+    broken = VirtualCell.load(model)
+    with torch.no_grad():
+        broken.dynamics.potential.last[0] = torch.nan
+    broken.save(tmp_path / "broken")
+    asked = ("landscape", tmp_path / "broken", "--out", tmp_path / "u.json", "--resolution", 16)
+    assert "no finite height" in refused(capsys, *asked)
     assert not (tmp_path / "u.json").exists()
 
 

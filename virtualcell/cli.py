@@ -289,12 +289,16 @@ def predict(
     found.obs["weight"] = np.exp(np.concatenate(trajectory.log_weights[1:]))
     found.obs["in_domain"] = loaded.in_domain(states)
     found.obsm[LATENT_KEY] = states
-    asked = {"from": begin, "to": until, "treatment": treatment or "none", "seed": seed, "copies": copies}
+    last = None if loaded.times is None else float(loaded.times.max())
+    beyond = last is not None and until > last + 1e-9
+    if beyond:
+        _say(f"Warning: --to {until:g} lies beyond the last measured time, {last:g} {unit}: no cell tells whether this holds.")
+    asked: dict[str, Any] = {"from": begin, "to": until, "beyond_last_measured": beyond}
+    asked |= {"treatment": treatment or "none", "seed": seed, "copies": copies}
     found.uns[UNS_KEY] = {**loaded.provenance(), "predicted": asked}
     found.write_h5ad(_parent(out))
     table = Table("fate", "share", "95 % interval")
-    measured_last = loaded.times is None or until >= loaded.times.max() - 1e-9
-    for fate in loaded.fates(trajectory, at_last_time=measured_last).itertuples():
+    for fate in loaded.fates(trajectory, at_last_time=last is None or until >= last - 1e-9).itertuples():
         table.add_row(str(fate.fate), f"{fate.fraction:.3f}", f"{fate.low:.3f} to {fate.high:.3f}")
     _console().print(table)
     _say(f"{found.obs['in_domain'].mean():.0%} of the predicted states lie where cells were measured.")
@@ -350,16 +354,6 @@ def landscape(
     _suffix(out, ".npz", ".json")
     loaded = _load(model, "cpu")
     found = loaded.landscape(resolution)
-    known = np.isfinite(found.energy) & found.supported
-    if not known.any():
-        raise DataError(
-            "The potential has no finite height where cells were measured, so there is no surface to write.",
-            next_step="train longer (--epochs, --steps) or with another --seed, and ask again.",
-            file=str(model),
-        )
-    if known.sum() < found.supported.sum():
-        lost = int(found.supported.sum() - known.sum())
-        _say(f"Warning: {lost:,} of {found.supported.sum():,} points among measured cells have no finite height.")
     values = {name: value for name, value in dataclasses.asdict(found).items() if value is not None}
     listed = {name: _plain(values.pop(name)) for name in ("attractors", "barriers")} | {"provenance": loaded.provenance()}
     if out.suffix == ".json":

@@ -342,7 +342,14 @@ class VirtualCell:
     def landscape(self, resolution: int = 60) -> Landscape:
         """The potential over the plane along which time and groups differ most, with its attractors named by measured cells."""
         dynamics = self.dynamics
+        if resolution < 2:
+            raise DataError(f"resolution = {resolution}.", next_step="give two points a side or more.", field="resolution")
         states, labels = self.states, np.asarray(self.record["labels"])
+        if not np.isfinite(self.energy(states)).all():
+            raise DataError(
+                "The potential has no finite height where cells were measured, so there is no surface.",
+                next_step="train longer (--epochs, --steps) or with another --seed, and ask again.",
+            )
         groups = labels if self.settings.columns.state else None
         if self.settings.columns.state is None and self.settings.columns.time is None:
             labels = np.full(len(states), "state")  # a treatment is no name for a valley of the untreated surface
@@ -376,7 +383,7 @@ class VirtualCell:
     def path(self, start: np.ndarray, end: np.ndarray) -> EnergyPath:
         """The way of least energy of untreated cells between two states (d,), over the lowest pass found, in units of D."""
         dynamics = copy.deepcopy(self.dynamics).cpu()
-        start, end = self._checked(start, "start"), self._checked(end, "end")
+        start, end = self._checked(start, "start", 1), self._checked(end, "end", 1)
         return least_energy_path(dynamics.potential, float(dynamics.diffusion.detach()), start, end, self.states)
 
     def genes_along(self, path: EnergyPath, most: int = 20) -> pd.DataFrame:
@@ -388,7 +395,7 @@ class VirtualCell:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Probability that untreated cells (n, d) reach the attractor b (d,) before a (d,), and its standard deviation after so
         many futures, both (n,); NaN where none arrived (``landscape.committor``)."""
-        states, a, b = (self._checked(x, name) for x, name in ((states, "states"), (a, "a"), (b, "b")))
+        states, a, b = (self._checked(x, name, n) for x, name, n in ((states, "states", 2), (a, "a", 1), (b, "b", 1)))
         return committor(copy.deepcopy(self.dynamics).cpu(), states, a, b, copies=copies, seed=seed)
 
     def pair_energy(
@@ -494,13 +501,12 @@ class VirtualCell:
             )
         return dynamics
 
-    def _checked(self, states: np.ndarray, field: str = "states") -> np.ndarray:
-        """States (..., d) as float32. Raises DataError naming the field where they are none."""
-        given, d = np.ascontiguousarray(states, dtype=np.float32), self._fitted.record["latent_dim"]
-        if given.ndim < 1 or given.shape[-1] != d:
-            raise DataError(
-                f"It has shape {given.shape}, not (..., {d}).", next_step=f"give {d} coordinates a cell.", field=field
-            )
+    def _checked(self, states: np.ndarray, field: str = "states", ndim: int | None = None) -> np.ndarray:
+        """States (..., d) as float32, of ndim axes where it is given. Raises DataError naming the field where they are none."""
+        given, d = np.asarray(states, dtype=np.float32, order="C"), self._fitted.record["latent_dim"]
+        if given.ndim < 1 or given.shape[-1] != d or (ndim is not None and given.ndim != ndim):
+            wanted = {None: f"(..., {d})", 1: f"({d},)", 2: f"(cells, {d})"}[ndim]
+            raise DataError(f"It has shape {given.shape}, not {wanted}.", next_step=f"give {d} coordinates a cell.", field=field)
         if not np.isfinite(given).all():
             raise DataError("It holds values that are not numbers.", next_step="leave those cells out.", field=field)
         return given

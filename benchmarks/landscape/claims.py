@@ -12,7 +12,6 @@ from benchmarks.landscape.scores import (
     COMMITTOR,
     COVARIANCE,
     HELD,
-    NAMED,
     OVERSAID,
     SHARE,
     SPURIOUS,
@@ -46,7 +45,6 @@ def claims_of(variant: str, method: str, found: Found) -> list[Claim]:
     if sum(values.get(BANDS, ())) and VARIANTS[variant].told:
         share = float(np.sum(values[HELD]) / np.sum(values[BANDS]))
         claims.append(Claim(f"{variant}: {HELD}, share over seeds", share, ">=", 0.9))
-    for metric in (CALLED, NAMED):
-        if metric in values:
-            claims.append(Claim(f"{variant}: {metric}, all seeds together", float(np.sum(values[metric])), "<=", 0.0))
+    if CALLED in values:
+        claims.append(Claim(f"{variant}: {CALLED}, all seeds together", float(np.sum(values[CALLED])), "<=", 0.0))
     return claims

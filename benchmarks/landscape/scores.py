@@ -16,7 +16,7 @@ COVARIANCE = "covariance at rest, error in %"
 SHARE = "non-gradient share minus the true one"
 UNSAID = "forward barriers called not identifiable"
 OVERSAID = "uncrossed barriers not called not identifiable"
-CALLED, NAMED = "passes called identifiable", "passes with a band above 0"
+CALLED = "passes called identifiable"
 HELD, BANDS, WIDTH = "forward passes whose band holds the true height", "forward passes", "width of a forward band, in D"
 LAW, LAW_P = "the linear law was kept", "p-value of the linear law"
 FLAGGED = "says what growth was taken to be"
@@ -65,10 +65,8 @@ def score(answer: Answer, truth: Truth, cells: Snapshots) -> dict[str, float]:
 
 
 def of_no_motion(answer: Answer) -> dict[str, float]:
-    """Of a fit to shuffled times, in which nothing moves: passes that are called identifiable, and passes, whatever they are
-    called, that are given a band that does not reach down to 0."""
-    above = [passage for passage, (low, _) in (answer.bands or {}).items() if low > 0]
-    return {CALLED: float(len(answer.identified or ())), NAMED: float(len(above))}
+    """Of a fit to shuffled times, in which nothing moves: passes called identifiable, which so have a height and a band."""
+    return {CALLED: float(len(answer.identified or ()))}
 
 
 def bands_hold(answer: Answer, truth: Truth) -> dict[str, float]:

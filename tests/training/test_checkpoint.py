@@ -44,16 +44,18 @@ def test_a_missing_file_is_named(saved: Path, name: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe\x00\x01" * 40])
 def test_a_broken_file_is_an_error_in_plain_words(saved: Path, name: str, content: bytes) -> None:
     (saved / name).write_bytes(content)
-    with pytest.raises(DataError, match="broken"):
+    with pytest.raises(DataError, match="broken") as caught:
         read_checkpoint(saved)
+    assert str(saved / name) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [RECORD, WEIGHTS, ARRAYS])
 def test_a_truncated_file_is_an_error_in_plain_words(saved: Path, name: str) -> None:
     whole = (saved / name).read_bytes()
     (saved / name).write_bytes(whole[: len(whole) - 5])
-    with pytest.raises(DataError, match="broken"):
+    with pytest.raises(DataError, match="broken") as caught:
         read_checkpoint(saved)
+    assert str(saved / name) in str(caught.value)
 
 
 def test_a_folder_that_was_not_saved_to_the_end_has_no_record(saved: Path) -> None:

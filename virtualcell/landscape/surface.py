@@ -15,7 +15,7 @@ from virtualcell.landscape.barriers import find_barriers
 from virtualcell.landscape.density_map import density_map
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.potential import Potential
-from virtualcell.schema import Barrier, Landscape
+from virtualcell.schema import Barrier, DataError, Landscape
 
 METHOD = (
     "Height is the predictor's potential U in units of its diffusion D, at each point of the plane minimised over all latent "
@@ -58,7 +58,8 @@ def make_landscape(
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     tree = cKDTree(xy)
     distance, nearest = tree.query(grid, k=min(20, len(xy)))
-    spacing = np.quantile(tree.query(xy, k=2)[0][:, 1], 0.95)
+    apart = tree.query(np.unique(xy, axis=0), k=2)[0][:, 1]
+    spacing = np.quantile(apart[apart > 0], 0.95) if (apart > 0).any() else 0.0
     supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
     hidden = states - origin - xy @ plane
     attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
@@ -69,6 +70,11 @@ def make_landscape(
         rows = np.arange(len(states)) if follow is None else follow
         moments = None if time is None else time[rows]
         barriers = find_barriers(dynamics, places, states[rows], moments, basin[rows], refits, growth_known)
+    if not supported.any() and not attractors:
+        raise DataError(
+            "All cells lie in one place, which is no landscape.",
+            next_step="look whether the encoder has collapsed.",
+        )
     for a in attractors:
         supported[np.abs(grid - a.xy).max(1).argsort()[:1]] = True
     # From the cells near, and from what is hidden at each attractor: the surface passes through every minimum that cells reach.

@@ -39,10 +39,15 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, np
                 next_step="name the folder that `virtualcell train --out FOLDER` wrote, or train again.",
                 file=str(folder),
             )
-    try:
-        record = json.loads((folder / RECORD).read_text())
-        return load_file(folder / WEIGHTS), load_arrays(folder / ARRAYS), record
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"A file of the model is broken ({error}).", next_step="copy the folder again or train again.", file=str(folder)
-        ) from error
+    found = []
+    for name, read in ((WEIGHTS, load_file), (ARRAYS, load_arrays), (RECORD, lambda path: json.loads(path.read_text()))):
+        try:
+            found.append(read(folder / name))
+        except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise DataError(
+                f"This file of the model is broken ({error}).",
+                next_step="copy the folder again or train again.",
+                file=str(folder / name),
+            ) from error
+    weights, arrays, record = found
+    return weights, arrays, record
