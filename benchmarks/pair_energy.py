@@ -37,7 +37,7 @@ from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.model import VirtualCell
-from virtualcell.predictor.compatibility import DIVERGENCES, outlier_p_values, population_energy
+from virtualcell.predictor.compatibility import DIVERGENCES, outlier_p_values, population_energy, unexpected
 from virtualcell.predictor.futures import Futures
 from virtualcell.schema import MEASURED_KEY, PredictorSettings
 from virtualcell.training.predictor import train_predictor
@@ -212,11 +212,14 @@ def strangers(halves: Halves, seed: int) -> dict[str, list[float]]:
     shares: dict[str, list[float]] = {"expected": [], "forgiven": [], "unmoved": []}
     for at in range(len(halves.times) - 1):
         futures = Futures.of(halves.model, halves.training[at], halves.gap(at), rollouts=16, seed=seed, shared_noise=False)
-        true, drawn, seen, own = (
-            futures.together(x) for x in (halves.test[at + 1], futures.draw(999, seed), halves.training[at + 1], halves.test[at])
-        )
-        for name, energies, reference in (("expected", true, drawn), ("forgiven", true, seen), ("unmoved", own, seen)):
-            shares[name].append(float((outlier_p_values(energies, reference) <= 0.05).mean()))
+        true, seen, own = (futures.together(x) for x in (halves.test[at + 1], halves.training[at + 1], halves.test[at]))
+        chances = {
+            "expected": unexpected(halves.model, halves.training[at], halves.test[at + 1], halves.gap(at), seed=seed).chances,
+            "forgiven": outlier_p_values(true, seen),
+            "unmoved": outlier_p_values(own, seen),
+        }
+        for name, found in chances.items():
+            shares[name].append(float((found <= 0.05).mean()))
     return shares
 
 
