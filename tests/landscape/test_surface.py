@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from tests.landscape.samples import AXES, ORIGIN, Quadratic, Wells, around_both_wells, moving
+from tests.landscape.samples import AXES, ORIGIN, Flat, Quadratic, Wells, around_both_wells, moving
 from virtualcell.landscape.surface import make_landscape
+from virtualcell.schema import DataError
 
 
 def test_the_surface_is_the_minimum_over_what_is_not_drawn() -> None:
@@ -115,3 +117,37 @@ def test_without_motion_or_with_one_valley_there_is_no_pass() -> None:
     )
     assert len(one.attractors) == 1
     assert one.barriers == ()
+
+
+class HoleByTheWall(Flat):
+    """U = |z|^2 / 2 with a hole 90 deep at (0, 0, 5), where the wall begins and one stray cell leans on it."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.wall_radius.fill_(5.0)
+        self.hole = torch.tensor([0.0, 0.0, 5.0])
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (z**2).sum(1) - 90 * torch.exp(-2 * ((z - self.hole) ** 2).sum(1))
+
+    def gradient(self, z: torch.Tensor) -> torch.Tensor:
+        away = z - self.hole
+        return z + 360 * away * torch.exp(-2 * (away**2).sum(1, keepdim=True))
+
+
+def test_what_leans_on_the_wall_is_no_floor_of_the_surface_and_no_valley() -> None:
+    rng = np.random.default_rng(0)
+    states = np.concatenate([rng.normal(size=(200, 3)), np.tile([[0.0, 0.0, 5.2]], (9, 1))]).astype(np.float32)
+    found = make_landscape(HoleByTheWall(), 1.0, states, np.repeat("a", 209), AXES, ORIGIN, ("a", "b"), resolution=20, steps=100)
+    assert [(a.name, a.n_cells) for a in found.attractors] == [("a", 200)]
+    assert found.attractors[0].energy == pytest.approx(0, abs=0.1)
+    near = found.supported & (np.hypot(*np.meshgrid(found.x, found.y)) < 1)
+    assert found.energy[near].max() < 0.7
+    assert found.valley_of(0) == "a"
+    assert found.valley_of(205) == ""
+
+
+def test_cells_in_one_place_are_no_landscape() -> None:
+    states = np.zeros((40, 3), dtype=np.float32)
+    with pytest.raises(DataError, match="one place"):
+        make_landscape(Wells(3), 1.0, states, np.repeat("a", 40), AXES, ORIGIN, ("a", "b"), resolution=8, steps=5)

@@ -59,7 +59,8 @@ def make_landscape(
     tree = cKDTree(xy)
     distance, nearest = tree.query(grid, k=min(20, len(xy)))
     apart = tree.query(np.unique(xy, axis=0), k=2)[0][:, 1]
-    spacing = np.quantile(apart[apart > 0], 0.95) if (apart > 0).any() else 0.0
+    apart = apart[(apart > 0) & np.isfinite(apart)]
+    spacing = np.quantile(apart, 0.95) if len(apart) else 0.0
     supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
     hidden = states - origin - xy @ plane
     attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
