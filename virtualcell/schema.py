@@ -138,7 +138,7 @@ class PredictorSettings:
     rollouts: int = 256
     """Cells rolled out from each starting time at each step."""
     learning_rate: float = 5e-3
-    """Highest of a one-cycle schedule; the clock (scale and D) takes eight times as much, the landscape's shape half."""
+    """Highest of a one-cycle schedule; the clock (scale and D) takes eight times as much, the landscape's shape less."""
     weight_decay: float = 1e-4
     euler_steps: int = 20
     """Fewest steps of the integrator over the whole measured span; a steep landscape takes more (``Dynamics.steps_a_span``)."""

@@ -37,7 +37,7 @@ STEPS_BY_NUMBERS = 2
 """Times the steps of training where populations are compared by numbers of cells: a few cells that become many carry much of what
 they say, and more of chance."""
 
-SLOWER = 0.5
+SLOWER = 0.7
 """Learning rate of the landscape's shape over that of growth and forces: what populations hardly tell of it (how sharp a pass is
 along the way and across) wanders with the noise of the rollouts, the further the faster it is learned."""
 
