@@ -32,15 +32,13 @@ def trajectory(
     look: Look = LIGHT,
     height: int = 620,
     n_trails: int = 40,
-    measured: np.ndarray | None = None,
     colours: dict[str, str] | None = None,
     cells: str = "measured",
 ) -> go.Figure:
     """Animated cells with play button and slider.
 
     background: (n, 2) measured cells. paths: (T, m, 2) predicted cells. times: (T,). fates: (m,) names that give the colours,
-    those of ``colours`` where given. measured: (n,) measured time of each background cell, which then gets its own shade;
-    otherwise all are one grey. cells: what the background cells are called.
+    those of ``colours`` where given. cells: what the background cells are called.
     Trails are drawn for the first ``n_trails`` cells only, and only where they were last: whole paths of many cells hide the map.
     """
     background, paths, times = np.asarray(background, np.float32), np.asarray(paths, np.float32), np.asarray(times, float)
@@ -51,18 +49,8 @@ def trajectory(
     tints = look.categories(len(names)) if colours is None else [colours[name] for name in names]
     fig = figure(look, height)
     points_of = go.Scatter if len(background) <= FEW else go.Scattergl
-    if measured is None:
-        shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.6}
-        fig.add_trace(
-            points_of(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name=cells, hoverinfo="skip")
-        )
-    else:
-        points = ordered(np.asarray(measured))
-        for point, colour in zip(points, look.times(len(points)), strict=True):
-            rows = np.asarray(measured) == point
-            shade = {"size": point_size(len(background)), "color": colour, "opacity": 0.28}
-            x, y = background[rows, 0], background[rows, 1]
-            fig.add_trace(points_of(x=x, y=y, mode="markers", marker=shade, name=f"{cells} {point:g} {unit}", hoverinfo="skip"))
+    shade = {"size": point_size(len(background)), "color": look.faint, "opacity": 0.6}
+    fig.add_trace(points_of(x=background[:, 0], y=background[:, 1], mode="markers", marker=shade, name=cells, hoverinfo="skip"))
     first = len(fig.data)
 
     mine = [np.flatnonzero(fates == name) for name in names]
