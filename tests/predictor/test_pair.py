@@ -330,6 +330,10 @@ def test_of_a_model_that_is_right_as_many_cells_are_unexpected_as_said(d: int) -
     assert found.drawn.shape == (2000, d)
     assert np.mean(found.drawn_chances <= 0.05) == pytest.approx(0.05, abs=0.002)
     assert np.mean(found.chances <= 0.05) == pytest.approx(0.05, abs=0.03)
+    if d > 2:
+        itself = Futures.of(law, start, DURATION, rollouts=16, shared_noise=False)
+        flagged = outlier_p_values(itself.together(measured), itself.together(itself.draw(999)))
+        assert np.mean(flagged <= 0.05) > 0.25
     with pytest.raises(DataError, match="too few"):
         unexpected(law, start[:10], measured, DURATION)
 
