@@ -20,6 +20,9 @@ NEAREST = 30
 MIN_BASIN = 0.005
 """A valley with a smaller share of the cells is not named."""
 
+LEANS = 0.97
+"""Of the way to the wall: what rests further out leans on it. It was put there by what was fitted to few stray cells."""
+
 MINIMA = 60
 """The largest of them, of two cells or more, are looked at."""
 
@@ -104,7 +107,7 @@ def find_attractors(
         rest = potential.gradient(ends).norm(dim=1).cpu().numpy() < 1e-3
         lowest = torch.linalg.eigvalsh(potential.hessian(ends))[:, 0].cpu().numpy()
         energy = (potential(ends) / diffusion).cpu().numpy() - floor
-        within = potential.among_cells(ends).cpu().numpy()
+        within = potential.within(ends, LEANS).cpu().numpy()
     points = ends.cpu().numpy()
     settled = np.flatnonzero(rest & (lowest > 0) & within)
     basin = np.full(len(states), -1)

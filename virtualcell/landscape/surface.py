@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from virtualcell.landscape.attractors import descend, find_attractors
+from virtualcell.landscape.attractors import LEANS, descend, find_attractors
 from virtualcell.landscape.barriers import find_barriers
 from virtualcell.landscape.density_map import density_map
 from virtualcell.predictor.dynamics import Dynamics
@@ -141,4 +141,4 @@ def _minimise_hidden(
     if p.shape[1] == 2:
         return potential(fixed).cpu().numpy(), np.ones(len(grid), dtype=bool)  # nothing is hidden
     ends = descend(potential, fixed + h, plane=p, steps=steps)
-    return potential(ends).cpu().numpy(), potential.among_cells(ends).cpu().numpy()
+    return potential(ends).cpu().numpy(), potential.within(ends, LEANS).cpu().numpy()

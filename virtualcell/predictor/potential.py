@@ -10,10 +10,6 @@ FARTHEST = 1.5
 """Rims from the centre that cells may come."""
 
 
-AMONG = 0.9
-"""Of the wall's radius, so an eighth further out than 98 % of the cells: nearer to the wall is against it."""
-
-
 class Potential(nn.Module):
     """U(z) = scale [network(z) + sum_j k_j/2 (z_j - centre_j)^2 + wall(z)]; z (cells, d) -> U (cells,), (latent unit)^2 / span.
 
@@ -76,12 +72,9 @@ class Potential(nn.Module):
         """Cells beyond FARTHEST rims brought back there, (cells, d): a step too long for a steep wall throws none away."""
         return self.centre + (FARTHEST * self.wall_radius / self._radius(z)).clamp(max=1.0)[:, None] * (z - self.centre)
 
-    def among_cells(self, z: Tensor) -> Tensor:
-        """Whether cells (cells, d) are no further out than nearly all that were measured, (cells,) bool.
-
-        What was fitted to the few cells further out can fall off towards the wall, and what rolls there leans on it.
-        """
-        return self._radius(z) < AMONG * self.wall_radius
+    def within(self, z: Tensor, share: float) -> Tensor:
+        """Whether cells (cells, d) are nearer to the centre than this share of the way to the wall, (cells,) bool."""
+        return self._radius(z) < share * self.wall_radius
 
     def forward(self, z: Tensor) -> Tensor:
         radius, _, held = self._held(z)

@@ -47,6 +47,9 @@ MOST_COURSES = 6
 ALL_GAPS = 4
 """At every so manieth step populations are followed to all later times."""
 
+STRAY = 0.9
+"""Of the way to the wall, an eighth further out than 98 % of the cells: a cell beyond is a stray one."""
+
 WALL = 20.0
 """Height of the wall, twice the radius out, over the energy that moves populations in one span."""
 
@@ -116,8 +119,8 @@ def train_predictor(
         model = copy.deepcopy(start).to(device).train()
         if rotation and model.rotation is None:
             model.rotation = Rotation(z.shape[1]).to(device)
-    # A cell beyond the wall stands alone: a density would put a mode there, and the landscape a hole beside the wall.
-    density = Density(states[model.potential.among_cells(states)])
+    # Stray cells stand alone: a density would have a mode at each, and the landscape a hole beside the wall.
+    density = Density(states[model.potential.within(states, STRAY)])
     if start is None:
         warm_start(model, density, settings, generator, history, progress)
     first_log_diffusion = float(np.log(diffusion))
