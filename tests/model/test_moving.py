@@ -126,7 +126,7 @@ def test_noise_that_is_known_stays_what_it_is() -> None:
 def test_what_are_no_states_or_no_times_is_refused_by_name(model: VirtualCell) -> None:
     states = model.states[:5]
     wide, hollow = np.zeros((5, states.shape[1] + 1)), np.where(np.arange(5)[:, None] == 2, np.nan, states)
-    for wrong, said in ((wide, "not \\(..., 4\\)"), (hollow, "not numbers")):
+    for wrong, said in ((wide, "not \\(.*4,?\\)"), (hollow, "not numbers")):
         for ask in (model.energy, model.decode, model.in_domain):
             with pytest.raises(DataError, match=said):
                 ask(wrong)
@@ -134,6 +134,13 @@ def test_what_are_no_states_or_no_times_is_refused_by_name(model: VirtualCell) -
             model.path(states[0], wrong[2])
         with pytest.raises(DataError, match=said):
             model.committor(wrong, states[0], states[1])
+    for ask in (lambda: model.path(states[:2], states[1]), lambda: model.committor(states, states[0], states[1:3])):
+        with pytest.raises(DataError, match=r"not \(4,\)"):
+            ask()
+    with pytest.raises(DataError, match=r"field states: .*not \(cells, 4\)"):
+        model.committor(states[0], states[0], states[1])
+    with pytest.raises(DataError, match="resolution = 1"):
+        model.landscape(1)
     for ask in (model.unexpected, model.pair_energy):
         with pytest.raises(DataError, match="time to simulate is -1"):
             ask(states, states, duration=-1.0)
