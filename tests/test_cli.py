@@ -292,7 +292,9 @@ def test_a_landscape_without_a_finite_height_is_refused_and_not_written(model, t
         broken.dynamics.potential.last[0] = torch.nan
     broken.save(tmp_path / "broken")
     asked = ("landscape", tmp_path / "broken", "--out", tmp_path / "u.json", "--resolution", 16)
-    assert "no finite height" in refused(capsys, *asked)
+    said = refused(capsys, *asked)
+    assert "no finite height" in said
+    assert "broken" in said, "the model is named"
     assert not (tmp_path / "u.json").exists()
 
 

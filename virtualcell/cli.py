@@ -353,7 +353,10 @@ def landscape(
 
     _suffix(out, ".npz", ".json")
     loaded = _load(model, "cpu")
-    found = loaded.landscape(resolution)
+    try:
+        found = loaded.landscape(resolution)
+    except DataError as error:
+        raise DataError(error.problem, next_step=error.next_step, field=error.field, file=str(model)) from error
     values = {name: value for name, value in dataclasses.asdict(found).items() if value is not None}
     listed = {name: _plain(values.pop(name)) for name in ("attractors", "barriers")} | {"provenance": loaded.provenance()}
     if out.suffix == ".json":
