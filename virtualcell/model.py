@@ -17,6 +17,7 @@ import scipy.sparse as sp
 import torch
 from mudata import MuData
 
+from virtualcell.landscape.barriers import any_crossed
 from virtualcell.landscape.committor import committor
 from virtualcell.landscape.fates import assign, fate_fractions
 from virtualcell.landscape.order import first_changes
@@ -93,7 +94,7 @@ class VirtualCell:
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
         settings = dataclasses.replace(self.settings, columns=columns)
         # Only what was fitted to its end takes the place of what was there.
-        self._model, self._domain = fit_whole(cells, settings, choose_device(device), progress), None
+        self._model, self._domain = fit_whole(cells, settings, choose_device(device), progress, any_crossed), None
         return self
 
     # -- reading cells -----------------------------------------------------------------------------------------------------------

@@ -155,7 +155,8 @@ class PredictorSettings:
     rotation_penalty: float = 0.1
     """Of the part of the drift that is no slope, along the slope (where such a part is fitted)."""
     refits: int = 5
-    """Times that the fitted dynamics are fitted on to resampled cells, for intervals of barriers; only where there are times."""
+    """Times that the fitted dynamics are fitted on to resampled cells, for intervals of barriers; only where enough cells
+    crossed some pass."""
     turning: bool = True
     """Whether the share of the drift that no landscape explains is asked of a fit of its own; only where there are times."""
 
@@ -299,7 +300,7 @@ class Landscape:
     """Share of the squared drift over the measured cells that no landscape explains, 0 to 1, from a fit that was free to turn."""
 
     basin: np.ndarray | None = None
-    """(cells,) index of the attractor in whose valley each measured cell lies, -1: none (``find_attractors``)."""
+    """(cells,) index of the attractor in whose valley each measured cell lies, -1: none (``find_valleys``)."""
 
     def valley_of(self, row: int) -> str:
         """Name of the attractor in whose valley a measured cell lies; empty where it lies in none."""

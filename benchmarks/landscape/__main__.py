@@ -34,6 +34,7 @@ from benchmarks.landscape.truth import Truth
 from benchmarks.landscape.variants import CELLS, VARIANTS, Variant
 from virtualcell.demo import bar
 from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.landscape.barriers import any_crossed
 from virtualcell.schema import PredictorSettings
 from virtualcell.training.refits import fit_dynamics
 
@@ -59,7 +60,9 @@ def one_seed(variant: Variant, seed: int, found: Found, *, n: int, settings: Pre
     asked_at = cells.xy[asked]
     time = variant.time(cells, seed)
     settings = settings if variant.bands else dataclasses.replace(settings, refits=0)
-    fit = fit_dynamics(cells.xy.astype(np.float32), settings, time=time, seed=seed, **variant.arguments(cells))
+    fit = fit_dynamics(
+        cells.xy.astype(np.float32), settings, time=time, seed=seed, crossed=any_crossed, **variant.arguments(cells)
+    )
     own = of_fit(fit, variant, cells, asked, truth.fates, time)
     answers = {
         OURS: own,

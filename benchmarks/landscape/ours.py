@@ -9,7 +9,7 @@ from benchmarks.landscape.answers import Answer, nearest
 from benchmarks.landscape.truth import Passage
 from benchmarks.landscape.variants import Variant
 from virtualcell.data.known.system import Snapshots
-from virtualcell.landscape.attractors import find_attractors
+from virtualcell.landscape.attractors import find_valleys
 from virtualcell.landscape.barriers import find_barriers
 from virtualcell.landscape.committor import committor
 from virtualcell.predictor.dynamics import Dynamics
@@ -30,25 +30,23 @@ def of_fit(
     asked: rows of cells whose committor is asked; time: (cells,) in spans, as the fit got it.
     """
     system, states = variant.system, cells.xy.astype(np.float32)
-    found, basin = find_attractors(
-        fit.dynamics.potential,
-        float(fit.dynamics.diffusion.detach()),
-        states,
-        cells.state,
-        np.eye(2, dtype=np.float32),
-        np.zeros(2, np.float32),
-        0.0,
-    )
-    places = np.array([attractor.state for attractor in found], dtype=np.float64).reshape(-1, 2)
+    found = find_valleys(fit.dynamics.potential, float(fit.dynamics.diffusion.detach()), states)
+    places = found.places.astype(np.float64)
     stand_for = nearest(places, system)
     true_name = {str(row): name for name, row in stand_for.items()} if len(set(stand_for.values())) == len(stand_for) else {}
     barriers = find_barriers(
-        fit.dynamics, {str(i): a.state for i, a in enumerate(found)}, states, time, basin, fit.refits, fit.growth_identified
+        fit.dynamics,
+        {str(i): at for i, at in enumerate(found.places)},
+        states,
+        time,
+        found.basin,
+        fit.refits,
+        fit.growth_identified,
     )
     # A pass between attractors that stand for no true one keeps their numbers for a name.
     called = {(true_name.get(b.start, b.start), true_name.get(b.end, b.end)): b for b in barriers}
     named = {passage: b for passage, b in called.items() if set(passage) <= set(true_name.values())}
-    ends = [found[stand_for[name]].state for name in fates or () if name in stand_for]
+    ends = [found.places[stand_for[name]] for name in fates or () if name in stand_for]
     chance = None
     if len(ends) == 2 and len(asked) and not np.array_equal(ends[0], ends[1]):
         chance, _ = committor(fit.dynamics, states[asked], ends[0], ends[1], (system.core, system.core), COPIES)

@@ -48,7 +48,6 @@ def fitted(request: pytest.FixtureRequest) -> Fitted:
         state,
         np.eye(2, dtype=np.float32),
         np.zeros(2, np.float32),
-        0.0,
     )
     return Fitted(dynamics, span, found, request.param)
 

@@ -15,7 +15,7 @@ from virtualcell.landscape.attractors import descend, find_attractors
 def test_both_wells_are_found_where_they_are_with_their_basins() -> None:
     states, side = around_both_wells()
     diffusion = 0.25
-    found, basin = find_attractors(Wells(3, tilt=0.3), diffusion, states, side, AXES, ORIGIN, floor=0.0)
+    found, basin = find_attractors(Wells(3, tilt=0.3), diffusion, states, side, AXES, ORIGIN)
     left, _, right = Wells(3, tilt=0.3).at_rest()
     assert {a.name for a in found} == {"left", "right"}
     for a in found:
@@ -35,7 +35,7 @@ def test_a_saddle_is_no_attractor() -> None:
     # Cells on the ridge of an even double well rest exactly at the saddle.
     states = np.zeros((40, 3), dtype=np.float32)
     states[:, 1] = np.linspace(-1, 1, 40)
-    found, basin = find_attractors(Wells(3), 1.0, states, np.array(["a"] * 40), AXES, ORIGIN, floor=0.0)
+    found, basin = find_attractors(Wells(3), 1.0, states, np.array(["a"] * 40), AXES, ORIGIN)
     assert found == ()
     assert (basin == -1).all()
 
@@ -61,7 +61,7 @@ def test_in_a_plane_descent_leaves_the_drawn_coordinates() -> None:
 def test_a_minimum_between_many_kinds_of_cells_is_called_mixed() -> None:
     states, _ = around_both_wells()
     kinds = np.array(list("abcdefgh"))[np.arange(200) % 8]
-    found, _ = find_attractors(Wells(3, tilt=0.3), 0.25, states, kinds, AXES, ORIGIN, floor=0.0)
+    found, _ = find_attractors(Wells(3, tilt=0.3), 0.25, states, kinds, AXES, ORIGIN)
     assert [a.name for a in found] == ["mixed", "mixed (2)"]
     assert all(a.purity < 0.5 for a in found)
 
@@ -71,14 +71,14 @@ def test_no_two_attractors_have_one_name() -> None:
     rng = np.random.default_rng(0)
     states = np.concatenate([well.xy + rng.normal(0, 0.05, (60, 2)) for well in wells]).astype(np.float32)
     kinds = np.repeat(["T", "T (2)", "T"], 60)
-    found, _ = find_attractors(ThreeWells(), three_wells.DIFFUSION, states, kinds, np.eye(2), np.zeros(2), floor=0.0)
+    found, _ = find_attractors(ThreeWells(), three_wells.DIFFUSION, states, kinds, np.eye(2), np.zeros(2))
     assert len({a.name for a in found}) == len(found) == 3
 
 
 def test_cells_that_are_not_followed_lie_in_the_valley_of_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     states, side = around_both_wells()
     monkeypatch.setattr(attractors, "FOLLOWED", 50)
-    found, basin = find_attractors(Wells(3, tilt=0.3), 0.25, states, side, AXES, ORIGIN, floor=0.0)
+    found, basin = find_attractors(Wells(3, tilt=0.3), 0.25, states, side, AXES, ORIGIN)
     for index, a in enumerate(found):  # all but some on the ridge
         assert np.mean((basin == index) == (side == a.name)) > 0.9
     assert sum(a.n_cells for a in found) == len(states)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.landscape.samples import Flat, ThreeWells, Wells, moving
 from virtualcell.data import three_wells
-from virtualcell.landscape.barriers import find_barriers
+from virtualcell.landscape.barriers import any_crossed, find_barriers
 from virtualcell.schema import Barrier
 
 D = 0.5
@@ -132,6 +132,25 @@ def test_a_pass_that_nobody_crossed_has_no_band_however_well_refits_agree() -> N
     for cells, sure in ((NONE, ()), (RIGHTWARD, (("left", "right"),))):
         found = by_way(find_barriers(moving(Wells(), D), ENDS, *cells, refits=refits))
         assert [way for way, barrier in found.items() if barrier.low is not None or barrier.high is not None] == list(sure)
+
+
+def test_refits_are_asked_for_only_where_some_pass_was_crossed() -> None:
+    def asked(wells: nn.Module, cells: tuple[np.ndarray, np.ndarray, np.ndarray], known: bool = False) -> bool:
+        states, time, _ = cells
+        return any_crossed(moving(wells, D), states.astype(np.float32), time, known)
+
+    assert asked(Wells(), RIGHTWARD)
+    assert asked(Wells(), LEFTWARD)
+    assert not asked(Wells(), counted((1000, 0), (1000, 0))), "nobody crossed"
+    assert not asked(Wells(2, 1.0, 2.0), RIGHTWARD), "one valley has no pass"
+    assert not asked(Unlike(), RIGHTWARD)
+
+
+class Unlike(Wells):
+    """No number at all."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z) * torch.nan
 
 
 def test_where_a_refit_has_lost_a_valley_its_pass_has_no_height() -> None:

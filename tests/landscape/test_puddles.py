@@ -20,7 +20,7 @@ SHALLOWER = float(WELLS.along(RIDGE) - WELLS.along(RIGHT))
 def test_a_well_less_deep_than_noise_sees_belongs_to_the_one_it_runs_out_into(factor: float, valleys: int) -> None:
     states, side = around_both_wells()
     diffusion = SHALLOWER / (factor * SHALLOW)
-    found, basin = find_attractors(WELLS, diffusion, states, side, AXES, ORIGIN, floor=0.0)
+    found, basin = find_attractors(WELLS, diffusion, states, side, AXES, ORIGIN)
     assert len(found) == valleys
     np.testing.assert_allclose(sorted(a.state[0] for a in found), [LEFT, RIGHT][:valleys], atol=2e-3)
     assert sum(a.n_cells for a in found) == len(states)
@@ -77,7 +77,7 @@ def test_a_puddle_on_a_ridge_between_two_valleys_belongs_to_neither() -> None:
     assert drained(Dimple(2, 2), 1.0, places, places).tolist() == [0, NOWHERE, 2]
     states = np.column_stack([np.linspace(-2.2, 2.2, 200), np.zeros(200)]).astype(np.float32)
     side = np.where(np.abs(states[:, 0]) < 0.3, "ridge", np.where(states[:, 0] < 0, "left", "right"))
-    found, basin = find_attractors(Dimple(2, 2), 1.0, states, side, AXES[:, :2], ORIGIN[:2], floor=0.0)
+    found, basin = find_attractors(Dimple(2, 2), 1.0, states, side, AXES[:, :2], ORIGIN[:2])
     assert {a.name for a in found} == {"left", "right"}
     assert (basin[np.abs(states[:, 0]) < 0.1] == -1).all()
 

@@ -107,6 +107,28 @@ def test_without_times_there_is_one_fit_and_nothing_beside_it() -> None:
     assert found.dynamics.treatments == ("drug",)
 
 
+def test_nothing_is_fitted_again_where_no_pass_was_crossed() -> None:
+    seen = []
+
+    def never(dynamics: Dynamics, states: np.ndarray, time: np.ndarray, growth_known: bool) -> bool:
+        seen.append((dynamics, states, time, growth_known))
+        return False
+
+    names = np.where(np.arange(240) % 3 == 2, "drug", "control")
+    quick = replace(QUICK, turning=False)
+    told = {"time": TIME, "treatment": names, "growth": "given", "growth_rates": np.ones(240)}  # for which no linear law is tried
+    found = fit_dynamics(parting(), quick, **told, crossed=never)
+    assert found.refits == ()
+    ((dynamics, states, time, growth_known),) = seen
+    np.testing.assert_array_equal(states, parting()[names == "control"])
+    np.testing.assert_array_equal(time, TIME[names == "control"])
+    assert growth_known
+    np.testing.assert_array_equal(places(dynamics), places(found.dynamics))
+    again = fit_dynamics(parting(), quick, **told, crossed=lambda *_: True)
+    np.testing.assert_array_equal(places(again.dynamics), places(found.dynamics))
+    assert len(again.refits) == 2
+
+
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.booleans(), st.integers(0, 1000))
 def test_every_population_is_drawn_from_itself_in_its_size(sizes: list[int], treated: bool, seed: int) -> None:
     time = np.repeat(np.arange(len(sizes), dtype=float), sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -77,38 +78,40 @@ def descend(
     return z
 
 
-def find_attractors(
-    potential: Potential,
-    diffusion: float,
-    states: np.ndarray,
-    labels: np.ndarray,
-    plane: np.ndarray,
-    origin: np.ndarray,
-    floor: float,
-    seed: int = 0,
-    follow: np.ndarray | None = None,
-) -> tuple[tuple[Attractor, ...], np.ndarray]:
-    """Valleys reached from measured cells (up to 5,000 of them), and for each of all cells the index of its valley (-1: none);
-    those that were not followed have that of the nearest one that was.
+@dataclass(frozen=True)
+class Valleys:
+    """Minima of the potential that hold cells, the fullest first.
+
+    places: (k, d); energy: (k,) in units of D; curvature: (k,) smallest Hessian eigenvalue; n_cells: (k,) cells that were
+    counted; basin: (cells,) index of the valley of each cell, -1: none.
+    """
+
+    places: np.ndarray
+    energy: np.ndarray
+    curvature: np.ndarray
+    n_cells: np.ndarray
+    basin: np.ndarray
+
+
+def find_valleys(potential: Potential, diffusion: float, states: np.ndarray, follow: np.ndarray | None = None) -> Valleys:
+    """Valleys reached from measured cells (n, d) (up to 5,000 of them); cells that were not followed have that of the nearest one
+    that was.
 
     A minimum is kept where the gradient vanishes, the Hessian is positive definite, it does not lean on the wall around the
     cells, and more than a ripple holds the cells: those of a puddle count for the valley it runs out into (``puddles``), those of
     a puddle on a ridge for none. With them at least half a percent of the cells must belong to it.
-    labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none holds half
-    of them. floor: energy (units of D) that counts as 0. follow: rows that descend (default: all cells), which are the cells
-    counted.
+    follow: rows that descend (default: all cells), which are the cells counted.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     follow = np.arange(len(states)) if follow is None else follow
     rows = np.sort(rng.choice(follow, min(FOLLOWED, len(follow)), replace=False))
-    device = potential.centre.device
-    ends = descend(potential, torch.from_numpy(states[rows]).to(device))
+    ends = descend(potential, torch.from_numpy(states[rows]))
     with torch.no_grad():
-        rest = potential.gradient(ends).norm(dim=1).cpu().numpy() < 1e-3
-        lowest = torch.linalg.eigvalsh(potential.hessian(ends))[:, 0].cpu().numpy()
-        energy = (potential(ends) / diffusion).cpu().numpy() - floor
-        within = potential.within(ends, LEANS).cpu().numpy()
-    points = ends.cpu().numpy()
+        rest = potential.gradient(ends).norm(dim=1).numpy() < 1e-3
+        lowest = torch.linalg.eigvalsh(potential.hessian(ends))[:, 0].numpy()
+        energy = (potential(ends) / diffusion).numpy()
+        within = potential.within(ends, LEANS).numpy()
+    points = ends.numpy()
     settled = np.flatnonzero(rest & (lowest > 0) & within)
     basin = np.full(len(states), -1)
     centres: list[int] = []
@@ -128,15 +131,33 @@ def find_attractors(
     valley[:] = -1
     valley[kept] = np.arange(len(kept))
     basin = valley[basin]
-    rest_of = np.setdiff1d(np.arange(len(states)), rows)
-    if len(rest_of):
-        basin[rest_of] = basin[rows[cKDTree(states[rows]).query(states[rest_of])[1]]]
-    tree = cKDTree(states)
+    others = np.setdiff1d(np.arange(len(states)), rows)
+    if len(others):
+        basin[others] = basin[rows[cKDTree(states[rows]).query(states[others])[1]]]
+    at = np.array([centres[k] for k in kept], dtype=int)
+    counted = np.rint(sizes[kept] * len(follow) / len(rows)).astype(int)
+    return Valleys(points[at], energy[at], lowest[at], counted, basin)
+
+
+def find_attractors(
+    potential: Potential,
+    diffusion: float,
+    states: np.ndarray,
+    labels: np.ndarray,
+    plane: np.ndarray,
+    origin: np.ndarray,
+    follow: np.ndarray | None = None,
+) -> tuple[tuple[Attractor, ...], np.ndarray]:
+    """``find_valleys`` with names, and the index of the valley of each cell (-1: none).
+
+    labels: (cells,) annotation; a minimum carries the label of most of the 30 cells nearest to it, "mixed" where none holds half
+    of them.
+    """
+    valleys, tree = find_valleys(potential, diffusion, states, follow), cKDTree(states)
     found: list[Attractor] = []
-    for k in kept:
-        i = centres[k]
-        _, near_rows = tree.query(points[i], k=min(NEAREST, len(states)))
-        names, counts = np.unique(labels[np.atleast_1d(near_rows)].astype(str), return_counts=True)
+    for k, place in enumerate(valleys.places):
+        _, near = tree.query(place, k=min(NEAREST, len(states)))
+        names, counts = np.unique(labels[np.atleast_1d(near)].astype(str), return_counts=True)
         purity = float(counts.max() / counts.sum())
         name = str(names[counts.argmax()]) if purity >= 0.5 else MIXED
         used = {attractor.name for attractor in found}
@@ -144,15 +165,15 @@ def find_attractors(
         found.append(
             Attractor(
                 name=next(called for called in free if called not in used),
-                state=points[i],
-                xy=(points[i] - origin) @ plane.T,
-                energy=float(energy[i]),
-                n_cells=round(sizes[k] * len(follow) / len(rows)),
+                state=place,
+                xy=(place - origin) @ plane.T,
+                energy=float(valleys.energy[k]),
+                n_cells=int(valleys.n_cells[k]),
                 purity=purity,
-                min_curvature=float(lowest[i]),
+                min_curvature=float(valleys.curvature[k]),
             )
         )
-    return tuple(found), basin
+    return tuple(found), valleys.basin
 
 
 def _sizes(basin: np.ndarray, n: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from scipy.stats import t as student
 
-from virtualcell.landscape.attractors import descend
+from virtualcell.landscape.attractors import descend, find_valleys
 from virtualcell.landscape.committor import first_arrivals
 from virtualcell.landscape.crossings import least_crossings
 from virtualcell.landscape.direct import direct_path
@@ -74,6 +75,22 @@ def find_barriers(
             low, high = _interval(way.barrier, [heights.get((a, b)) for heights in again]) if enough[a, b] else (None, None)
             found.append(Barrier(names[a], names[b], way.barrier, low, high, float(crossed[a, b]), bool(enough[a, b]), way))
     return tuple(found)
+
+
+def any_crossed(dynamics: Dynamics, states: np.ndarray, time: np.ndarray, growth_known: bool) -> bool:
+    """Whether enough of the untreated cells (n, d) at times (n,) crossed some pass for its height to be given a band.
+
+    Never where the potential has no finite height.
+    """
+    dynamics = copy.deepcopy(dynamics).cpu()  # some devices have no eigenvalues
+    with torch.no_grad():
+        if not dynamics.potential(torch.from_numpy(states)).isfinite().all():
+            return False
+    valleys = find_valleys(dynamics.potential, float(dynamics.diffusion.detach()), states)
+    places = {str(k): place for k, place in enumerate(valleys.places)}
+    if len(places) < 2:
+        return False
+    return any(way.identifiable for way in find_barriers(dynamics, places, states, time, valleys.basin, (), growth_known))
 
 
 def _heights(refit: Dynamics, attractors: np.ndarray, paths: dict[tuple[int, int], EnergyPath]) -> dict[tuple[int, int], float]:

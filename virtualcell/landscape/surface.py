@@ -63,7 +63,7 @@ def make_landscape(
     spacing = np.quantile(apart, 0.95) if len(apart) else 0.0
     supported = _whole(distance[:, 0].reshape(resolution, resolution) < 2.5 * spacing, xy, x, y).ravel()
     hidden = states - origin - xy @ plane
-    attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, 0.0, follow=follow)
+    attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, follow)
     barriers: tuple[Barrier, ...] = ()
     if dynamics is not None and len(attractors) > 1:
         places = {a.name: a.state for a in attractors}
@@ -134,11 +134,9 @@ def _minimise_hidden(
     steps: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energy where the descent ends, and whether that is among the cells or against the wall around them, both (points,)."""
-    device = potential.centre.device
-    p = torch.from_numpy(plane).float().to(device)
-    fixed = torch.from_numpy(origin + grid @ plane).float().to(device)
-    h = torch.from_numpy(hidden).float().to(device)
+    p, h = torch.from_numpy(plane).float(), torch.from_numpy(hidden).float()
+    fixed = torch.from_numpy(origin + grid @ plane).float()
     if p.shape[1] == 2:
-        return potential(fixed).cpu().numpy(), np.ones(len(grid), dtype=bool)  # nothing is hidden
+        return potential(fixed).numpy(), np.ones(len(grid), dtype=bool)  # nothing is hidden
     ends = descend(potential, fixed + h, plane=p, steps=steps)
-    return potential(ends).cpu().numpy(), potential.within(ends, LEANS).cpu().numpy()
+    return potential(ends).numpy(), potential.within(ends, LEANS).numpy()

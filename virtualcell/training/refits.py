@@ -25,6 +25,10 @@ SHARE = 6
 ENOUGH = 0.01
 """p-value from which on the linear law is taken to do the job."""
 
+Crossed = Callable[[Dynamics, np.ndarray, np.ndarray, bool], bool]
+"""Dynamics, untreated cells (n, d), their times (n,) in spans, whether growth is known -> whether enough cells crossed some pass
+for its height to be given a band."""
+
 
 @dataclass
 class DynamicsFit(PredictorFit):
@@ -54,6 +58,7 @@ def fit_dynamics(
     growth: str = "transport",
     growth_rates: np.ndarray | Callable[[np.ndarray], np.ndarray] | None = None,
     population_sizes: dict[float, float] | None = None,
+    crossed: Crossed | None = None,
 ) -> DynamicsFit:
     """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
@@ -61,6 +66,9 @@ def fit_dynamics(
     contradict it. Else a learned landscape, and, where there are times, settings.refits refits and, with settings.turning, a
     fit that may turn: the dynamics themselves are without that part, for with few times it is hardly told from the slope, and how
     much of the drift it would take is said beside them.
+
+    crossed: whether some pass was crossed (``landscape.barriers.any_crossed``). Where none was, no height is given a band, and
+    nothing is fitted again; None: refits are wanted in any case.
     """
     require_distance(settings.distance)
     rates = np.asarray(growth_rates(z), dtype=float) if callable(growth_rates) else growth_rates
@@ -90,15 +98,19 @@ def fit_dynamics(
     kept = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(PredictorFit)}
     if time is None:
         return DynamicsFit(**kept)
-    refits = []
+    refits, n_refits = [], settings.refits
+    if n_refits and crossed is not None:
+        untreated = np.ones(len(z), dtype=bool) if treatment is None else treatment == control
+        states = np.ascontiguousarray(z[untreated], dtype=np.float32)
+        n_refits *= crossed(fitted.dynamics, states, time[untreated], fitted.growth_identified)
     shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
-    for i, rows in enumerate(_resampled(time, treatment, settings.refits, seed)):
+    for i, rows in enumerate(_resampled(time, treatment, n_refits, seed)):
         own = others | {"growth_rates": rates[rows]} if rates is not None else others
         of_rows = {key: shared[key] if shared[key] is None else shared[key][rows] for key in ("time", "treatment", "clones")}
         again = train_predictor(z[rows], **(shared | of_rows), start=fitted.dynamics, seed=seed + 1 + i, **own)
         refits.append(again.dynamics)
         if progress is not None:
-            progress("refits", i + 1, settings.refits, again.history[-1])
+            progress("refits", i + 1, n_refits, again.history[-1])
     share = None
     if settings.turning:
         turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others).dynamics

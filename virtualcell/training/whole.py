@@ -23,17 +23,19 @@ from virtualcell.training.conversion import fit_conversions
 from virtualcell.training.fitted import Fitted, states_of
 from virtualcell.training.given import as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
 from virtualcell.training.growth import KnownGrowth
-from virtualcell.training.refits import DynamicsFit, fit_dynamics
+from virtualcell.training.refits import Crossed, DynamicsFit, fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 
 logger = logging.getLogger("virtualcell")
 
 
-def fit_whole(cells: MuData | ad.AnnData, settings: Settings, device: torch.device, progress: Progress | None) -> Fitted:
+def fit_whole(
+    cells: MuData | ad.AnnData, settings: Settings, device: torch.device, progress: Progress | None, crossed: Crossed
+) -> Fitted:
     """States learned from the counts and, where there are several times or treatments, the dynamics that lead on.
 
-    settings.columns says what is known of the cells, which are not changed. Raises DataError where they cannot be used, before
-    anything is trained.
+    settings.columns says what is known of the cells, which are not changed; crossed: see ``fit_dynamics``. Raises DataError where
+    they cannot be used, before anything is trained.
     """
     began = clock.perf_counter()
     columns, seed = settings.columns, settings.seed
@@ -82,6 +84,7 @@ def fit_whole(cells: MuData | ad.AnnData, settings: Settings, device: torch.devi
             seed=seed,
             device=device,
             progress=progress,
+            crossed=crossed,
         )
     parts = [trained.model] + ([moved.dynamics] if moved is not None else [])
     rank = effective_rank(states)
