@@ -92,7 +92,7 @@ def picture(shown: Way | None, end: Limit) -> None:
     elif shown is None:
         st.info(f"All of these cells are of {last:g} {unit}. {end.sentence} Choose earlier cells to see them move.", icon=None)
     else:
-        names = b.model.ends(shown.found, at_last_time=shown.times[-1] >= last - 1e-9)
+        names = b.model.ends(shown.found, until=float(shown.times[-1]))
         fig = trajectory(
             b.landscape.cell_xy if shown.on == "plane" and b.landscape is not None else b.umap2, shown.places, shown.times, names,
             unit=unit, axes=shown.on, colours=colours.of(b, names), cells=kind, look=look(), height=600,
@@ -104,12 +104,12 @@ def picture(shown: Way | None, end: Limit) -> None:
 def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     """The shares in words and bars, with what is known of growth; of_a_time: all cells of a time were the start, so that the
     cells of the time they come to stand beside."""
-    found, at_last = shown.found, bool(shown.times[-1] >= last - 1e-9)
+    found, until = shown.found, float(shown.times[-1])
     when = f"{shown.times[-1]:.3g} {unit}"
     # Where the annotation is the time itself, the cells of one time have one name, and all cells are compared with.
-    alone = at_last and b.demo.columns.state is not None
+    alone = b.model.reaches_last(until) and b.demo.columns.state is not None
     among = f"the {kind} cells of {last:g} {unit}" if alone else f"all {kind} cells"
-    shares = b.model.fates(found, at_last_time=at_last)
+    shares = b.model.fates(found, until=until)
     staged = b.demo.columns.state is None
     st.markdown(f"**{'How far along they are' if staged else 'Where they are'} at {when}**")
     st.markdown(fate_words(shares, start, when, shown.n_start))
@@ -121,7 +121,7 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     if shown.n_start < FEWEST:
         large = large.assign(low=np.nan, high=np.nan)
     known = b.model.record["growth_identified"]
-    alike = b.model.fates(evenly(found), at_last_time=at_last).set_index("fate")["fraction"][large["fate"]]
+    alike = b.model.fates(evenly(found), until=until).set_index("fate")["fraction"][large["fate"]]
     tints = colours.of(b, large["fate"])
     fig = fates(
         list(large["fate"]), large["fraction"], large["low"], large["high"],

@@ -298,7 +298,7 @@ def predict(
     found.uns[UNS_KEY] = {**loaded.provenance(), "predicted": asked}
     found.write_h5ad(_parent(out))
     table = Table("fate", "share", "95 % interval")
-    for fate in loaded.fates(trajectory, at_last_time=last is None or until >= last - 1e-9).itertuples():
+    for fate in loaded.fates(trajectory, until=until).itertuples():
         table.add_row(str(fate.fate), f"{fate.fraction:.3f}", f"{fate.low:.3f} to {fate.high:.3f}")
     _console().print(table)
     _say(f"{found.obs['in_domain'].mean():.0%} of the predicted states lie where cells were measured.")

@@ -238,12 +238,12 @@ class VirtualCell:
         times = np.linspace(0.0, duration, frames)
         return Trajectory(times, path.cpu().numpy(), log_weights.cpu().numpy(), start, seed, perturbation)
 
-    def fates(self, trajectory: Trajectory, *, at_last_time: bool = True) -> pd.DataFrame:
+    def fates(self, trajectory: Trajectory, *, until: float | None = None) -> pd.DataFrame:
         """Shares of a trajectory's end states by annotation: columns fate, fraction, low, high (95 % bootstrap over start cells).
 
-        at_last_time: as in ``ends``.
+        until: as in ``ends``.
         """
-        states, labels = self._named(at_last_time)
+        states, labels = self._named(until)
         return fate_fractions(
             assign(trajectory.states[-1], states, labels),
             sorted(set(labels)),
@@ -252,18 +252,22 @@ class VirtualCell:
             seed=trajectory.seed,
         )
 
-    def ends(self, trajectory: Trajectory, *, at_last_time: bool = True) -> np.ndarray:
+    def ends(self, trajectory: Trajectory, *, until: float | None = None) -> np.ndarray:
         """Annotation of the measured cells next to which each cell of a trajectory ends, (n,).
 
-        at_last_time: only cells of the last measured time give names, unless they all have one; where a trajectory ends earlier,
-        False is meant.
+        until: when it ends, in the unit of the time column; by default at the last measured time or later, when only cells of
+        that time give names, unless they all have one. Where it ends earlier, cells of all times do.
         """
-        return assign(trajectory.states[-1], *self._named(at_last_time))
+        return assign(trajectory.states[-1], *self._named(until))
 
-    def _named(self, at_last_time: bool) -> tuple[np.ndarray, np.ndarray]:
+    def reaches_last(self, until: float | None) -> bool:
+        """Whether a trajectory until then, in the unit of the time column, comes to the last measured time (or has none)."""
+        return until is None or self.times is None or until >= float(self.times.max()) - 1e-9 * self.span
+
+    def _named(self, until: float | None) -> tuple[np.ndarray, np.ndarray]:
         """States and annotation of the measured cells that give names."""
         labels = np.asarray(self.record["labels"])
-        if at_last_time and self.times is not None:
+        if self.reaches_last(until) and self.times is not None:
             last = self.times == self.times.max()
             if len(set(labels[last])) > 1:
                 return self.states[last], labels[last]

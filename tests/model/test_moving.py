@@ -157,3 +157,18 @@ def test_a_distance_that_is_not_known_is_refused_before_anything_is_trained() ->
     with pytest.raises(DataError, match="'far' is not known"):
         VirtualCell(wrong).fit(drifting(60), time="time", device="cpu", progress=lambda stage, *_: stages.append(stage))
     assert stages == []
+
+
+def test_only_cells_of_the_last_time_name_what_comes_to_it(model: VirtualCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = model.times == model.times.max()
+    kinds = np.where(late, np.where(model.states[:, 0] > 0, "left", "right"), "early")
+    monkeypatch.setitem(model.record, "labels", kinds.tolist())
+    still = model.predict(states=model.states[~late], duration=model.span, frames=1)
+    assert set(model.ends(still, until=0.0)) >= {"early"}
+    last = float(model.times.max())
+    for reached in ({}, {"until": last}, {"until": last + model.span}):
+        assert set(model.ends(still, **reached)) == {"left", "right"}
+        assert set(model.fates(still, **reached)["fate"]) == {"left", "right"}
+    assert model.reaches_last(None)
+    assert model.reaches_last(last)
+    assert not model.reaches_last(last - 0.01 * model.span)

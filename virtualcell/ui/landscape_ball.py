@@ -58,8 +58,8 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     noisy = state.trajectory(b, rows, duration, copies=n)
     calm = state.trajectory(b, rows, duration, noise=0.0)
     # Where balls stop before the last measured time, cells of all times give them names.
-    at_last = not columns.time or time + duration >= float(state.values(b, columns.time).max()) - 1e-9
-    where = b.model.ends(noisy, at_last_time=at_last)
+    until = time + duration
+    where = b.model.ends(noisy, until=until)
     st.markdown(f"**Where {n} balls end**")
     table = shares(where)
     palette = colours.of(b, table["fate"])
@@ -67,7 +67,7 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
         list(table["fate"]), table["share"], table["low"], table["high"], colours=[palette[f] for f in table["fate"]], look=look()
     )
     chart(fig, "ball-fates", alt="Share of balls by the cells they end among", file=f"{b.demo.key}-ball")
-    still = b.model.ends(calm, at_last_time=at_last)[0]
+    still = b.model.ends(calm, until=until)[0]
     untreated = "Rolled without treatment. " if b.model.record["treatments"] else ""
     st.caption(
         f"Without noise it ends among {still}. Bars: share of balls with noise, lines: 95 % interval over balls, without the "

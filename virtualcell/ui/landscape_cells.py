@@ -50,11 +50,11 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     copies = max(1, round(MOST / len(rows)))
     found = state.trajectory(b, rows, duration, treatment=treatment, copies=copies)
     shown = state.some(np.arange(len(found.start)), n_cells)
-    at_last = span is None or began + duration >= float(span.max()) - 1e-9
-    shares = b.model.fates(found, at_last_time=at_last)
+    until = began + duration
+    shares = b.model.fates(found, until=until)
     before = None
     if treatment:
-        before = b.model.fates(state.trajectory(b, rows, duration, copies=copies), at_last_time=at_last)
+        before = b.model.fates(state.trajectory(b, rows, duration, copies=copies), until=until)
         before = before.set_index("fate")["fraction"]
     for row in shares.head(4).itertuples():
         interval: str | None = f"{100 * row.low:.0f} to {100 * row.high:.0f} %"
@@ -76,5 +76,5 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         "Lines: predicted cells, coloured by the cells they end among. On the surface, drag to rotate and press play.",
         landscape.on_plane(found.states[:, shown]),
         found.times + began,
-        b.model.ends(found, at_last_time=at_last)[shown],
+        b.model.ends(found, until=until)[shown],
     )
