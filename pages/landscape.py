@@ -80,13 +80,19 @@ if drawn.barriers:
     st.markdown("##### Passes between them")
     for sentence in passes.reading(drawn.barriers):
         st.markdown(sentence)
-    with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
+    sure = any(way.identifiable for way in drawn.barriers)
+    with nullcontext() if sure else st.expander("The directions that were asked"):
         st.dataframe(passes.table(drawn.barriers, put_in.heights(b)), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     noise = "" if b.model.settings.predictor.diffusion_known else "D was learned, and heights are only as sure as it is. "
-    st.caption(
+    band = (
         f"Interval: from how far {b.model.settings.predictor.refits} fits to cells drawn again lie from this one; what all have "
-        f"wrong is not in it. {noise}Cells that changed valley: as many as explain how the share of {kind} cells in each valley "
+        "wrong is not in it. "
+        if sure
+        else ""
+    )
+    st.caption(
+        f"{band}{noise}Cells that changed valley: as many as explain how the share of {kind} cells in each valley "
         "changed from time to time, each counted where the model has it arrive first; those that came back are not seen. "
         "Of ways that too few crossed, the picture shows the lowest out of each valley."
     )
