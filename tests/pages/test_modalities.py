@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
-from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
 from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.ui import comparisons, state
 from virtualcell.ui.agreement import Agreement, agreement, agreement_words
-from virtualcell.ui.modalities import alone, conversions, kept_out, relations, share_interval, with_measured
+from virtualcell.ui.modalities import alone, conversions, kept_out, relations, with_measured
 from virtualcell.ui.neighbourhood import REACH, neighbourhood, peaks_around
 from virtualcell.ui.translated import bins, feature_table, translated
 from virtualcell.ui.verdict import JOINED, NUMBER_ALONE, best_joining, joint_code, number_alone, verdict
@@ -317,13 +316,6 @@ def test_averages_that_are_no_nearer_than_the_training_average_are_said_to_be():
     deltas = {metric.label: metric.delta for metric in at.metric}
     assert deltas["Averages are off by"] == "percentage points"
     assert deltas["Single cells told apart"] == "AUROC, chance 0.5"
-
-
-def test_share_interval_is_wilsons():
-    share, low, high = share_interval(np.array([0, 3, 20]), 20)
-    for count, *found in zip((0, 3, 20), share, low, high, strict=True):
-        wanted = binomtest(count, 20).proportion_ci(0.95, "wilson")
-        np.testing.assert_allclose(found, [count / 20, wanted.low, wanted.high], atol=1e-12)
 
 
 def test_bins_hold_every_cell_once():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
-from scipy.stats import binomtest
 
 from virtualcell.demo import Bundle
+from virtualcell.evaluation.intervals import share_interval
 from virtualcell.figures.fates import fates
 from virtualcell.figures.overlay import Line
 from virtualcell.schema import Landscape
@@ -22,13 +22,11 @@ from virtualcell.ui.theme import look
 def shares(where: np.ndarray) -> pd.DataFrame:
     """Share of balls that end among each kind of cell: columns fate, share, low, high (Wilson's 95 % interval over balls).
 
-    where: (balls,) names. Only chance is in the interval, not the model's error. Wilson 1927, J. Am. Stat. Assoc. 22.
+    where: (balls,) names. Only chance is in the interval, not the model's error.
     """
     names, counts = np.unique(where, return_counts=True)
-    ends = [binomtest(int(k), len(where)).proportion_ci(method="wilson") for k in counts]
-    table = pd.DataFrame(
-        {"fate": names, "share": counts / len(where), "low": [e.low for e in ends], "high": [e.high for e in ends]}
-    )
+    share, low, high = share_interval(counts, len(where))
+    table = pd.DataFrame({"fate": names, "share": share, "low": low, "high": high})
     return table.sort_values("share", ascending=False, ignore_index=True)
 
 

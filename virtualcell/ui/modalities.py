@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
-from scipy import stats
 from sklearn.decomposition import PCA
 
 from virtualcell.demo import Bundle
+from virtualcell.evaluation.intervals import share_interval
 from virtualcell.evaluation.multiomics import time_read
 from virtualcell.modalities import MODALITIES
 from virtualcell.schema import DEFAULT_KINDS, MEASURED_KEY
@@ -65,17 +65,6 @@ def kept_out(b: Bundle) -> np.ndarray:
 def written(value: Any, unit: str = "") -> str:
     """A value of an annotation as it is written: "3 h", "Monocyte"."""
     return f"{value:g} {unit}".strip() if isinstance(value, int | float) else str(value)
-
-
-def share_interval(count: np.ndarray, total: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Share and its 95 % interval (Wilson 1927) of counts among totals, any shape."""
-    count, total = np.asarray(count, float), np.asarray(total, float)
-    z = stats.norm.ppf((1 + LIKELY) / 2)
-    share = count / total
-    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    reach = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    # At 0 and at all, rounding must not leave the share outside of its interval.
-    return share, np.minimum(middle - reach, share), np.maximum(middle + reach, share)
 
 
 def measured(b: Bundle) -> dict[str, int]:

@@ -10,10 +10,11 @@ import streamlit as st
 from scipy import stats
 
 from virtualcell.demo import Bundle
+from virtualcell.evaluation.intervals import share_interval
 from virtualcell.figures.embedding import ordered
 from virtualcell.schema import COUNTS_LAYER
 from virtualcell.ui import state
-from virtualcell.ui.modalities import LIKELY, kept_out, modalities, share_interval, with_measured, written
+from virtualcell.ui.modalities import LIKELY, kept_out, modalities, with_measured, written
 from virtualcell.ui.translated import translated
 
 REACH = 100_000

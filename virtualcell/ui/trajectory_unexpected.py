@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
 from virtualcell.demo import Bundle
+from virtualcell.evaluation.intervals import share_interval
 from virtualcell.figures.fates import fates
 from virtualcell.figures.unexpected import unexpected
 from virtualcell.landscape.fates import assign
@@ -99,15 +100,15 @@ def by_kind(chances: np.ndarray, names: np.ndarray, own_chances: np.ndarray, own
         own_odd, own = int((own_chances[own_names == name] <= RARE).sum()), int((own_names == name).sum())
         known = own >= FEWEST
         counts = [[odd, n - odd], [own_odd, own - own_odd]]
-        interval = binomtest(odd, n).proportion_ci(method="wilson")
+        share, low, high = share_interval(odd, n)
         rows.append(
             {
                 "kind": str(name),
                 "cells": n,
                 "hardly expected": odd,
-                "share": odd / n,
-                "low": interval.low,
-                "high": interval.high,
+                "share": float(share),
+                "low": float(low),
+                "high": float(high),
                 "own cells": own,
                 "own share": own_odd / own if known else np.nan,
                 "p": fisher_exact(counts, alternative="greater").pvalue if known else np.nan,
@@ -119,9 +120,9 @@ def by_kind(chances: np.ndarray, names: np.ndarray, own_chances: np.ndarray, own
 def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: str) -> str:
     """In a sentence or two: how many, against what chance gives, and which."""
     n, odd = len(chances), int((chances <= RARE).sum())
-    interval = binomtest(odd, n).proportion_ci(method="wilson")
+    _, low, _ = share_interval(odd, n)
     said = f"**{100 * odd / n:.0f} %** of the {n:,} {kind} cells of {when} are hardly expected"
-    if interval.low > RARE:
+    if low > RARE:
         said += f", more than the {100 * RARE:.0f} % of a model that is right."
     else:
         said += f"; of a model that is right it would be {100 * RARE:.0f} %."
@@ -139,7 +140,7 @@ def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: st
         missing = list(asked["kind"][asked["p"].isna()])
         if missing:
             said += f" The model predicts next to no {', '.join(missing)}."
-    if interval.low > MANY:
+    if low > MANY:
         said += " So many say that the model is wrong about single cells here, not that these cells are special."
     return said
 

@@ -9,10 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
+from virtualcell.evaluation.intervals import share_interval
 from virtualcell.evaluation.multiomics import auroc_per_feature, pearson_per_feature
 from virtualcell.schema import UNS_KEY
 from virtualcell.ui import state
-from virtualcell.ui.modalities import kept_out, share_interval, with_measured, yes_or_no
+from virtualcell.ui.modalities import kept_out, with_measured, yes_or_no
 
 OFTEN = 0.1
 """Share of cells in which a peak should be open to show whether its prediction is borne out."""
