@@ -368,8 +368,7 @@ class VirtualCell:
         # On the CPU: some devices have no eigenvalues.
         dynamics, *refits = (copy.deepcopy(one).cpu() for one in (dynamics, *self._fitted.refits))
         found = make_landscape(
-            dynamics.potential,
-            float(dynamics.diffusion.detach()),
+            dynamics,
             states,
             labels,
             plane,
@@ -377,8 +376,6 @@ class VirtualCell:
             names,
             resolution,
             follow=follow,
-            # Without times nothing was seen to go from one valley to another.
-            dynamics=dynamics if time is not None else None,
             refits=refits,
             time=(time - time.min()) / self.span if time is not None else None,
             growth_known=self.record["growth_identified"],

@@ -20,8 +20,7 @@ def test_the_surface_is_the_minimum_over_what_is_not_drawn() -> None:
     plane = np.linalg.qr(rng.normal(size=(5, 2)))[0].T.astype(np.float32)
     origin, diffusion = states.mean(0), 0.4
     found = make_landscape(
-        Quadratic(matrix, centre),
-        diffusion,
+        moving(Quadratic(matrix, centre), diffusion),
         states,
         np.array(["only"] * 300),
         plane,
@@ -49,7 +48,7 @@ def test_only_points_near_cells_are_supported() -> None:
     wells = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
     states = (np.repeat(wells, 200, axis=0) + rng.normal(0, 0.08, (400, 3))).astype(np.float32)
     side = np.repeat(["left", "right"], 200)
-    found = make_landscape(Wells(3), 1.0, states, side, AXES, ORIGIN, ("a", "b"), resolution=30, steps=50)
+    found = make_landscape(moving(Wells(3), 1.0), states, side, AXES, ORIGIN, ("a", "b"), resolution=30, steps=50)
     assert {a.name for a in found.attractors} == {"left", "right"}
     grid = np.stack(np.meshgrid(found.x, found.y), -1)
     gap = np.linalg.norm(grid[:, :, None] - found.cell_xy, axis=-1).min(-1)
@@ -61,7 +60,14 @@ def test_only_points_near_cells_are_supported() -> None:
 def test_only_the_cells_named_descend_and_are_counted() -> None:
     states, side = around_both_wells()
     found = make_landscape(
-        Wells(3, tilt=0.3), 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, follow=np.flatnonzero(side == "left")
+        moving(Wells(3, tilt=0.3), 0.25),
+        states,
+        side,
+        AXES,
+        ORIGIN,
+        ("a", "b"),
+        resolution=12,
+        follow=np.flatnonzero(side == "left"),
     )
     assert [(a.name, a.n_cells) for a in found.attractors] == [("left", (side == "left").sum())]
     assert found.cell_xy.shape == (200, 2)
@@ -72,9 +78,7 @@ def test_passes_stand_in_the_landscape_with_the_attractors_names() -> None:
     time = np.where(np.arange(200) % 2, 1.0, 0.0)
     potential, diffusion = Wells(3, tilt=0.3), 0.25
     dynamics = moving(potential, diffusion)
-    one = make_landscape(
-        potential, diffusion, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=50, dynamics=dynamics, time=time
-    )
+    one = make_landscape(dynamics, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=50, time=time)
     energy = {a.name: a.energy for a in one.attractors}
     assert {(b.start, b.end) for b in one.barriers} == {("left", "right"), ("right", "left")}
     heights = {b.start: b.height for b in one.barriers}
@@ -97,24 +101,22 @@ def test_what_a_treatment_pushed_over_a_pass_has_not_crossed_it() -> None:
 
     def passes(follow: np.ndarray | None) -> dict[str, bool]:
         found = make_landscape(
-            Wells(3), 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, dynamics=moving(Wells(3), 0.25),
-            time=time, follow=follow,
-        )  # fmt: skip
+            moving(Wells(3), 0.25), states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, time=time, follow=follow
+        )
         return {way.start: way.identifiable for way in found.barriers}
 
     assert passes(None) == {"left": True, "right": False}, "if nobody had treated them, half of them would have crossed"
     assert passes(np.arange(600)) == {"left": False, "right": False}
 
 
-def test_without_motion_or_with_one_valley_there_is_no_pass() -> None:
+def test_without_times_or_with_one_valley_there_is_no_pass() -> None:
     states, side = around_both_wells()
-    potential = Wells(3, tilt=0.3)
-    still = make_landscape(potential, 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20)
+    wells, bowl = moving(Wells(3, tilt=0.3), 0.25), moving(Quadratic(np.eye(3), np.zeros(3)), 0.25)
+    still = make_landscape(wells, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20)
+    assert len(still.attractors) == 2
     assert still.barriers == ()
-    bowl = Quadratic(np.eye(3), np.zeros(3))
-    one = make_landscape(
-        bowl, 0.25, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, dynamics=moving(bowl, 0.25), time=None
-    )
+    time = np.arange(200) % 2.0
+    one = make_landscape(bowl, states, side, AXES, ORIGIN, ("a", "b"), resolution=12, steps=20, time=time)
     assert len(one.attractors) == 1
     assert one.barriers == ()
 
@@ -138,7 +140,9 @@ class HoleByTheWall(Flat):
 def test_what_leans_on_the_wall_is_no_floor_of_the_surface_and_no_valley() -> None:
     rng = np.random.default_rng(0)
     states = np.concatenate([rng.normal(size=(200, 3)), np.tile([[0.0, 0.0, 5.2]], (9, 1))]).astype(np.float32)
-    found = make_landscape(HoleByTheWall(), 1.0, states, np.repeat("a", 209), AXES, ORIGIN, ("a", "b"), resolution=20, steps=100)
+    found = make_landscape(
+        moving(HoleByTheWall(), 1.0), states, np.repeat("a", 209), AXES, ORIGIN, ("a", "b"), resolution=20, steps=100
+    )
     assert [(a.name, a.n_cells) for a in found.attractors] == [("a", 200)]
     assert found.attractors[0].energy == pytest.approx(0, abs=0.1)
     near = found.supported & (np.hypot(*np.meshgrid(found.x, found.y)) < 1)
@@ -150,4 +154,4 @@ def test_what_leans_on_the_wall_is_no_floor_of_the_surface_and_no_valley() -> No
 def test_cells_in_one_place_are_no_landscape() -> None:
     states = np.zeros((40, 3), dtype=np.float32)
     with pytest.raises(DataError, match="one place"):
-        make_landscape(Wells(3), 1.0, states, np.repeat("a", 40), AXES, ORIGIN, ("a", "b"), resolution=8, steps=5)
+        make_landscape(moving(Wells(3), 1.0), states, np.repeat("a", 40), AXES, ORIGIN, ("a", "b"), resolution=8, steps=5)

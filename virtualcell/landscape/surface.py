@@ -29,8 +29,7 @@ where nothing is drawn, one start must do."""
 
 
 def make_landscape(
-    potential: Potential,
-    diffusion: float,
+    dynamics: Dynamics,
     states: np.ndarray,
     labels: np.ndarray,
     plane: np.ndarray,
@@ -39,18 +38,19 @@ def make_landscape(
     resolution: int = 60,
     steps: int = 250,
     follow: np.ndarray | None = None,
-    dynamics: Dynamics | None = None,
     refits: Sequence[Dynamics] = (),
     time: np.ndarray | None = None,
     growth_known: bool = False,
 ) -> Landscape:
     """Surface, attractors and cells over the plane spanned by the rows of ``plane`` (2, d) through ``origin`` (d,).
 
-    states: (cells, d) latent; labels: (cells,) annotation for names; follow: rows of the
-    cells that descend (default all). A grid point is supported where a measured cell lies within
-    2.5 times the distance that 95 % of cells keep to their neighbour; pinholes are filled, islands of few cells left out.
-    dynamics, refits, time (cells,), growth_known: for the passes between attractors (``find_barriers``); none without dynamics.
+    dynamics, refits: on the CPU; states: (cells, d) latent; labels: (cells,) annotation for names; follow: rows of the cells that
+    descend (default all). A grid point is supported where a measured cell lies within 2.5 times the distance that 95 % of cells
+    keep to their neighbour; pinholes are filled, islands of few cells left out.
+    refits, time (cells,), growth_known: for the passes between attractors (``find_barriers``). None without times: nothing was
+    seen to go from one valley to another.
     """
+    potential, diffusion = dynamics.potential, float(dynamics.diffusion.detach())
     xy = (states - origin) @ plane.T
     low, high = np.quantile(xy, 0.002, axis=0), np.quantile(xy, 0.998, axis=0)
     margin = 0.12 * (high - low)
@@ -65,12 +65,11 @@ def make_landscape(
     hidden = states - origin - xy @ plane
     attractors, basin = find_attractors(potential, diffusion, states, labels, plane, origin, follow)
     barriers: tuple[Barrier, ...] = ()
-    if dynamics is not None and len(attractors) > 1:
+    if time is not None and len(attractors) > 1:
         places = {a.name: a.state for a in attractors}
         # What a treatment pushed over a pass tells nothing of the untreated landscape.
         rows = np.arange(len(states)) if follow is None else follow
-        moments = None if time is None else time[rows]
-        barriers = find_barriers(dynamics, places, states[rows], moments, basin[rows], refits, growth_known)
+        barriers = find_barriers(dynamics, places, states[rows], time[rows], basin[rows], refits, growth_known)
     if not supported.any() and not attractors:
         raise DataError(
             "All cells lie in one place, which is no landscape.",
