@@ -63,7 +63,7 @@ Carried = tuple[np.ndarray, np.ndarray]
 Figures = dict[tuple[str, str], float]
 """(method, metric) -> value."""
 Predict = Callable[[np.ndarray, int, int], Carried]
-"""(start cells (n, d), index of their time, seed) -> the population one interval on. After the last time: the last interval."""
+"""(start cells (n, d), index of an interval, seed) -> the population after that interval."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Halves:
     model: torch.nn.Module
 
     def gap(self, at: int) -> float:
-        return float(np.diff(self.times)[min(at, len(self.times) - 2)])
+        return float(np.diff(self.times)[at])
 
     def predict(self, start: np.ndarray, gap: float, seed: int) -> Carried:
         z = torch.from_numpy(np.repeat(start, COPIES, 0).astype(np.float32))
@@ -146,7 +146,6 @@ def lung(seed: int, settings: PredictorSettings | None) -> Halves:
 def predictions(halves: Halves) -> dict[str, Predict]:
     """Ours, and simple rules with the same interface that know the training cells."""
     means = [cells.mean(0) for cells in halves.training]
-    last = len(means) - 1
     rates = [
         (b.var(0) - a.var(0)).mean() / halves.gap(i)
         for i, (a, b) in enumerate(zip(halves.training, halves.training[1:], strict=False))
@@ -158,11 +157,10 @@ def predictions(halves: Halves) -> dict[str, Predict]:
         return z + np.sqrt(rate * halves.gap(at)) * np.random.default_rng(seed).normal(size=z.shape), np.zeros(len(z))
 
     def shift(start: np.ndarray, at: int, seed: int) -> Carried:
-        i = min(at, last - 1)
-        return start + means[i + 1] - means[i], np.zeros(len(start))
+        return start + means[at + 1] - means[at], np.zeros(len(start))
 
     def remember(start: np.ndarray, at: int, seed: int) -> Carried:
-        cells = halves.training[min(at + 1, last)]
+        cells = halves.training[at + 1]
         return cells, np.zeros(len(cells))
 
     return {

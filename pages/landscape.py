@@ -80,15 +80,14 @@ if drawn.barriers:
     st.markdown("##### Passes between them")
     for sentence in passes.reading(drawn.barriers):
         st.markdown(sentence)
-    sure = any(way.identifiable for way in drawn.barriers)
-    with nullcontext() if sure else st.expander("The directions that were asked"):
+    with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
         st.dataframe(passes.table(drawn.barriers, put_in.heights(b)), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
     noise = "" if b.model.settings.predictor.diffusion_known else "D was learned, and heights are only as sure as it is. "
     band = (
         f"Interval: from how far {b.model.settings.predictor.refits} fits to cells drawn again lie from this one; what all have "
         "wrong is not in it. "
-        if sure
+        if any(way.low is not None for way in drawn.barriers)
         else ""
     )
     st.caption(

@@ -106,9 +106,7 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     cells of the time they come to stand beside."""
     found, until = shown.found, float(shown.times[-1])
     when = f"{shown.times[-1]:.3g} {unit}"
-    # Where the annotation is the time itself, the cells of one time have one name, and all cells are compared with.
-    alone = b.model.reaches_last(until) and b.demo.columns.state is not None
-    among = f"the {kind} cells of {last:g} {unit}" if alone else f"all {kind} cells"
+    among = f"the {kind} cells of {last:g} {unit}" if b.model.names_from_last(until) else f"all {kind} cells"
     shares = b.model.fates(found, until=until)
     staged = b.demo.columns.state is None
     st.markdown(f"**{'How far along they are' if staged else 'Where they are'} at {when}**")

@@ -289,9 +289,9 @@ def predict(
     found.obs["weight"] = np.exp(np.concatenate(trajectory.log_weights[1:]))
     found.obs["in_domain"] = loaded.in_domain(states)
     found.obsm[LATENT_KEY] = states
-    last = None if loaded.times is None else float(loaded.times.max())
-    beyond = last is not None and until > last + 1e-9
-    if beyond:
+    beyond = loaded.is_beyond(until)
+    if beyond and loaded.times is not None:
+        last = float(loaded.times.max())
         _say(f"Warning: --to {until:g} lies beyond the last measured time, {last:g} {unit}: no cell tells whether this holds.")
     asked: dict[str, Any] = {"from": begin, "to": until, "beyond_last_measured": beyond}
     asked |= {"treatment": treatment or "none", "seed": seed, "copies": copies}

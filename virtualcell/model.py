@@ -260,18 +260,31 @@ class VirtualCell:
         """
         return assign(trajectory.states[-1], *self._named(until))
 
-    def reaches_last(self, until: float | None) -> bool:
-        """Whether a trajectory until then, in the unit of the time column, comes to the last measured time (or has none)."""
-        return until is None or self.times is None or until >= float(self.times.max()) - 1e-9 * self.span
+    def names_from_last(self, until: float | None = None) -> bool:
+        """Whether only cells of the last measured time name what a trajectory ends among: it comes to that time, and they have
+        more than one name."""
+        times = self.times
+        if times is None or not (until is None or until >= times.max() - self._instant):
+            return False
+        return len(set(np.asarray(self.record["labels"])[times == times.max()])) > 1
+
+    def is_beyond(self, until: float) -> bool:
+        """Whether a time, in the unit of the time column, lies after the last measured one; never without times."""
+        times = self.times
+        return times is not None and bool(until > times.max() + self._instant)
+
+    @property
+    def _instant(self) -> float:
+        """Times that are nearer are the same."""
+        return 1e-9 * self.span
 
     def _named(self, until: float | None) -> tuple[np.ndarray, np.ndarray]:
         """States and annotation of the measured cells that give names."""
-        labels = np.asarray(self.record["labels"])
-        if self.reaches_last(until) and self.times is not None:
-            last = self.times == self.times.max()
-            if len(set(labels[last])) > 1:
-                return self.states[last], labels[last]
-        return self.states, labels
+        labels, times = np.asarray(self.record["labels"]), self.times
+        if times is None or not self.names_from_last(until):
+            return self.states, labels
+        last = times == times.max()
+        return self.states[last], labels[last]
 
     def perturb(
         self,

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from tests.landscape.samples import Flat, ThreeWells, Wells, moving
 from virtualcell.data import three_wells
 from virtualcell.landscape.barriers import any_crossed, find_barriers
+from virtualcell.landscape.committor import first_arrivals
+from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import Barrier
 
 D = 0.5
@@ -134,23 +136,46 @@ def test_a_pass_that_nobody_crossed_has_no_band_however_well_refits_agree() -> N
         assert [way for way, barrier in found.items() if barrier.low is not None or barrier.high is not None] == list(sure)
 
 
-def test_refits_are_asked_for_only_where_some_pass_was_crossed() -> None:
-    def asked(wells: nn.Module, cells: tuple[np.ndarray, np.ndarray, np.ndarray], known: bool = False) -> bool:
+def test_refits_are_asked_for_only_where_some_pass_was_crossed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(dynamics: Dynamics, cells: tuple[np.ndarray, np.ndarray, np.ndarray], known: bool = False) -> bool:
         states, time, _ = cells
-        return any_crossed(moving(wells, D), states.astype(np.float32), time, known)
+        return any_crossed(dynamics, states.astype(np.float32), time, known)
 
-    assert asked(Wells(), RIGHTWARD)
-    assert asked(Wells(), LEFTWARD)
-    assert not asked(Wells(), counted((1000, 0), (1000, 0))), "nobody crossed"
-    assert not asked(Wells(2, 1.0, 2.0), RIGHTWARD), "one valley has no pass"
-    assert not asked(Unlike(), RIGHTWARD)
+    wells = moving(Wells(), D)
+    assert asked(wells, RIGHTWARD)
+    assert asked(wells, LEFTWARD)
+    assert not asked(wells, counted((1000, 0), (1000, 0))), "nobody crossed"
+    assert not asked(moving(Wells(2, 1.0, 2.0), D), RIGHTWARD), "one valley has no pass"
+    assert not any_crossed(wells, np.empty((0, 2), np.float32), np.empty(0), growth_known=False)
+    dividing = moving(Wells(), D)
+    dividing.growth = Dividing()
+    told = counted((500, 500), (200, 800))
+    assert asked(dividing, told)
+    assert not asked(dividing, told, known=True), "they divided"
+
+    class Unlike(Wells):
+        def forward(self, z: Tensor) -> Tensor:
+            return super().forward(z) * torch.nan
+
+    # Some solvers raise where there is no number: nobody is asked.
+    monkeypatch.setattr("virtualcell.landscape.barriers.find_valleys", lambda *_: pytest.fail("asked all the same"))
+    assert not asked(moving(Unlike(), D), RIGHTWARD)
 
 
-class Unlike(Wells):
-    """No number at all."""
+def test_of_very_many_cells_a_sample_of_each_time_is_followed_and_stands_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_of_them = by_way(find_barriers(moving(Wells(), D), ENDS, *RIGHTWARD))["left", "right"]
+    monkeypatch.setattr("virtualcell.landscape.barriers.ASKED", 250)
+    followed = []
 
-    def forward(self, z: Tensor) -> Tensor:
-        return super().forward(z) * torch.nan
+    def counting(dynamics: Dynamics, states: np.ndarray, *others: object) -> np.ndarray:
+        followed.append(len(states))
+        return first_arrivals(dynamics, states, *others)
+
+    monkeypatch.setattr("virtualcell.landscape.barriers.first_arrivals", counting)
+    some = by_way(find_barriers(moving(Wells(), D), ENDS, *RIGHTWARD))["left", "right"]
+    assert followed == [500]
+    assert some.identifiable
+    assert some.crossings == pytest.approx(all_of_them.crossings, rel=0.25)
 
 
 def test_where_a_refit_has_lost_a_valley_its_pass_has_no_height() -> None:

@@ -169,6 +169,11 @@ def test_only_cells_of_the_last_time_name_what_comes_to_it(model: VirtualCell, m
     for reached in ({}, {"until": last}, {"until": last + model.span}):
         assert set(model.ends(still, **reached)) == {"left", "right"}
         assert set(model.fates(still, **reached)["fate"]) == {"left", "right"}
-    assert model.reaches_last(None)
-    assert model.reaches_last(last)
-    assert not model.reaches_last(last - 0.01 * model.span)
+    assert model.names_from_last()
+    assert model.names_from_last(last)
+    assert not model.names_from_last(last - 0.01 * model.span)
+    monkeypatch.setitem(model.record, "labels", np.where(late, "late", "early").tolist())
+    assert not model.names_from_last(), "one name tells nothing apart"
+    assert set(model.ends(still)) >= {"early"}
+    assert model.is_beyond(last + 0.01 * model.span)
+    assert not model.is_beyond(last)

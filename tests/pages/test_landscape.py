@@ -87,6 +87,13 @@ def test_the_page_lists_every_pass_of_the_landscape(simulated):
         assert said.startswith(f"{way.height:.1f} D") if way.identifiable else said.startswith("not identifiable")
 
 
+@pytest.mark.parametrize(("demo", "banded"), [("simulated", True), ("larry", False)])
+def test_intervals_are_explained_where_there_are_some(demo, banded):
+    bundle = load_bundle(demo)
+    assert any(way.low is not None for way in bundle.landscape.barriers) == banded
+    assert ("Interval: from how far 5 fits" in words(show(demo, "Cells on their way"))) == banded
+
+
 # -- words -----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("view", ["Cells on their way", BALL, WAY, FIRST])
 def test_simulated_cells_are_never_called_measured(view):

@@ -318,19 +318,20 @@ def even_bowl(d: int) -> Dynamics:
     return dynamics
 
 
-@pytest.mark.parametrize("d", [2, 12])
-def test_of_a_model_that_is_right_as_many_cells_are_unexpected_as_said(d: int) -> None:
+@pytest.mark.parametrize(("d", "wide"), [(2, 1.0), (12, 1.0), (16, 0.05)])
+def test_of_a_model_that_is_right_as_many_cells_are_unexpected_as_said(d: int, wide: float) -> None:
     """The dynamics themselves carry the measured cells, from start cells that are not those asked; in 12 dimensions, of draws
-    from the density itself as the reference, a quarter or more would be."""
+    from the density itself as the reference, a quarter or more would be. From a narrow start noise is all that tells futures
+    apart: met by both halves, it would make the model's own cells twins of those in the density."""
     rng = np.random.default_rng(0)
-    start, others = (rng.normal(size=(300, d)).astype(np.float32) for _ in range(2))
+    start, others = ((wide * rng.normal(size=(300, d))).astype(np.float32) for _ in range(2))
     law = even_bowl(d)
     measured = Futures.of(law, others, DURATION, rollouts=1, seed=5, shared_noise=False).draw(2000, 7)
     found = unexpected(law, start, measured, DURATION)
     assert found.drawn.shape == (2000, d)
     assert np.mean(found.drawn_chances <= 0.05) == pytest.approx(0.05, abs=0.002)
     assert np.mean(found.chances <= 0.05) == pytest.approx(0.05, abs=0.03)
-    if d > 2:
+    if d == 12:
         itself = Futures.of(law, start, DURATION, rollouts=16, shared_noise=False)
         flagged = outlier_p_values(itself.together(measured), itself.together(itself.draw(999)))
         assert np.mean(flagged <= 0.05) > 0.25

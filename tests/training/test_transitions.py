@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from virtualcell.schema import DataError
 from virtualcell.training.transitions import Transition, make_transitions
 
 
@@ -60,6 +62,13 @@ def test_one_cell_is_no_population_to_be_matched() -> None:
     found = make_transitions(np.array([0.0, 0.0, 0.5, 1.0, 1.0]), None, "control", 1.0)
     assert all(len(t.target) > 1 for t in found)
     assert {t.duration for t in found if not t.stationary} == {0.5, 1.0}
+
+
+def test_without_untreated_cells_there_is_nothing_to_start_from() -> None:
+    drugs = np.array(["a", "a", "b", "b"])
+    for time in (None, np.array([0.0, 1.0, 0.0, 1.0])):
+        with pytest.raises(DataError, match="None of the cells is called 'DMSO'"):
+            make_transitions(time, drugs, "DMSO", 1.0)
 
 
 def test_one_population_has_nowhere_to_go() -> None:

@@ -94,8 +94,8 @@ class Valleys:
 
 
 def find_valleys(potential: Potential, diffusion: float, states: np.ndarray, follow: np.ndarray | None = None) -> Valleys:
-    """Valleys reached from measured cells (n, d) (up to 5,000 of them); cells that were not followed have that of the nearest one
-    that was.
+    """Valleys reached from measured cells (n, d), float32, on the CPU (up to 5,000 of them); cells that were not followed have
+    that of the nearest one that was.
 
     A minimum is kept where the gradient vanishes, the Hessian is positive definite, it does not lean on the wall around the
     cells, and more than a ripple holds the cells: those of a puddle count for the valley it runs out into (``puddles``), those of

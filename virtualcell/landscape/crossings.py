@@ -10,14 +10,19 @@ SURE = 3.0
 
 
 def least_crossings(
-    valley: np.ndarray, time: np.ndarray, lengths: np.ndarray, log_growth: np.ndarray | None = None
+    valley: np.ndarray,
+    time: np.ndarray,
+    lengths: np.ndarray,
+    log_growth: np.ndarray | None = None,
+    stands_for: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fewest cells that must have crossed directly from valley i to valley j, both (valleys, valleys), beyond sampling noise: as
     a share of the population of one time, 0 to 1, and as a number of measured cells of that time.
 
     valley: (cells, valleys) how far each measured cell belongs to each valley, rows that sum to 1, or to 0: none (left out);
     time: (cells,); lengths: (valleys, valleys) how far a direct crossing is, inf where the valleys do not touch; log_growth:
-    (cells,) growth rate per unit of time where something is known of it. Between every two times the change of the valleys'
+    (cells,) growth rate per unit of time where something is known of it; stands_for: (cells,) how many measured cells each stands
+    for, where they are a sample. Between every two times the change of the valleys'
     shares is carried by the shortest flow (transport between the two, over valleys that touch) and counted where it lies beyond
     SURE standard errors of the shares; the largest over pairs of times. Cells that cross there and back change nothing and are
     not seen. Where nothing is known of growth, what divided in one valley looks as if it had come from another.
@@ -57,7 +62,8 @@ def least_crossings(
             # Noise of either valley's share can make as much of a flow between them.
             sure = flow > SURE * np.maximum(noise[:, None], noise[None])
             share = np.maximum(share, np.where(sure, flow, 0.0))
-            number = np.maximum(number, np.where(sure, flow, 0.0) * len(b))
+            seen = len(b) if stands_for is None else stands_for[(time == late) & somewhere].sum()
+            number = np.maximum(number, np.where(sure, flow, 0.0) * seen)
     return share, number
 
 

@@ -81,7 +81,8 @@ def unexpected(dynamics: Dynamics, start: np.ndarray, measured: np.ndarray, dura
 
     Half of the start cells, drawn by the seed, make the density; the model's own cells come from the other half, as the measured
     ones come from cells that were not seen: compared with draws from the density itself, in many dimensions most cells of a model
-    that is right would look unexpected. Raises DataError naming start or measured.
+    that is right would look unexpected. For the same reason each half meets random numbers of its own. Raises DataError naming
+    start or measured.
     """
     if len(start) < LEAST_STARTS:
         raise DataError(
@@ -90,11 +91,14 @@ def unexpected(dynamics: Dynamics, start: np.ndarray, measured: np.ndarray, dura
             field="start",
         )
     order = np.random.default_rng(seed).permutation(len(start))
-    halves = [Futures.of(dynamics, np.asarray(start)[rows], duration, rollouts=16, seed=seed, shared_noise=False)
-              for rows in np.array_split(order, 2)]  # fmt: skip
-    drawn = halves[1].draw(OWN, seed)
-    own = halves[0].together(drawn)
-    energies = halves[0].together(as_states(measured, "measured", dynamics).cpu().numpy())
+    seeds = [int(found) for found in np.random.SeedSequence(seed).generate_state(3)]
+    density, others = (
+        Futures.of(dynamics, np.asarray(start)[rows], duration, rollouts=16, seed=own, shared_noise=False)
+        for rows, own in zip(np.array_split(order, 2), seeds, strict=False)
+    )
+    drawn = others.draw(OWN, seeds[2])
+    own = density.together(drawn)
+    energies = density.together(as_states(measured, "measured", dynamics).cpu().numpy())
     return Unexpected(outlier_p_values(energies, own), drawn.astype(np.float32), outlier_p_values(own, own))
 
 

@@ -20,6 +20,8 @@ MOST, SHARPENED = 2000, 10_000
 """Cells that are kernel centres where a density is asked roughly, and where it must be fine: a pass has few cells."""
 
 CHUNK = 2000
+TABLE = 20_000_000
+"""Distances held at once."""
 
 
 class Density:
@@ -29,7 +31,8 @@ class Density:
         self.z = z
         self.centres = z[:: -(-len(z) // MOST)]
         some = z[:: max(1, len(z) // 500)]
-        neighbour = torch.cdist(some, z).kthvalue(min(NEIGHBOUR + 1, len(z)), dim=1).values
+        tenth, rows = min(NEIGHBOUR + 1, len(z)), max(1, TABLE // len(z))
+        neighbour = torch.cat([torch.cdist(part, z).kthvalue(tenth, dim=1).values for part in some.split(rows)])
         narrow = NARROW * float(neighbour.median()) / z.shape[1] ** 0.5
         # In few dimensions neighbours are so near that the slopes would be too steep for the integrator's steps.
         self.bandwidth = max(narrow, LEAST * float(z.var(0).mean().sqrt()))

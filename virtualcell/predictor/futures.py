@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -112,12 +113,7 @@ class Futures:
 
     def table(self, end: np.ndarray) -> np.ndarray:
         """Energy of every end cell (m, d) as a descendant of every start cell, (n, m)."""
-        at = self._ends(end)
-        parts = [
-            torch.logsumexp(self._log_kernel(at[None, :, None], rows) + torch.log_softmax(self.log_weight[rows], 1)[:, None], 2)
-            for rows in self._chunks(len(at))
-        ]
-        return -torch.cat(parts).numpy()
+        return -torch.cat([density for _, density in self._densities(self._ends(end))]).numpy()
 
     def together(self, end: np.ndarray) -> np.ndarray:
         """Energy of end cells (m, d) as descendants of all start cells as one population, (m,): those that grow count for
@@ -125,7 +121,10 @@ class Futures:
         at = self._ends(end)
         # Each start cell's share of the descendants, then its own mixture.
         share = torch.logsumexp(self.log_weight, 1) - torch.logsumexp(self.log_weight.flatten(), 0)
-        return -torch.logsumexp(share[:, None] - torch.from_numpy(self.table(at.numpy())), 0).numpy()
+        total = torch.full((len(at),), -torch.inf, dtype=at.dtype)
+        for rows, density in self._densities(at):  # the whole table would not fit where there are many cells
+            total = torch.logaddexp(total, torch.logsumexp(share[rows, None] + density, 0))
+        return -total.numpy()
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
         """n descendants (n, d) of the start cells as one population."""
@@ -135,6 +134,12 @@ class Futures:
         noise = torch.randn(n, d, 1, generator=generator, dtype=torch.float64)
         spread = torch.linalg.solve_triangular(self.whiten.reshape(-1, d, d)[at], noise, upper=False)
         return (self.mean.reshape(-1, d)[at] + spread[..., 0]).numpy()
+
+    def _densities(self, at: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Some start cells after the other: log density of their descendants at states (m, d), (rows, m)."""
+        for rows in self._chunks(len(at)):
+            shares = torch.log_softmax(self.log_weight[rows], 1)[:, None]
+            yield rows, torch.logsumexp(self._log_kernel(at[None, :, None], rows) + shares, 2)
 
     def _ends(self, end: np.ndarray) -> Tensor:
         return _finite(end, "end", self.mean.shape[2])
@@ -163,7 +168,7 @@ def require_course(dynamics: Dynamics, duration: float, treatment: str | None) -
 
 
 def as_states(states: np.ndarray, name: str, dynamics: Dynamics) -> Tensor:
-    """States (n, d) as float32 on the device of the dynamics. DataError names the field."""
+    """States (n, d) on the device of the dynamics, as its kind of number. DataError names the field."""
     like = dynamics.log_diffusion
     return _finite(states, name, dynamics.potential.centre.shape[0]).to(like.device, like.dtype)
 

@@ -14,6 +14,9 @@ from virtualcell.predictor.whitened import WhitenedDistance
 from virtualcell.training.transitions import Transition
 
 ITERATIONS = 300
+MOST = 5000
+"""Cells of a population that are asked: what so many do not show is no reason for another law."""
+
 REPLICATES = 400
 """Draws for each transition that is tested, and for each of these: the smallest p-value after Bonferroni is .0025."""
 
@@ -160,13 +163,15 @@ def does_the_job(law: LinearLaw, z: np.ndarray, transitions: list[Transition], s
     distance = WhitenedDistance(cells.float())
     generator = torch.Generator().manual_seed(seed)
     least, replicates = 1.0, REPLICATES * len(moves)
+    rng = np.random.default_rng(seed)
     for t in moves:
-        source = cells[torch.from_numpy(t.source)].repeat_interleave(FUTURES, 0)
+        here, there = (rows if len(rows) <= MOST else rng.choice(rows, MOST, replace=False) for rows in (t.source, t.target))
+        source = cells[torch.from_numpy(here)].repeat_interleave(FUTURES, 0)
         futures = distance.whiten(law.carried(source, t.duration, t.treatment, generator).float()).double()
-        seen = distance.whiten(cells[torch.from_numpy(t.target)].float()).double()
-        of_cell = futures.reshape(len(t.source), FUTURES, -1).mean(1)
+        seen = distance.whiten(cells[torch.from_numpy(there)].float()).double()
+        of_cell = futures.reshape(len(here), FUTURES, -1).mean(1)
         # The mean over source cells holds the noise of their futures too; cells of the target stray as the futures do.
-        stray = torch.cov(of_cell.T) / len(t.source) + torch.cov(futures.T) / len(t.target)
+        stray = torch.cov(of_cell.T) / len(here) + torch.cov(futures.T) / len(there)
         values, vectors = torch.linalg.eigh(stray)
         drawn = torch.randn((replicates, len(stray)), generator=generator, dtype=torch.float64)
         expected = ((drawn * values.clamp_min(0.0).sqrt() @ vectors.T) ** 2).sum(1)

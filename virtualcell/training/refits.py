@@ -68,7 +68,7 @@ def fit_dynamics(
     much of the drift it would take is said beside them.
 
     crossed: whether some pass was crossed (``landscape.barriers.any_crossed``). Where none was, no height is given a band, and
-    nothing is fitted again; None: refits are wanted in any case.
+    there are no refits; None: they are wanted in any case.
     """
     require_distance(settings.distance)
     rates = np.asarray(growth_rates(z), dtype=float) if callable(growth_rates) else growth_rates

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from virtualcell.schema import DataError
+
 
 @dataclass(frozen=True)
 class Transition:
@@ -27,10 +29,14 @@ def make_transitions(
     time: (cells,) in spans (first 0, last 1) or None; treatment: (cells,) names or None. With time, every earlier population
     becomes every later one of the same treatment (several gaps at once), and treated cells start from the last control cells
     before them; without time, control becomes each treated population in one span and stays itself when untreated. The last
-    untreated population stays what it is, as a soft prior.
+    untreated population stays what it is, as a soft prior. Raises DataError where no cell is untreated.
     """
     n = len(time) if time is not None else len(treatment) if treatment is not None else 0
     names = np.full(n, control, dtype=object) if treatment is None else treatment.astype(object)
+    if not (names == control).any():
+        raise DataError(
+            f"None of the cells is called {control!r}.", next_step="name the untreated cells as control.", field="control"
+        )
     found: list[Transition] = []
     if time is None:
         untreated = np.flatnonzero(names == control)

@@ -145,7 +145,7 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
             f"{100 * beside:.0f} % of this way lies where no cell was {kind}: height and genes there are the model's guess.",
             icon=None,
         )
-    if any(way.identifiable for way in landscape.barriers):
+    if any(way.low is not None for way in landscape.barriers):
         st.caption("Intervals are known only for passes between resting places, in the table below.")
     provenance(b)
 
