@@ -18,6 +18,7 @@ from virtualcell.ui.trajectory_next import where_next
 from virtualcell.ui.trajectory_paths import MOST, Way, amounts, clock, cut, way
 from virtualcell.ui.trajectory_reading import (
     FEWEST,
+    LEAST_NAMED,
     LOW_COUNTS,
     NOTHING,
     SHARES_MIX,
@@ -26,6 +27,7 @@ from virtualcell.ui.trajectory_reading import (
     evenly,
     fate_words,
     gene_words,
+    too_rare,
 )
 from virtualcell.ui.trajectory_start import lasso, offered, times_to_start, usual_time
 from virtualcell.ui.trajectory_unexpected import unexpected_cells
@@ -33,9 +35,9 @@ from virtualcell.ui.trajectory_unexpected import unexpected_cells
 WATCH, CHOOSE = "Watch them move", "Choose by lasso"
 
 
-def choose(end: Limit) -> tuple[Way | None, str, bool]:
-    """The row of controls: the cells to draw, or none where the chosen ones cannot be followed; their name; whether they are all
-    of a time."""
+def choose(end: Limit) -> tuple[Way | None, Way | None, str, bool]:
+    """The row of controls: all cells that are followed and those of them to draw, or none where the chosen ones cannot be
+    followed; their name; whether they are all of a time."""
     columns = st.columns([2.0, 1.25, 2.0, 1.5, 1.35, 1.15], gap="small", vertical_alignment="bottom")
     where_from, moment, how_far, how_many, how_noisy, further = columns
     choices = offered(b)
@@ -52,7 +54,7 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
             )  # fmt: skip
         seed = st.number_input("Random seed", 0, 999, 0, key="seed", bind="query-params")
     if not counts:
-        return None, chosen, False
+        return None, None, chosen, False
     with moment:
         offers = list(counts)
         began = st.selectbox(
@@ -67,7 +69,10 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
             help=end.sentence,
         )  # fmt: skip
     with how_many:
-        n_cells = st.slider("Cells to follow", 50, MOST, 200, 50, key="cells", bind="query-params")
+        n_cells = st.slider(
+            "Cells to draw", 50, MOST, 200, 50, key="cells", bind="query-params",
+            help=f"Shares and genes are those of all that are followed, up to {MOST}.",
+        )  # fmt: skip
     with how_noisy:
         noise = st.slider(
             "Noise", 0.0, 2.0, 1.0, 0.25, key="noise", bind="query-params", format="%.2g x",
@@ -78,6 +83,7 @@ def choose(end: Limit) -> tuple[Way | None, str, bool]:
     of_a_time = len(rows) == np.count_nonzero(times == began)
     named = "" if of_a_time else f" ({chosen})"
     return (
+        cut(whole, until, MOST),
         cut(whole, until, n_cells),
         f"the {len(rows):,} cell{'s' if len(rows) > 1 else ''} of {began:g} {unit}{named}",
         of_a_time,
@@ -140,8 +146,11 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     elif shown.noise != 1:
         st.caption(f"Noise is {shown.noise:g} times what the model learned: these shares are not what it expects.")
     futures = len(found.start) // shown.n_start
+    rare = too_rare(b.model.names_of_ends(until))
     st.caption(
-        f"Compared with {among}. {shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "
+        f"Compared with {among}. "
+        + (f"Too few there to name an end (fewer than {LEAST_NAMED} cells): {', '.join(rare)}. " if rare else "")
+        + f"{shown.n_start} start cells{f', {futures} futures of each' if futures > 1 else ''}; in brackets "
         f"and as lines: 95 % interval over start cells, without the model's error. "
         + ("" if there is None else f"The {kind} cells at this time were used in training. ")
         + str(b.model.record["growth_known"])
@@ -200,11 +209,11 @@ lead(b, f"Grey: {kind} cells. Coloured: the chosen cells as the model moves them
 times = state.values(b, column)
 last = float(times.max())
 horizon = limit(b.report, last, unit, b.demo.simulated)
-following, start, all_of_a_time = choose(horizon)
+following, drawn, start, all_of_a_time = choose(horizon)
 st.caption(horizon.short)
 main, side = st.columns([2.3, 1], gap="medium")
 with main:
-    picture(following, horizon)
+    picture(drawn, horizon)
 if following is not None:
     with side:
         where_they_end(following, start, all_of_a_time)
@@ -213,8 +222,9 @@ honesty(b)
 unexpected_cells(b)
 where_next(b)
 caveats(b)
-if following is None:
+if following is None or drawn is None:
     provenance(b)
 else:
-    n = len(following.found.start)
-    provenance(b, f"prediction seed {following.found.seed}", f"{n} cells followed, {min(40, n)} trails drawn")
+    n, k = len(following.found.start), len(drawn.found.start)
+    said = f"{n} cells followed, {k} of them and {min(40, k)} trails drawn"
+    provenance(b, f"prediction seed {following.found.seed}", said)

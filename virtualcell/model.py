@@ -268,6 +268,10 @@ class VirtualCell:
             return False
         return len(set(np.asarray(self.record["labels"])[times == times.max()])) > 1
 
+    def names_of_ends(self, until: float | None = None) -> np.ndarray:
+        """Annotation of the measured cells that name what a trajectory ends among, as ``ends`` looks at them, (k,)."""
+        return self._named(until)[1]
+
     def is_beyond(self, until: float) -> bool:
         """Whether a time, in the unit of the time column, lies after the last measured one; never without times."""
         times = self.times

@@ -84,7 +84,7 @@ def test_distances_that_are_noise_make_no_gain() -> None:
 def test_too_few_times_leave_the_default_by_principle(times: tuple[float, ...], said: str) -> None:
     found = choose([off("usual", 1.0, 1.0, 1.0), off("better", 0.1, 0.1, 0.1)], {t: CELLS[t] for t in times}, default="usual")
     assert found.name == "usual"
-    assert "by principle" in found.reason
+    assert "as settled beforehand" in found.reason
     assert said in found.reason
     assert len(found.trials) == 2 * (len(times) - 2)
     assert all(row["spread"] is None for row in found.table())

@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import figures, open_page, words
 from virtualcell.demo import Bundle, load_bundle
 from virtualcell.schema import Barrier, EnergyPath
-from virtualcell.ui import colours, passes, put_in, state
+from virtualcell.ui import colours, passes, put_in, state, trajectory_paths
 from virtualcell.ui.landscape_ball import shares
+from virtualcell.ui.landscape_first import usual_pair
 from virtualcell.ui.landscape_way import middle_cell, passed, place, reading, unseen
 
 BALL, WAY, FIRST = "Drop a ball", "A way between two", "Which one first"
@@ -153,8 +154,15 @@ def test_the_cell_that_stands_for_a_group_is_one_of_it(simulated):
 
 
 def test_a_way_is_told_by_its_numbers():
-    assert "downhill" in reading(path_of([0.0, -1.0, -2.0], 0), "P", "A", [])
-    said = reading(path_of([0.0, 1.4, -2.0], 1), "P", "A", ["B"])
+    assert "downhill all the way" in reading(path_of([0.0, -1.0, -2.0], 0), "P", "A", [])
+    over = [(1, "B"), (3, "C")]
+    said = reading(path_of([0.0, -9.0, -5.0, -6.0, -2.0], 0), "P", "A", over)
+    assert "not downhill" in said
+    assert "falls to B and climbs out of there again by 7.0 D. It leads through B and C." in said
+    said = reading(path_of([0.0, -9.0, -5.0, -6.0, -2.0], 0), "P", "A", over, "from B to C")
+    assert "too few cells crossed from B to C" in said
+    assert "7.0" not in said
+    said = reading(path_of([0.0, 1.4, -2.0], 1), "P", "A", [(1, "B")])
     assert said == "The highest point on the way from P to A lies 1.4 D over P. It leads through B."
     said = reading(path_of([0.0, 1.4, -2.0], 1), "P", "A", [], "from P to A")
     assert "not identifiable" in said
@@ -258,3 +266,19 @@ def test_a_treatment_is_shown_on_cells_that_had_none(monkeypatch):
     assert not at.exception
     assert moved
     assert set(moved[-1]) <= alone < set(range(b.cells.n_obs))
+
+
+def test_the_same_cells_have_the_same_shares_on_both_pages(simulated):
+    at = show("simulated", "Cells on their way", **{"start-simulated": "time: 0 time units"})
+    shown = {box.label.removeprefix("End among "): box.value for box in at.metric if box.label.startswith("End among ")}
+    rows = np.flatnonzero(simulated.cells.obs["time"].to_numpy() == 0)
+    whole = trajectory_paths.way(
+        simulated, rows, trajectory_paths.clock(0.0, 8.0, simulated.model.span), on="map", noise=1.0, seed=0
+    )
+    shares = simulated.model.fates(whole.found).set_index("fate")["fraction"]
+    assert shown == {fate: f"{100 * share:.0f} %" for fate, share in shares.items()}
+
+
+def test_the_pair_that_is_asked_first_leaves_out_where_cells_begin(simulated):
+    names = [a.name for a in simulated.landscape.attractors]
+    assert {names[i] for i in usual_pair(simulated, simulated.landscape)} == {"Fate A", "Fate B"}

@@ -382,7 +382,7 @@ def test_every_method_of_a_held_out_time_is_drawn_and_a_loss_is_said(reported):
     drawn = {name for trace in panels[0]["data"] if trace.get("mode") == "markers" for name in trace["y"]}
     assert drawn == {"no change", "mean shift", "VirtualCell", "VirtualCell flows"}
     said = said_on(at)
-    lost = "**Not better** than the best baseline here: mean shift (0.99) does as well as this model (1.1) or better."
+    lost = "**Worse** than the best baseline here, mean shift (0.99): this model reaches 1.1, and the intervals do not overlap."
     assert f"transport distance (W1): {lost}" in said
     assert "which do not move the cells above: **Better** than the best baseline here, mean shift (0.99)" in said
     assert said.index("**4 held out**") < said.index("beyond the last time**")

@@ -45,7 +45,7 @@ def test_what_stands_out_is_named_and_chance_is_not() -> None:
     assert said.startswith("**20 %** of the 100 measured cells of 6 d are hardly expected, more than the 5 %")
     chances = np.r_[tails(10, 8), tails(90, 0)]
     said = said_of(chances, by_kind(chances, names, np.r_[tails(200, 10), tails(1800, 90)], own_names), "6 d", "measured")
-    assert "Above all Meg (8 of 10)." in said
+    assert "above what the model's own cells of the kind give: Meg (8 of 10)." in said
     assert "Mono" not in said
     # Cells of this kind lie far apart: of those that the model itself predicts as many are hardly expected.
     said = said_of(chances, by_kind(chances, names, np.r_[tails(200, 160), tails(1800, 0)], own_names), "6 d", "measured")

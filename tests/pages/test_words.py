@@ -31,7 +31,8 @@ def test_verdict_turns_round_where_larger_is_better():
     ours = turned("VirtualCell", 0.9, 0.85, 0.95)
     assert verdict([ours, turned("mean shift", 0.5, 0.4, 0.6)]).startswith("**Better**")
     assert verdict([ours, turned("mean shift", 0.88, 0.8, 0.95)]).startswith("**Not clearly better**")
-    assert verdict([ours, turned("mean shift", 0.97, 0.96, 0.98)]).startswith("**Not better**")
+    assert verdict([ours, turned("mean shift", 0.92, 0.86, 0.98)]).startswith("**Not better**")
+    assert verdict([ours, turned("mean shift", 0.97, 0.96, 0.98)]).startswith("**Worse**")
 
 
 def test_verdict_takes_neither_the_noise_floor_nor_our_own_variants_for_rivals():

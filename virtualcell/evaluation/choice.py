@@ -127,7 +127,7 @@ def _decide(trials: Sequence[Trial], names: Sequence[str], default: str, n_times
     if len(inner) < LEAST_INNER:
         return default, (
             f"{n_times} measured times leave {len(inner) or 'none'} to hide between others; {LEAST_INNER} are needed to see "
-            f"how a gain varies. {default} serves by principle."
+            f"how a gain varies. {default} stays, as settled beforehand."
         )
     where = ", ".join(f"{t:g}" for t in inner)
     better = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ def heldout(
     high: np.ndarray,
     *,
     ours: str,
+    variants: Collection[str] = (),
     limit: str | None = None,
     larger_is_better: bool = False,
     measure: str = "distance",
@@ -25,8 +27,8 @@ def heldout(
 ) -> go.Figure:
     """Dots with intervals, best on top, ours in the accent colour, the limit that noise sets as a dotted line.
 
-    value, low, high: (methods,) in the measure's own unit. ours and limit are entries of names. wrap: letters in a
-    line of a name, fewer in a narrow figure.
+    value, low, high: (methods,) in the measure's own unit. ours, variants (others of ours, drawn hollow) and limit are entries of
+    names. wrap: letters in a line of a name, fewer in a narrow figure.
     """
     value, low, high = (np.asarray(values, float) for values in (value, low, high))
     if ours not in names or (limit is not None and limit not in names):
@@ -34,8 +36,8 @@ def heldout(
     order = np.argsort(-value if larger_is_better else value, kind="stable")
     fig = figure(look, 64 + 36 * len(names))
     for i in order:
-        mine = names[i] == ours
-        colour = look.accent if mine else look.quiet
+        mine, ours_too = names[i] == ours, names[i] in variants
+        colour = look.accent if mine or ours_too else look.quiet
         fig.add_trace(
             go.Scatter(
                 x=[value[i]],
@@ -46,7 +48,11 @@ def heldout(
                 marker={
                     "color": colour,
                     "size": 12 if mine else 9,
-                    "symbol": "diamond" if mine else ("line-ns-open" if names[i] == limit else "circle"),
+                    "symbol": "diamond"
+                    if mine
+                    else "diamond-open"
+                    if ours_too
+                    else ("line-ns-open" if names[i] == limit else "circle"),
                 },
                 error_x={
                     "type": "data",

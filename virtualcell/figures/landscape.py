@@ -164,7 +164,8 @@ def _shaded(relief: Relief, shade: Shade, lift: float) -> go.Scatter3d:
             "colorscale": shade.scale,
             "cmin": 0.0,
             "cmax": 1.0,
-            "colorbar": shade.bar | {"orientation": "h", "x": 0.0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+            "colorbar": shade.bar
+            | {"orientation": "h", "x": 0.06, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "ticklabeloverflow": "allow"},
             "line": {"color": INK, "width": 1},
         },
         showlegend=False,

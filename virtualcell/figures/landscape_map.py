@@ -152,7 +152,7 @@ def _shaded(relief: Relief, shade: Shade) -> go.Scatter:
             "colorscale": shade.scale,
             "cmin": 0.0,
             "cmax": 1.0,
-            "colorbar": shade.bar | {"x": 1.0, "y": 0.8},
+            "colorbar": shade.bar | {"x": 1.0, "y": 0.8, "title": shade.bar["title"] | {"text": f"{shade.title}<br> "}},
             "line": {"color": INK, "width": 0.8},
         },
         name=shade.title,

@@ -68,7 +68,11 @@ def path_profile(
     quiet = {"showarrow": False, "font": {"size": 13, "color": look.text}}
     for i, name in ends:
         anchor = "left" if i == 0 else "right" if i == len(energy) - 1 else "center"
-        fig.add_annotation(x=way[i], y=energy[i], text=name, xanchor=anchor, yanchor="top", yshift=-9, **quiet)
+        # Above an end from which the line falls: below it the name would stand on the line.
+        beside = energy[int(0.15 * len(energy))] if i == 0 else energy[-1 - int(0.15 * len(energy))]
+        above = i in (0, len(energy) - 1) and beside < energy[i]
+        place = {"yanchor": "bottom", "yshift": 9} if above else {"yanchor": "top", "yshift": -9}
+        fig.add_annotation(x=way[i], y=energy[i], text=name, xanchor=anchor, **place, **quiet)
     if inner:
         known = f"{energy[saddle]:.1f} D over the start" if sure else "not identifiable"
         text = f"highest point: {known}"

@@ -14,7 +14,7 @@ from virtualcell.figures.look import LIGHT, Look
 OURS, OTHER_OURS, RULE = "the model on this page", "our other variants", "simple rules"
 """Kinds of methods, as the legend names them."""
 
-ROW = 27
+ROW, TWO_LINES = 27, 34
 """Pixels a method."""
 
 
@@ -94,10 +94,10 @@ def trajectory_methods(
     )
     fig.update_xaxes(rangemode="tozero", nticks=6)
     fig.update_annotations(font={"size": 13, "color": look.text})
-    lines = sum(label.count("<br>") for label in bold)
+    pitch = ROW if not any("<br>" in label for label in bold) else max(ROW, TWO_LINES)
     fig.update_layout(
         template=look.name,
-        height=110 + ROW * len(names) + 8 * lines,
+        height=110 + pitch * len(names),
         margin={"t": 30, "b": 66},
         legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "bottom", "yref": "container"},
     )

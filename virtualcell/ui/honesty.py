@@ -151,7 +151,19 @@ def _panel(b: Bundle, where: str, metric: str, rows: Rows) -> None:
     limit = next((name for name in names if words.is_limit(name)), None)
     larger = words.larger_is_better(metric)
     st.markdown(f"**{metric}** :gray[({'larger' if larger else 'smaller'} is better)]")
-    fig = heldout(names, value, low, high, ours=words.OURS, limit=limit, larger_is_better=larger, measure=metric, look=look())
+    variants = [name for name in names if words.is_ours(name) and name != words.OURS]
+    fig = heldout(
+        names,
+        value,
+        low,
+        high,
+        ours=words.OURS,
+        variants=variants,
+        limit=limit,
+        larger_is_better=larger,
+        measure=metric,
+        look=look(),
+    )
     chart(fig, f"heldout-{where}-{metric}", alt=f"{metric} of each method, {where}", file=f"{b.demo.key}-heldout")
     st.markdown(words.verdict(rows))
 
@@ -226,7 +238,9 @@ def _small_print(b: Bundle) -> None:
                 sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
                 st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {_rounded(claim['target'])})")
             if any("seed noise" in claim["name"] for claim in claims):
-                st.caption("Beyond what reruns differ by: the worse end of our interval against the better end of theirs.")
+                st.caption(
+                    "Beyond what reruns differ by: the figure is the worse end of our interval, the target the better of theirs."
+                )
     if b.demo.columns.time is not None:
         st.caption(chosen_how(b))
         table = (b.report.get("choice") or {}).get("table", [])
@@ -245,8 +259,8 @@ def _small_print(b: Bundle) -> None:
             "cells)."
         )
     said += [
-        f"With other test cells and the same fit our energy distance might be {row['low']:.2g} to {row['high']:.2g} "
-        f"({_without(row['where'], b.demo.key)})."
+        f"With other test cells the energy distance of the first of our reruns ({row['value']:.2g}) might be {row['low']:.2g} to "
+        f"{row['high']:.2g} ({_without(row['where'], b.demo.key)})."
         for row in rows
         if row["metric"] == "energy distance over cells" and row["low"] is not None
     ]

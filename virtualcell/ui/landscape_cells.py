@@ -12,11 +12,10 @@ from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.parts import provenance
 from virtualcell.ui.trajectory_horizon import limit
+from virtualcell.ui.trajectory_paths import MOST, clock, way
 from virtualcell.ui.trajectory_reading import FEWEST
 
 UNTREATED, MARKED = "untreated", "cells marked on Explore"
-MOST = 300
-"""Cells that are moved, or futures of fewer; more would not change shares by a percent."""
 
 
 def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
@@ -48,7 +47,11 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     rows = state.some(rows, MOST)
     # Several futures of few cells: one of each would leave shares to chance.
     copies = max(1, round(MOST / len(rows)))
-    found = state.trajectory(b, rows, duration, treatment=treatment, copies=copies)
+    if treatment is None and span is not None:
+        # The same futures as on Trajectories, where the same cells must have the same shares.
+        found = way(b, rows, clock(began, end.latest, b.model.span), on="plane", noise=1.0, seed=0).found
+    else:
+        found = state.trajectory(b, rows, duration, treatment=treatment, copies=copies)
     shown = state.some(np.arange(len(found.start)), n_cells)
     until = began + duration
     shares = b.model.fates(found, until=until)

@@ -30,11 +30,22 @@ def committor(b: Bundle, rows: np.ndarray, a: int, z: int) -> tuple[np.ndarray, 
     return _committor(b.demo.key, state.stamp(b), np.asarray(rows, dtype=np.int64).tobytes(), a, z)
 
 
+def usual_pair(b: Bundle, landscape: Landscape) -> tuple[int, int]:
+    """The two fullest resting places, but for the one where most cells of the first time lie: from there cells choose."""
+    begun = -1
+    if b.demo.columns.time is not None and landscape.basin is not None and len(landscape.attractors) > 2:
+        time = state.values(b, b.demo.columns.time)
+        first = landscape.basin[(time == time.min()) & (landscape.basin >= 0)]
+        begun = int(np.bincount(first).argmax()) if len(first) else -1
+    return tuple(i for i in range(len(landscape.attractors)) if i != begun)[:2]  # type: ignore[return-value]
+
+
 def which_first(b: Bundle, landscape: Landscape) -> Scene:
     """Two choices and a switch in the side column, coloured cells for the picture."""
     names, kind = [a.name for a in landscape.attractors], words.measured(b.demo.simulated)
-    left = st.selectbox("Either", names, index=0, key=state.own(b, "either"), bind="query-params")
-    right = st.selectbox("Or", names, index=1, key=state.own(b, "or"), bind="query-params")
+    usual = usual_pair(b, landscape)
+    left = st.selectbox("Either", names, index=usual[0], key=state.own(b, "either"), bind="query-params")
+    right = st.selectbox("Or", names, index=usual[1], key=state.own(b, "or"), bind="query-params")
     rows = state.some(state.untreated(b), CELLS)
     asked = st.toggle("Colour the cells", key="first", bind="query-params")
     if left == right:

@@ -96,11 +96,31 @@ def passed(path: EnergyPath, attractors: tuple[Attractor, ...]) -> list[tuple[in
     return sorted(found)
 
 
-def reading(path: EnergyPath, start: str, end: str, over: list[str], guessed: str = "") -> str:
-    """The way in a sentence or two, from its numbers alone. guessed: passes on it that too few cells crossed, in words."""
-    led = f" It leads through {' and '.join(over)}." if over else ""
+CLIMBS = 0.25
+"""In D: a rise on the way that is said; learned heights are off by as much."""
+
+
+def climb(path: EnergyPath) -> tuple[int, float]:
+    """The largest rise on the way over a lower point before it: index of that point, and the rise in D."""
+    lowest = np.minimum.accumulate(path.energy)
+    top = int((path.energy - lowest).argmax())
+    return int(path.energy[: top + 1].argmin()), float(path.energy[top] - lowest[top])
+
+
+def reading(path: EnergyPath, start: str, end: str, marks: list[tuple[int, str]], guessed: str = "") -> str:
+    """The way in a sentence or two, from its numbers alone. marks: resting places on it (``passed``); guessed: passes on it that
+    too few cells crossed, in words."""
+    led = f" It leads through {' and '.join(name for _, name in marks)}." if marks else ""
     if path.saddle == 0:
-        return f"From {start} to {end} it is downhill: nothing on the way is higher than the start.{led}"
+        at, rise = climb(path)
+        if rise < CLIMBS:
+            return f"From {start} to {end} it is downhill all the way.{led}"
+        out_of = min(marks, key=lambda mark: abs(mark[0] - at))[1] if marks else "its lowest point"
+        least = f", and too few cells crossed {guessed} to know how high" if guessed else f" by {rise:.1f} D"
+        return (
+            f"From {start} to {end} no point is higher than the start, but the way is **not downhill**: it falls to {out_of} and "
+            f"climbs out of there again{least}.{led} A way of least energy is no line of descent: cells need not take it."
+        )
     if guessed:
         return (
             f"From {start} to {end}: how high it is to climb is not identifiable, because too few cells crossed {guessed}.{led}"
@@ -117,12 +137,20 @@ def unseen(landscape: Landscape, ends: list[Place], over: list[str]) -> str:
     return " and ".join(f"from {s} to {e}" for s, e in pairwise(stops) if not seen.get((s, e), False))
 
 
+def _usual_goal(b: Bundle, landscape: Landscape, start: str) -> int:
+    """Index of the fullest resting place that is not the one in whose valley the usual start lies."""
+    begun = place(b, landscape, start).valley
+    return next((i for i, attractor in enumerate(landscape.attractors) if attractor.name != begun), 0)
+
+
 def way_between(b: Bundle, landscape: Landscape) -> Scene:
     """Two choices in the side column, the way for the picture, its height and its genes below."""
     options = titles(b, landscape)
     early = next((i for i, title in enumerate(options) if title.startswith("time: ")), len(options) - 1)
     first = st.selectbox("From", options, index=early, key=state.own(b, "from"), bind="query-params")
-    second = st.selectbox("To", options, index=0, key=state.own(b, "to"), bind="query-params")
+    second = st.selectbox(
+        "To", options, index=_usual_goal(b, landscape, options[early]), key=state.own(b, "to"), bind="query-params"
+    )
     a, z = place(b, landscape, first), place(b, landscape, second)
     kind = words.measured(b.demo.simulated)
     for end in (a, z):
@@ -137,7 +165,7 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     # A resting place and a group can have the same name.
     begin, goal = (a.name, z.name) if a.name != z.name else (a.title, z.title)
     guessed, behind = unseen(landscape, [a, z], over), unseen(landscape, [z, a], over[::-1])
-    sentence = reading(path, begin, goal, over, guessed)
+    sentence = reading(path, begin, goal, marks, guessed)
     st.markdown(sentence)
     beside = 1 - float(b.model.in_domain(path.states).mean())
     if beside > BESIDE:

@@ -15,12 +15,19 @@ def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] |
     """A row a direction, in words; a height that too few cells crossed for is not given. put_in: true heights by (from, to), in
     D, of cells that were simulated."""
     true = [put_in.get((way.start, way.end)) for way in barriers] if put_in else []
+
+    def beside(way: Barrier, value: float | None) -> str:
+        if value is None:
+            return ""
+        missed = way.low is not None and way.high is not None and not way.low <= value <= way.high
+        return f"{value:.1f} D{', outside the interval' if missed else ''}"
+
     return pd.DataFrame(
         {
             "From": [way.start for way in barriers],
             "To": [way.end for way in barriers],
             "Height over the start (interval)": [height(way) for way in barriers],
-            **({"Put in": ["" if value is None else f"{value:.1f} D" for value in true]} if put_in else {}),
+            **({"Put in": [beside(way, value) for way, value in zip(barriers, true, strict=True)]} if put_in else {}),
             "Cells that changed valley": [round(way.crossings) for way in barriers],
         }
     )

@@ -40,7 +40,7 @@ def next_words(found: NextTime, share: np.ndarray, unit: str) -> str:
     at_best, at_middle = float(share.max()), float(np.interp(middle, found.times, share))
     said = f"Cells at **{best:.3g} {unit}** would settle the most: {100 * at_best:.0f} % of what our models disagree about."
     if abs(best - middle) < 1e-9:
-        return f"{said} That is also the middle of the longest gap, which a simple rule would name."
+        return f"{said} That is also the middle of the longest gap (the first of them), which a simple rule would name."
     if at_best - at_middle < NO_BETTER:
         return (
             f"No time is clearly better than **{middle:.3g} {unit}**, the middle of the longest gap, which a simple rule would "
@@ -99,6 +99,7 @@ def where_next(b: Bundle) -> None:
     chart(fig, f"next-time-{b.demo.key}", alt="What is left open over time", file=f"{b.demo.key}-next-time")
     st.markdown(next_words(found, share, unit))
     st.caption(
+        "Where the line is at 0, our models differ by no more than chance. "
         "Take it as a hint: where known times were hidden to try it (embryoid bodies, docs/trajectories.md), the time named was "
         "worse than the middle of the longest gap where two were hidden, and no better where three were. "
         f"Flows of seed {SEED}; five strengths of growth, three clocks."

@@ -15,6 +15,9 @@ SHARES_MIX = (
 )
 """Said next to the shares where nothing but the snapshots says how cells divide."""
 
+LEAST_NAMED = 8
+"""Cells of a kind that are needed to be most of the 15 nearest, which name an end (``landscape.fates.assign``)."""
+
 FEWEST = 10
 """Start cells from which an interval over them is given."""
 
@@ -50,6 +53,12 @@ def fate_words(shares: pd.DataFrame, start: str, when: str, n_start: int = FEWES
         n = f"{n_start} cell{'s' if n_start > 1 else ''}"
         said += f" :orange[Only {n} to start from: no interval can be given, and the shares say little of other cells.]"
     return said
+
+
+def too_rare(labels: np.ndarray) -> list[str]:
+    """Kinds among the labels (n,) that are too few to be most of the nearest cells anywhere."""
+    names, counts = np.unique(labels.astype(str), return_counts=True)
+    return [str(name) for name in names[counts < LEAST_NAMED]]
 
 
 def evenly(found: Trajectory) -> Trajectory:

@@ -131,7 +131,7 @@ def said_of(chances: np.ndarray, kinds: pd.DataFrame | None, when: str, kind: st
         named = asked[asked["p"] * len(asked) <= SURE].head(3)
         if len(named):
             said += (
-                " Above all "
+                f" Of kinds with {FEWEST} cells or more, above what the model's own cells of the kind give: "
                 + ", ".join(f"{row['kind']} ({row['hardly expected']} of {row['cells']})" for _, row in named.iterrows())
                 + "."
             )

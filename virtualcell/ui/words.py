@@ -75,13 +75,16 @@ def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:
     best = min(others, key=lambda row: sign * row["value"])
     said, ours = f"{best['method']} ({best['value']:.3g})", f"{mine['value']:.3g}"
     if sign * mine["value"] >= sign * best["value"]:
+        gap = best["high"] is not None and mine["low"] is not None
+        if gap and (best["high"] < mine["low"] if sign > 0 else best["low"] > mine["high"]):
+            return f"**Worse** than the best baseline here, {said}: this model reaches {ours}, and the intervals do not overlap."
         return f"**Not better** than the best baseline here: {said} does as well as this model ({ours}) or better."
     if mine["high"] is not None and best["low"] is not None:
         worst_ours, best_theirs = (mine["high"], best["low"]) if sign > 0 else (mine["low"], best["high"])
         if sign * worst_ours < sign * best_theirs:
             return (
                 f"**Better** than the best baseline here, {said}: this model reaches {ours}, and the intervals over reruns do "
-                "not overlap. Other cells could move both further."
+                "not overlap. With other cells both could come out differently."
             )
     if mine["high"] is None or best["low"] is None:
         return f"**Not clearly better** than the best baseline here, {said}: this model reaches {ours}; no interval was computed."
