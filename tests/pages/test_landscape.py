@@ -16,6 +16,7 @@ from virtualcell.ui import colours, passes, put_in, state, trajectory_paths
 from virtualcell.ui.landscape_ball import shares
 from virtualcell.ui.landscape_first import usual_pair
 from virtualcell.ui.landscape_way import middle_cell, passed, place, reading, unseen
+from virtualcell.ui.trajectory_horizon import limit
 
 BALL, WAY, FIRST = "Drop a ball", "A way between two", "Which one first"
 
@@ -272,10 +273,10 @@ def test_the_same_cells_have_the_same_shares_on_both_pages(simulated):
     at = show("simulated", "Cells on their way", **{"start-simulated": "time: 0 time units"})
     shown = {box.label.removeprefix("End among "): box.value for box in at.metric if box.label.startswith("End among ")}
     rows = np.flatnonzero(simulated.cells.obs["time"].to_numpy() == 0)
-    whole = trajectory_paths.way(
-        simulated, rows, trajectory_paths.clock(0.0, 8.0, simulated.model.span), on="map", noise=1.0, seed=0
-    )
-    shares = simulated.model.fates(whole.found).set_index("fate")["fraction"]
+    end = limit(simulated.report, 8.0, "time units", simulated=True).latest
+    times = trajectory_paths.clock(0.0, end, simulated.model.span)
+    whole = trajectory_paths.way(simulated, rows, times, on="map", noise=1.0, seed=0)
+    shares = simulated.model.fates(whole.found, until=end).set_index("fate")["fraction"]
     assert shown == {fate: f"{100 * share:.0f} %" for fate, share in shares.items()}
 
 

@@ -23,7 +23,7 @@ TAIL = 4
 INK = "#1F2F57"
 """Outline of what lies on the surface: dark on both themes, as the surface is the same on both."""
 
-EYE = {"x": 0.0, "y": -1.17, "z": 1.58}
+EYE = {"x": 0.0, "y": -1.24, "z": 1.67}
 """Where one looks from: the first axis to the right and the second to the back, as on the map from above, in every view. So far
 off that a wide surface fits the narrow column of a small screen."""
 

@@ -110,7 +110,7 @@ def climb(path: EnergyPath) -> tuple[int, float]:
 def reading(path: EnergyPath, start: str, end: str, marks: list[tuple[int, str]], guessed: str = "") -> str:
     """The way in a sentence or two, from its numbers alone. marks: resting places on it (``passed``); guessed: passes on it that
     too few cells crossed, in words."""
-    led = f" It leads through {' and '.join(name for _, name in marks)}." if marks else ""
+    led = f" It leads through {words.listed([name for _, name in marks])}." if marks else ""
     if path.saddle == 0:
         at, rise = climb(path)
         if rise < CLIMBS:
@@ -134,7 +134,7 @@ def unseen(landscape: Landscape, ends: list[Place], over: list[str]) -> str:
     """Passes on a way from the first to the last of ``ends`` that too few cells crossed, in words; empty where there are none."""
     stops = [name for name, _ in groupby([ends[0].valley, *over, ends[-1].valley]) if name]
     seen = {(way.start, way.end): way.identifiable for way in landscape.barriers}
-    return " and ".join(f"from {s} to {e}" for s, e in pairwise(stops) if not seen.get((s, e), False))
+    return words.listed([f"from {s} to {e}" for s, e in pairwise(stops) if not seen.get((s, e), False)])
 
 
 def _usual_goal(b: Bundle, landscape: Landscape, start: str) -> int:
@@ -206,4 +206,5 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
 
     xy = landscape.on_plane(path.states)
     line = Line(xy, WAY, colour="#FFFFFF", top=path.saddle if 0 < path.saddle < len(xy) - 1 else None)
-    return Scene(f"Thick line: the way of least energy from {begin} to {goal}.", lines=(line,), below=below)
+    said = f"Thick line: the way of least energy from {begin} to {goal}; where it breaks off, no cell was {kind}."
+    return Scene(said, lines=(line,), below=below)

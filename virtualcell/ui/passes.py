@@ -9,6 +9,7 @@ import pandas as pd
 
 from virtualcell.figures.saddles import height
 from virtualcell.schema import Barrier
+from virtualcell.ui import words
 
 
 def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] | None = None) -> pd.DataFrame:
@@ -20,7 +21,7 @@ def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] |
         if value is None:
             return ""
         missed = way.low is not None and way.high is not None and not way.low <= value <= way.high
-        return f"{value:.1f} D{', outside the interval' if missed else ''}"
+        return f"{value:.1f} D{' (missed)' if missed else ''}"
 
     return pd.DataFrame(
         {
@@ -66,14 +67,14 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
             if apart:
                 said.append(
                     f"From **{start}**, the pass to **{lowest.end}**, {height(lowest)}, is lower than "
-                    f"{_list([f'the one to **{way.end}**, {height(way)}' for way in apart])}."
+                    f"{words.listed([f'the one to **{way.end}**, {height(way)}' for way in apart])}."
                 )
             if alike:
                 named = [f"**{way.end}**, {height(way)}," for way in (lowest, *alike)]
-                said.append(f"From **{start}**, the heights of the passes to {_list(named)} cannot be told apart.")
+                said.append(f"From **{start}**, the heights of the passes to {words.listed(named)} cannot be told apart.")
         easy = [way.end for way in known if way.high is not None and way.high < 1]
         if easy:
-            said[-1] += f" Lower than 1 D, so that noise alone carries cells over it, is the one to {_list(easy)}."
+            said[-1] += f" Lower than 1 D, so that noise alone carries cells over it, is the one to {words.listed(easy)}."
     missing = sum(not way.identifiable for way in barriers)
     if missing == len(barriers):
         said.append(
@@ -83,7 +84,3 @@ def reading(barriers: Sequence[Barrier]) -> list[str]:
     elif missing:
         said.append(f"For {missing} of the {len(barriers)} directions, too few cells crossed to say how high the pass is.")
     return said
-
-
-def _list(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]

@@ -54,6 +54,11 @@ def is_ablation(method: str) -> bool:
     return method.startswith(f"{OURS} without")
 
 
+def listed(parts: Sequence[str]) -> str:
+    """One after the other: "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
 def is_ours(method: str) -> bool:
     """Whether a row is one of our own methods, which is no baseline for another of ours."""
     return method == OURS or method.startswith(FLOWS) or is_ablation(method)
