@@ -60,6 +60,8 @@ if scene.below is not None:
 
 st.markdown("##### Resting places")
 if drawn.attractors:
+    known = passes.joined(drawn.barriers, [a.name for a in drawn.attractors])
+    energy = "Energy (D)" if known else "Energy (D), the model's guess"
     untreated = "Untreated cells" if b.model.record["treatments"] else f"{kind.capitalize()} cells"
     st.dataframe(
         [
@@ -67,7 +69,7 @@ if drawn.attractors:
                 "Named by the cells around it": a.name,
                 "Share of them": f"{100 * a.purity:.0f} %",
                 f"{untreated} in this valley": a.n_cells,
-                **({"Energy (D)": round(a.energy, 2)} if timed else {}),
+                **({energy: round(a.energy, 2)} if timed else {}),
             }
             for a in drawn.attractors
         ],
@@ -100,6 +102,11 @@ if drawn.barriers:
             ":orange[**Growth is not known.**] Cells that divide in a valley and cells that cross into it look alike here, so "
             "heights and crossings hold only if growth is what the model took it to be."
         )
+if b.model.record["linear"]:
+    st.markdown(
+        f"**One valley was assumed.** A straight slope does the job for these {kind} populations, so nothing more was learned: "
+        "it is what these cells do not contradict. With few of them at each time, two valleys can pass for one."
+    )
 share = drawn.rotation_share
 if share is not None:
     amount = "Less than 1 %" if share < 0.01 else f"About {100 * share:.0f} %"

@@ -104,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--systems", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first of them")
     parser.add_argument("--quick", action="store_true", help="few cells, few steps: shows that it runs, not how well")
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
@@ -116,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with shown:
         for name in chosen.systems:
             found: Found = {}
-            seeds = range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+            seeds = range(chosen.first, chosen.first + chosen.seeds)
             for i, seed in enumerate(seeds):
                 one_seed(VARIANTS[name], seed, found, n=n, settings=settings)
                 progress(name, i + 1, chosen.seeds, {})

@@ -283,3 +283,13 @@ def test_the_same_cells_have_the_same_shares_on_both_pages(simulated):
 def test_the_pair_that_is_asked_first_leaves_out_where_cells_begin(simulated):
     names = [a.name for a in simulated.landscape.attractors]
     assert {names[i] for i in usual_pair(simulated, simulated.landscape)} == {"Fate A", "Fate B"}
+
+
+def test_energies_of_resting_places_are_a_guess_unless_crossed_passes_join_them():
+    def ways(*known: tuple[str, str]) -> list[Barrier]:
+        return [barrier(a, b, 1.0, 0.5, 1.5, seen=(a, b) in known) for a in "ABC" for b in "ABC" if a != b]
+
+    assert passes.joined([], ["A"])
+    assert not passes.joined([], ["A", "B"])
+    assert not passes.joined(ways(("A", "B"), ("B", "C"), ("C", "B")), list("ABC")), "nobody came back from B"
+    assert passes.joined(ways(("A", "B"), ("B", "A"), ("B", "C"), ("C", "B")), list("ABC"))

@@ -21,7 +21,7 @@ TIMES = (0.0, 0.3, 0.6, 1.0)
 def law(matrix: np.ndarray = MATRIX, diffusion: float = DIFFUSION) -> LinearLaw:
     at_rest = solve_continuous_lyapunov(matrix, 2 * diffusion * np.eye(len(matrix)))
     rest, push = (torch.from_numpy(x) for x in (REST, PUSH))
-    return LinearLaw(torch.from_numpy(matrix), rest, torch.from_numpy(at_rest), diffusion, {"A": push})
+    return LinearLaw(torch.from_numpy(matrix), rest, torch.from_numpy(at_rest), diffusion, {"A": push}, turning=True)
 
 
 def follow(n: int, seed: int, treated: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -74,7 +74,8 @@ def test_as_a_landscape_that_turns_it_has_the_same_drift_and_the_same_rest(a: fl
 @pytest.mark.parametrize("known", [True, False])
 def test_the_law_is_found_again_in_cells_that_follow_it(known: bool) -> None:
     cells, time, names = follow(4000, 0, treated=True)
-    found = fit_linear(cells, make_transitions(time, names, "control", 1.0), DIFFUSION if known else 0.1, known=known)
+    moves = make_transitions(time, names, "control", 1.0)
+    found = fit_linear(cells, moves, DIFFUSION if known else 0.1, known=known, turning=True)
     assert found is not None
     np.testing.assert_allclose(found.matrix.numpy(), MATRIX, atol=0.15)
     np.testing.assert_allclose(found.rest.numpy(), REST, atol=0.06)
@@ -82,6 +83,28 @@ def test_the_law_is_found_again_in_cells_that_follow_it(known: bool) -> None:
     assert found.diffusion == (pytest.approx(DIFFUSION, abs=0) if known else pytest.approx(DIFFUSION, rel=0.06))
     expected = solve_continuous_lyapunov(found.matrix.numpy(), 2 * found.diffusion * np.eye(2))
     np.testing.assert_allclose(found.covariance.numpy(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("d", [2, 8])
+def test_of_a_slope_in_many_dimensions_no_rotation_is_made(d: int) -> None:
+    rng = np.random.default_rng(d)
+    axes = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    matrix = axes @ np.diag(np.linspace(0.5, 5.0, d)) @ axes.T
+    true = LinearLaw(
+        torch.from_numpy(matrix), torch.zeros(d, dtype=torch.float64), torch.from_numpy(np.linalg.inv(matrix)), 1.0, {}
+    )
+    generator = torch.Generator().manual_seed(0)
+    start = 2 * torch.eye(d, dtype=torch.float64)[0] + 0.3 * torch.randn(4000, d, generator=generator, dtype=torch.float64)
+    time = np.repeat(np.linspace(0, 1, 4), 1000)
+    rows = [start[time == t] if t == 0 else true.carried(start[time == t], t, None, generator) for t in np.unique(time)]
+    cells = np.concatenate([part.numpy() for part in rows])
+    moves = make_transitions(time, None, "control", 0.0)
+    found = fit_linear(cells, moves, 1.0, known=True)
+    assert found is not None
+    assert does_the_job(found, cells, moves) >= 0.01
+    torch.testing.assert_close(found.matrix, found.matrix.T)
+    drift, learned = cells @ matrix.T, (cells - found.rest.numpy()) @ found.matrix.numpy().T
+    assert ((drift - learned) ** 2).sum() < 0.02 * ((drift - drift.mean(0)) ** 2).sum()
 
 
 def test_a_pull_keeps_diffusion_near_its_start() -> None:

@@ -133,6 +133,11 @@ class GrowthTerm:
         """Whether populations are compared by numbers of cells: their sizes are known, and say how growth is spread over them."""
         return self.known.mode == "sizes" and self.time is not None
 
+    @property
+    def uneven(self) -> bool:
+        """Whether cells are known to divide unequally: followed for long, few stand for many, and say little but noise."""
+        return self.by_numbers or self.known.mode == "given"
+
     def prepare(self, model: Dynamics, generator: torch.Generator) -> None:
         """Given rates are a fact: the growth of the model is fitted to them first and then kept. Sizes say how fast cells may
         have to divide."""

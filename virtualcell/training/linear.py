@@ -1,4 +1,4 @@
-"""The smallest predictor: one valley with straight slopes and a plain rotation, and the test whether it does the job."""
+"""The smallest predictor: one valley with straight slopes, in the plane also a rotation, and the test whether it does the job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LinearLaw:
     """dz = [-matrix (z - rest) + push_c] dt + sqrt(2 D) dW (Ornstein & Uhlenbeck 1930), per span.
 
     matrix (d, d), every eigenvalue with positive real part; rest (d,); covariance (d, d) of the population at rest; pushes:
-    treatment -> (d,).
+    treatment -> (d,). turning: whether the matrix may be other than symmetric, that is the drift other than a slope.
     """
 
     matrix: Tensor
@@ -40,6 +40,7 @@ class LinearLaw:
     covariance: Tensor
     diffusion: float
     pushes: dict[str, Tensor]
+    turning: bool = False
 
     def dynamics(self, states: Tensor, width: int, euler_steps: int, wall: float) -> Dynamics:
         """The same law as a landscape U = -D log p, p the population at rest, and a part that turns.
@@ -48,9 +49,8 @@ class LinearLaw:
         """
         with torch.random.fork_rng(devices=[]):  # weights that nothing uses, but the same ones every time
             torch.manual_seed(0)
-            model = Dynamics(len(self.rest), width, self.diffusion, tuple(self.pushes), euler_steps, rotation=True)
-        potential, rotation = model.potential, model.rotation
-        assert rotation is not None
+            model = Dynamics(len(self.rest), width, self.diffusion, tuple(self.pushes), euler_steps, rotation=self.turning)
+        potential = model.potential
         slopes = self.diffusion * torch.linalg.inv(self.covariance)
         least = float(torch.linalg.eigvalsh(slopes)[0])
         with torch.no_grad():
@@ -60,7 +60,8 @@ class LinearLaw:
             potential.bowl.fill_(least)
             potential.last.zero_()
             potential.bend.copy_((slopes - least * torch.eye(len(scale))) * scale[:, None] * scale)
-            rotation.linear.weight.copy_((slopes - self.matrix) * scale)
+            if model.rotation is not None:
+                model.rotation.linear.weight.copy_((slopes - self.matrix) * scale)
             for i, push in enumerate(self.pushes.values()):
                 model.forces[i] = push
         model.euler_steps = model.steps_a_span(states.cpu())
@@ -75,14 +76,15 @@ class LinearLaw:
 
 
 def fit_linear(
-    z: np.ndarray, transitions: list[Transition], diffusion: float, *, known: bool, pull: float = 0.0
+    z: np.ndarray, transitions: list[Transition], diffusion: float, *, known: bool, pull: float = 0.0, turning: bool = False
 ) -> LinearLaw | None:
     """The linear law that gives the means and covariances of all populations best.
 
     Composite Gaussian likelihood: every transition counts by its weight, however many cells it has, and the moments of its
     source are taken as they were measured. z: (cells, d); diffusion: where D starts per span, and stays if ``known``; pull: of
-    log D back to its start. None where no population ever comes to rest under it, where a source is a single cell, and beyond
-    MOST_DIMENSIONS.
+    log D back to its start; turning: whether the drift may be other than a slope. Populations tell a rotation from a slope in the
+    plane only: of a pure slope in eight dimensions, such a fit turns for most of its drift. None where no population ever comes
+    to rest under it, where a source is a single cell, and beyond MOST_DIMENSIONS.
     """
     moves = [t for t in transitions if not t.stationary]
     cells = torch.from_numpy(np.asarray(z, dtype=np.float64))
@@ -97,16 +99,17 @@ def fit_linear(
     scale = pooled.diagonal().sqrt()
     first = math.log(diffusion)
     # In standard deviations, and from the law that keeps all cells pooled where they are.
-    matrix = (diffusion * torch.linalg.inv(pooled) * scale / scale[:, None]).contiguous().requires_grad_()
+    held = diffusion * torch.linalg.inv(pooled)
+    matrix = (held * scale / scale[:, None] if turning else held * scale * scale[:, None]).contiguous().requires_grad_()
     rest = torch.zeros(d, dtype=torch.float64, requires_grad=True)
     pushes = torch.zeros(len(parts), d, dtype=torch.float64, requires_grad=True)
     log_diffusion = torch.tensor(first, dtype=torch.float64, requires_grad=not known)
     centre = cells.mean(0)
 
     def law() -> LinearLaw:
-        at_rest = _at_rest(scale[:, None] * matrix / scale, log_diffusion.exp())
+        drift = scale[:, None] * matrix / scale if turning else 0.5 * (matrix + matrix.T) / (scale[:, None] * scale)
         named = {part: scale * push for part, push in zip(parts, pushes, strict=True)}
-        return LinearLaw(scale[:, None] * matrix / scale, centre + scale * rest, at_rest, 0.0, named)
+        return LinearLaw(drift, centre + scale * rest, _at_rest(drift, log_diffusion.exp()), 0.0, named, turning)
 
     def loss() -> Tensor:
         now, total = law(), torch.zeros((), dtype=torch.float64)
@@ -146,7 +149,7 @@ def fit_linear(
     if not stable:
         return None
     named = {part: push.detach() for part, push in found.pushes.items()}
-    return LinearLaw(found.matrix, found.rest, found.covariance, float(log_diffusion.detach().exp()), named)
+    return LinearLaw(found.matrix, found.rest, found.covariance, float(log_diffusion.detach().exp()), named, turning)
 
 
 @torch.no_grad()

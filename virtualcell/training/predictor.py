@@ -33,9 +33,9 @@ COARSE = 0.8
 """Stiffness (``Dynamics.steps_a_span``) while the landscape takes shape; in the last quarter, whose mean is kept, it is that of
 all later use: cells that take long steps cross passes less often than cells do, and passes learned with them are too low."""
 
-STEPS_BY_NUMBERS = 2
-"""Times the steps of training where populations are compared by numbers of cells: a few cells that become many carry much of what
-they say, and more of chance."""
+STEPS_UNEVEN = 2
+"""Times the steps of training where cells are known to divide unequally: a few cells that become many carry much of what
+populations say, and more of chance."""
 
 SLOWER = 0.7
 """Learning rate of the landscape's shape over that of growth and forces: what populations hardly tell of it (how sharp a pass is
@@ -130,7 +130,7 @@ def train_predictor(
     growing.prepare(model, generator)
     sisters = Sisters.of(clones, time, treatment, control).pushed_by(model.treatments)
     free = [p for p in model.parameters() if p.requires_grad]
-    rate, steps = settings.learning_rate, settings.steps * (STEPS_BY_NUMBERS if growing.by_numbers else 1)
+    rate, steps = settings.learning_rate, settings.steps * (STEPS_UNEVEN if growing.uneven else 1)
     named = {id(p) for p in (*shape, *clock)}
     groups = [shape, [p for p in free if id(p) not in named], [p for p in clock if p.requires_grad]]
     decays, rates = [settings.weight_decay, settings.weight_decay, 0.0], [SLOWER * rate, rate, 8 * rate]
@@ -144,8 +144,7 @@ def train_predictor(
     distance = LOSSES[settings.distance](states)
     courses = make_courses(transitions)
     by_numbers = distance.of_numbers if growing.by_numbers and isinstance(distance, WhitenedDistance) else None
-    if by_numbers is not None:
-        # Where some cells become many and others few, followed for long: so few stand for all that they say little but noise.
+    if growing.uneven:  # followed for long, so few would stand for all that they said little but noise
         courses = [course.next_only for course in courses]
     chances = np.array([course.weight for course in courses])
     for step in range(steps):

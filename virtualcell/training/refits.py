@@ -129,20 +129,26 @@ def _linear(
     device: torch.device,
     begins: tuple[float | None, bool],
 ) -> tuple[DynamicsFit | None, float | None]:
-    """The linear law as a fit, None where it does not do the job, and its p-value."""
+    """The linear law as a fit, None where it does not do the job, and its p-value: a plain slope, and in the plane, where that
+    does not, one that turns."""
     transitions = make_transitions(time, treatment, control, 0.0)
     given, known = begins
     diffusion = given if given is not None else start_diffusion(z, transitions, settings)
-    law = fit_linear(z, transitions, diffusion, known=known, pull=settings.diffusion_weight)
-    if law is None:
-        return None, None
-    p_value = does_the_job(law, z, transitions, seed)
-    if p_value < ENOUGH:
+    p_value: float | None = None
+    for turning in (False, True) if z.shape[1] == 2 else (False,):
+        law = fit_linear(z, transitions, diffusion, known=known, pull=settings.diffusion_weight, turning=turning)
+        if law is None:
+            continue
+        p_value = does_the_job(law, z, transitions, seed)
+        if p_value >= ENOUGH:
+            break
+    if law is None or p_value is None or p_value < ENOUGH:
         return None, p_value
     states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
     dynamics = law.dynamics(states, settings.width, settings.euler_steps, wall_strength(z, transitions, law.diffusion))
     said = KnownGrowth("none").said(timed=True)
-    share = dynamics.rotation_share(states)
+    # Nobody asked whether the drift turns in more dimensions than a rotation can be told in.
+    share = dynamics.rotation_share(states) if z.shape[1] == 2 else None
     return DynamicsFit(dynamics, [{"linear": p_value}], said, False, (), share, p_value, True), p_value
 
 

@@ -34,6 +34,17 @@ def table(barriers: Sequence[Barrier], put_in: Mapping[tuple[str, str], float] |
     )
 
 
+def joined(barriers: Sequence[Barrier], names: Sequence[str]) -> bool:
+    """Whether passes that enough cells crossed in both directions join all of the resting places: only then does anything
+    measured say how much lower one lies than another."""
+    both = {(way.start, way.end) for way in barriers if way.identifiable}
+    reached, known = set(names[:1]), -1
+    while known < len(reached):
+        known = len(reached)
+        reached |= {end for start, end in both if start in reached and (end, start) in both}
+    return reached >= set(names)
+
+
 def numbers(barriers: Sequence[Barrier]) -> pd.DataFrame:
     """The same in numbers, in D, for a file."""
     known = [(way.height, way.low, way.high) if way.identifiable else (None, None, None) for way in barriers]
