@@ -424,10 +424,3 @@ def test_how_the_predictor_was_chosen_is_said_from_the_report_or_by_principle():
     assert "landscape's own dynamics all the same" in said
     own = chosen_how(dataclasses.replace(b, report={"rows": [], "claims": [], "choice": choice | {"name": words.OURS}}))
     assert own.endswith(choice["reason"])
-
-
-def test_figures_of_an_earlier_predictor_are_said_to_be():
-    note = json.loads((models_folder() / DEMO / "report.json").read_text()).get("note")
-    at = open_page()
-    assert not at.exception
-    assert [box.value for box in at.warning if "earlier version of the predictor" in box.value] == ([note] if note else [])

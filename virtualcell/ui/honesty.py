@@ -44,8 +44,6 @@ def honesty(b: Bundle) -> None:
         st.info(said, icon=None)
         _horizon(b)
         return
-    if b.report.get("note"):  # what a reader of these figures must know beforehand
-        st.warning(b.report["note"], icon=None)
     for where in sorted(dict.fromkeys(where for where, _ in panels), key=lambda where: BEYOND in where):
         mine = {metric: rows for (place, metric), rows in panels.items() if place == where}
         _place(b, where, mine)
