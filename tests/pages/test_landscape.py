@@ -93,7 +93,7 @@ def test_the_page_lists_every_pass_of_the_landscape(simulated):
 def test_intervals_are_explained_where_there_are_some(demo, banded):
     bundle = load_bundle(demo)
     assert any(way.low is not None for way in bundle.landscape.barriers) == banded
-    assert ("Interval: from how far 5 fits" in words(show(demo, "Cells on their way"))) == banded
+    assert ("Interval: from how far 4 fits" in words(show(demo, "Cells on their way"))) == banded
 
 
 # -- words -----------------------------------------------------------------------------------------------------------------------
