@@ -61,15 +61,16 @@ def load_fitted(folder: Path, device: torch.device) -> Fitted:
         moving: list[Dynamics] = []
         if saved["parts"] is not None:
             for name in ("dynamics", *(f"refit{i}" for i in range(saved["refits"]))):
+                own = _part(weights, name)
                 part = Dynamics(
                     s.latent_dim,
                     settings.predictor.width,
                     1.0,
                     tuple(saved["parts"]),
                     settings.predictor.euler_steps,
-                    saved["record"]["linear"],
+                    rotation=any(key.startswith("rotation.") for key in own),
                 )
-                part.load_state_dict(_part(weights, name))
+                part.load_state_dict(own)
                 part.euler_steps = saved["record"]["steps_a_span"]
                 moving.append(part.to(device).eval())
         return Fitted(
