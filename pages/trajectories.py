@@ -139,7 +139,7 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
     far = 1 - float(b.model.in_domain(found.states[-1]).mean())
     if far > 0.1:
         st.warning(f"{100 * far:.0f} % of the cells end where no cells were {kind}: do not rely on this.", icon=None)
-    if shown.times[-1] > last + 1e-6:
+    if b.model.is_beyond(until):
         st.warning(f"The last {shown.times[-1] - last:.3g} {unit} lie after the last {kind} time.", icon=None)
     if shown.noise == 0:
         st.caption("Noise is off: cells that start alike end alike, and these shares are not what the model expects.")

@@ -93,8 +93,8 @@ def unexpected(dynamics: Dynamics, start: np.ndarray, measured: np.ndarray, dura
     order = np.random.default_rng(seed).permutation(len(start))
     seeds = [int(found) for found in np.random.SeedSequence(seed).generate_state(3)]
     density, others = (
-        Futures.of(dynamics, np.asarray(start)[rows], duration, rollouts=16, seed=own, shared_noise=False)
-        for rows, own in zip(np.array_split(order, 2), seeds, strict=False)
+        Futures.of(dynamics, np.asarray(start)[rows], duration, rollouts=16, seed=drawn_by, shared_noise=False)
+        for rows, drawn_by in zip(np.array_split(order, 2), seeds, strict=False)
     )
     drawn = others.draw(OWN, seeds[2])
     own = density.together(drawn)

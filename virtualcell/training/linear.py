@@ -83,7 +83,7 @@ def fit_linear(
     Composite Gaussian likelihood: every transition counts by its weight, however many cells it has, and the moments of its
     source are taken as they were measured. z: (cells, d); diffusion: where D starts per span, and stays if ``known``; pull: of
     log D back to its start; turning: whether the drift may be other than a slope. Populations tell a rotation from a slope in the
-    plane only: of a pure slope in eight dimensions, such a fit turns for most of its drift. None where no population ever comes
+    plane only: of a pure slope in eight dimensions, such a fit turns all the same. None where no population ever comes
     to rest under it, where a source is a single cell, and beyond MOST_DIMENSIONS.
     """
     moves = [t for t in transitions if not t.stationary]

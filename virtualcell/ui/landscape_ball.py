@@ -30,29 +30,23 @@ def shares(where: np.ndarray) -> pd.DataFrame:
     return table.sort_values("share", ascending=False, ignore_index=True)
 
 
-def called(b: Bundle) -> dict[str, str]:
-    """Name of every cell -> the name with its kind and time: a barcode alone says nothing."""
-    names, columns, unit = list(b.cells.obs_names), b.demo.columns, state.unit(b)
-    known = [[str(value) for value in state.values(b, columns.state)]] if columns.state else []
-    known += [[f"{value:g} {unit}" for value in state.values(b, columns.time)]] if columns.time else []
-    if not known:
-        return {name: name for name in names}
-    return {name: f"{name} ({', '.join(parts)})" for name, parts in zip(names, zip(*known, strict=True), strict=True)}
-
-
 def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
     """Controls and shares in the side column, the balls for the picture."""
     kind, columns = words.measured(b.demo.simulated), b.demo.columns
     names = list(b.cells.obs_names)
     usual = middle_cell(b, next(iter(state.groups(b).values())) if columns.time else state.untreated(b))
     key = state.own(b, "ball")
-    unit, called_of = state.unit(b), called(b)
+    unit = state.unit(b)
     chosen = st.selectbox(
         f"Drop it on this {kind} cell", names, index=usual, key=key, bind="query-params",
         help="Or click the map: the ball falls on the cell that is drawn nearest to the click.",
     )  # fmt: skip
     row = names.index(chosen)
     time = float(state.values(b, columns.time)[row]) if columns.time else 0.0
+    # A barcode alone says nothing.
+    known = [str(state.values(b, columns.state)[row])] if columns.state else []
+    known += [f"{time:g} {unit}"] if columns.time else []
+    called = f"{chosen} ({', '.join(known)})" if known else chosen
     span = b.model.span
     duration = st.slider(
         f"Let it roll for ({unit})", span / 10, span, span, span / 10, key=state.own(b, "roll"), bind="query-params"
@@ -79,13 +73,13 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
         "Balls show the landscape that was learned; they are no forecast: after the last time nothing tests where they roll."
     )
     growth_flag(b)
-    provenance(b, f"prediction seed {noisy.seed}", f"{n} balls from {called_of[chosen]}")
+    provenance(b, f"prediction seed {noisy.seed}", f"{n} balls from {called}")
 
     def dropped(row: int) -> None:
         st.session_state[key] = names[row]
 
     return Scene(
-        f"{n} balls dropped on the cell {called_of[chosen]}, coloured by the cells they end among. White: a ball without noise.",
+        f"{n} balls dropped on the cell {called}, coloured by the cells they end among. White: a ball without noise.",
         landscape.on_plane(noisy.states),
         noisy.times + time,
         where,

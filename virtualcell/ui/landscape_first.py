@@ -37,7 +37,8 @@ def usual_pair(b: Bundle, landscape: Landscape) -> tuple[int, int]:
         time = state.values(b, b.demo.columns.time)
         first = landscape.basin[(time == time.min()) & (landscape.basin >= 0)]
         begun = int(np.bincount(first).argmax()) if len(first) else -1
-    return tuple(i for i in range(len(landscape.attractors)) if i != begun)[:2]  # type: ignore[return-value]
+    one, other, *_ = (i for i in range(len(landscape.attractors)) if i != begun)
+    return one, other
 
 
 def which_first(b: Bundle, landscape: Landscape) -> Scene:
