@@ -5,7 +5,8 @@
 The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured
 cells of the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen
 encoder. Beside it, in the same latent: every simple rule, our flows between measured times (from both sides, all growths
-pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. Expression is
+pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. W1 falls with the number of
+cells predicted, so ours follows each start cell through as many futures as make no fewer than were measured. Expression is
 compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
 
 Then the last time is hidden too (``--no-extrapolate`` leaves this out): everything is fitted without its cells and predicts them
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ from virtualcell.evaluation.report import Claim, Row, emit, payload
 from virtualcell.evaluation.rules import BETWEEN_ONLY, rules
 from virtualcell.model import VirtualCell
 from virtualcell.predictor.population import Population, Snapshots
-from virtualcell.schema import Settings
+from virtualcell.schema import Settings, Trajectory
 from virtualcell.training.both_sides import BothSides
 from virtualcell.training.on_landscape import OnLandscape
 
@@ -65,6 +67,12 @@ def pseudobulk(cells: MuData, genes: list[str]) -> np.ndarray:
 def weighted_pseudobulk(model: VirtualCell, states: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
     weight = np.exp(log_weights - log_weights.max())
     return np.log1p((model.decode(states) * weight[:, None]).sum(0) / weight.sum())
+
+
+def forward(model: VirtualCell, start: np.ndarray, duration: float, n_true: int) -> Trajectory:
+    """First and last frame of the start cells carried on, each through as many futures as make no fewer cells than were measured."""
+    copies = math.ceil(n_true / len(start))
+    return model.predict(states=start, duration=duration, frames=2, copies=copies, seed=model.settings.seed)
 
 
 def distances(predicted: Population, true: np.ndarray, seed: int) -> dict[str, float]:
@@ -134,12 +142,14 @@ def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress:
     curves: dict[str, Any] = {}
     for name, m in ((OURS, model), (ABLATED, without)):
         # The two fits share the seed and so the encoder: their states are the same coordinates.
-        path = m.predict(states=start, duration=held - before, frames=2, seed=settings.seed)
+        path = forward(m, start, held - before, len(true))
         weights = np.exp(path.log_weights[-1])
-        first, last = (weighted_pseudobulk(m, path.states[i][here], path.log_weights[i][here]) for i in (0, -1))
+        half = np.isin(path.start, here)
+        first, last = (weighted_pseudobulk(m, path.states[i][half], path.log_weights[i][half]) for i in (0, -1))
         measure(name, Population.of(path.states[-1], weights), last - first)
         if name == OURS:
-            packed = np.c_[path.states[-1], weights]
+            # One future of each cell: several of one cell are not several cells.
+            packed = np.c_[path.states[-1], weights][np.unique(path.start, return_index=True)[1]]
             whole = m.predict(states=start, duration=after - before, frames=13, seed=settings.seed)
             curves = {
                 "times": (before + whole.times).tolist(),
@@ -185,7 +195,7 @@ def beyond(cells: MuData, key: str, settings: Settings, progress: Any = None) ->
     )
     seen: Snapshots = {t: model.embed(take(cells, time == t)) for t in (*earlier, last)}
     start, true, seed = seen[last], model.embed(take(cells, time == hidden)), settings.seed
-    path = model.predict(states=start, duration=hidden - last, frames=2, seed=seed)
+    path = forward(model, start, hidden - last, len(true))
     given = {OURS: Population.of(path.states[-1], np.exp(path.log_weights[-1]))}
     for predictor in [*rules(), BothSides(name=FLOWS)]:
         if predictor.name not in BETWEEN_ONLY:
