@@ -5,9 +5,10 @@
 The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured
 cells of the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen
 encoder. Beside it, in the same latent: every simple rule, our flows between measured times (from both sides, all growths
-pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. W1 falls with the number of
-cells predicted, so ours follows each start cell through as many futures as make no fewer than were measured. Expression is
-compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the model.
+pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. W1 falls with
+the number of cells predicted, so ours follows each start cell through as many futures as make no fewer than were measured.
+Expression is compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the
+model.
 
 Then the last time is hidden too (``--no-extrapolate`` leaves this out): everything is fitted without its cells and predicts them
 from the time before. How far beyond the last time no change was beaten on every seed is the horizon of the demo. "choice" is the
@@ -70,7 +71,7 @@ def weighted_pseudobulk(model: VirtualCell, states: np.ndarray, log_weights: np.
 
 
 def forward(model: VirtualCell, start: np.ndarray, duration: float, n_true: int) -> Trajectory:
-    """First and last frame of the start cells carried on, each through as many futures as make no fewer cells than were measured."""
+    """First and last frame of the start cells carried on, each through as many futures as make n_true or more."""
     copies = math.ceil(n_true / len(start))
     return model.predict(states=start, duration=duration, frames=2, copies=copies, seed=model.settings.seed)
 
