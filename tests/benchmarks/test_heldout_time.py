@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from mudata import MuData
 
-from benchmarks.heldout_time import EQUAL, FLOWS, OURS, extrapolate, one_seed, pseudobulk, run
+from benchmarks.heldout_time import EQUAL, FLOWS, OURS, extrapolate, forward, one_seed, pseudobulk, run
 from virtualcell.data.catalogue import load_demo
 from virtualcell.evaluation.report import payload
 from virtualcell.evaluation.rules import rules
@@ -92,6 +92,17 @@ def test_what_the_held_out_cells_read_does_not_change_the_prediction() -> None:
     assert first["curves"] == second["curves"]
     # The change was seen where it should be: in what the prediction is compared with.
     assert first["figures"]["no change"]["RMSE of change"] != second["figures"]["no change"]["RMSE of change"]
+
+
+@pytest.mark.slow
+def test_ours_makes_no_fewer_cells_than_were_measured() -> None:
+    cells = small_a549()
+    model = VirtualCell(SMALL).fit(cells, time="time_h", device="cpu")
+    path = forward(model, model.embed(cells)[:34], 1.0, 100)
+    # Every start cell as often as every other, or the population would be another one.
+    assert np.bincount(path.start).tolist() == [3] * 34
+    assert len(np.unique(path.states[-1], axis=0)) == 102
+    assert len(forward(model, model.embed(cells)[:34], 1.0, 20).start) == 34
 
 
 def test_mean_expression_is_log_of_mean_counts_per_ten_thousand() -> None:
