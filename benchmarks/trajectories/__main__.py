@@ -48,6 +48,7 @@ LEAK_FREE_SEEDS = 2
 NEXT_SPACE, NEXT_SEEDS = "EB, 5 PCs", 3
 DRAWS = 2
 EQUAL = "W1, as many cells as measured"
+SPREAD = "total variance, share of the measured"
 OURS, CALIBRATED = "VirtualCell flows", "VirtualCell flows, 30 pilot cells"
 FORWARD = "VirtualCell flows, forward only"
 CHOSEN = "VirtualCell, chosen on hidden training times"
@@ -96,6 +97,8 @@ def note(found: Found, method: str, at: tuple[float, int], predicted: Population
     values[EQUAL] = values["W1"]
     if len(predicted.states) != len(true) or np.ptp(predicted.weights) > 1e-12:
         values[EQUAL] = float(np.mean([wasserstein1(predicted.even(len(true), draw), true) for draw in range(DRAWS)]))
+    about = ((predicted.states - predicted.mean) ** 2).sum(1)
+    values[SPREAD] = float(predicted.weights @ about / true.var(0).sum())
     for metric, value in values.items():
         found.setdefault(method, {}).setdefault(metric, {})[at] = value
 
