@@ -85,7 +85,6 @@ if drawn.barriers:
     with nullcontext() if any(way.identifiable for way in drawn.barriers) else st.expander("The directions that were asked"):
         st.dataframe(passes.table(drawn.barriers, put_in.heights(b)), hide_index=True)
     table_download(b, passes.numbers(drawn.barriers), "passes", "Passes as CSV")
-    noise = "" if b.model.settings.predictor.diffusion_known else "D was learned, and heights are only as sure as it is. "
     band = (
         f"Interval: from how far {b.model.settings.predictor.refits} fits to cells drawn again lie from this one; what all have "
         "wrong is not in it. "
@@ -93,10 +92,12 @@ if drawn.barriers:
         else ""
     )
     st.caption(
-        f"{band}{noise}Cells that changed valley: as many as explain how the share of {kind} cells in each valley "
+        f"{band}Cells that changed valley: as many as explain how the share of {kind} cells in each valley "
         "changed from time to time, each counted where the model has it arrive first; those that came back are not seen. "
         "Of ways that too few crossed, the picture shows the lowest out of each valley."
     )
+    if not b.model.settings.predictor.diffusion_known:
+        st.caption(words.NOISE_LEARNED)
     if not b.model.record["growth_identified"]:
         st.caption(
             ":orange[**Growth is not known.**] Cells that divide in a valley and cells that cross into it look alike here, so "

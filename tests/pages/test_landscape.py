@@ -112,6 +112,12 @@ def test_unknown_growth_is_flagged_beside_shares(simulated):
         assert "Growth is not known" in words(show("simulated", view))
 
 
+def test_a_learned_noise_is_flagged_beside_heights(simulated):
+    assert simulated.model.settings.predictor.diffusion_known
+    assert "The noise D was learned" not in words(show("simulated", "Cells on their way"))
+    assert "The noise D was learned" in words(show("larry", "Cells on their way"))
+
+
 def test_density_is_a_map_of_its_own_that_says_it_is_no_landscape(simulated):
     at = show("larry", "Cells on their way")
     dense = figures(at)[2]
