@@ -1,0 +1,161 @@
+"""How a treatment changes expression, and how that depends on what the cell was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+from virtualcell.perturbation.pairs import partners
+from virtualcell.perturbation.screen import ALL, Screen
+from virtualcell.perturbation.shrinkage import shrink
+from virtualcell.predictor.distance import energy_distance
+
+COMPONENTS = 30
+
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
+"""Of the ridge, over pairs times the variance of the widest component; infinite: the change is the same in all cells."""
+
+LEAST_VARIANCE = 1e-4
+"""Of a gene's expression over cells: a gene that is zero in all of few cells is not known to be zero."""
+
+FEWEST_GROUPS = 3
+"""Of which one is left out, one measures nothing, and two say how a change differs between them."""
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A change linear in components of the untreated cell: mean + (components - middle) slope."""
+
+    middle: np.ndarray
+    mean: np.ndarray
+    slope: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: list[tuple[np.ndarray, np.ndarray]], strength: float) -> Ridge:
+        """pairs: (components (n, k), changes (n, genes)) of each group."""
+        at, moved = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        middle, mean = at.mean(0), moved.mean(0)
+        if not np.isfinite(strength):
+            return cls(middle, mean, np.zeros((at.shape[1], moved.shape[1])))
+        apart = at - middle
+        inner = apart.T @ apart
+        inner += strength * inner.diagonal().max() * np.eye(len(inner))
+        return cls(middle, mean, np.linalg.solve(inner, apart.T @ (moved - mean)))
+
+    def __call__(self, at: np.ndarray) -> np.ndarray:
+        return self.mean + (at - self.middle) @ self.slope
+
+
+@dataclass
+class Response:
+    """A treatment's change of expression: one part that all cells share, shrunk by what its error is, and one that is linear in
+    what the untreated cell is like.
+
+    The linear part is a ridge from components of untreated cells to the change towards their soft partners among the treated of
+    their own group (``pairs.partners``); how strong it is, down to none, is decided by leaving each group of the training cells
+    out in turn. Where fewer than three groups were measured nothing says how a change differs, and it is the same everywhere.
+    Treatments add: "A+B" that was not measured changes what A and B change; what A+B was measured to do beyond that is kept
+    as far as its error allows.
+    """
+
+    name: str = "VirtualCell"
+    strengths: tuple[float, ...] = STRENGTHS
+    choice: dict[str, dict[float, float]] = field(default_factory=dict)
+    """Treatment -> strength -> mean energy distance over the groups left out."""
+
+    def fit(self, screen: Screen, seed: int = 0) -> Self:
+        """ValueError where no treatment has two cells, and two untreated ones, in one group."""
+        measured = list(screen.measured())
+        if not measured:
+            raise ValueError("No treatment was measured in two cells or more of a group that has two untreated ones.")
+        self.treatments = sorted({name for name, _ in measured})
+        untreated = screen.untreated()
+        self.basis = PCA(min(COMPONENTS, *np.subtract(untreated.shape, 1)), random_state=seed).fit(untreated)
+        self.shared, self.error = shared_changes(screen, measured)
+        self.middle: dict[str, np.ndarray] = {}
+        self.slope: dict[str, np.ndarray] = {}
+        self.choice = {}
+        space = PCA(self.basis.n_components_, random_state=seed).fit(screen.expression)
+        for name in self.treatments:
+            groups = [group for known, group in measured if known == name]
+            if len(groups) < FEWEST_GROUPS:
+                continue
+            pairs = {group: self._pairs(screen, name, group, space, seed) for group in groups}
+            strength = self._choose(screen, name, pairs, space)
+            if np.isfinite(strength):
+                fitted = Ridge.of(list(pairs.values()), strength)
+                self.middle[name], self.slope[name] = fitted.middle, fitted.slope
+        return self
+
+    def change(self, cells: np.ndarray, treatment: str, group: str = ALL) -> np.ndarray:
+        """(n, genes); the group says nothing that the cells do not say. LookupError for a treatment of which some part was never
+        measured."""
+        moved = np.zeros((len(cells), cells.shape[1]))
+        at = self.basis.transform(cells)
+        for part in self.parts(treatment):
+            moved += self.shared[part]
+            if part in self.slope:
+                moved += (at - self.middle[part]) @ self.slope[part]
+        return moved
+
+    def parts(self, treatment: str) -> list[str]:
+        """The measured treatments whose changes add up to that of a treatment."""
+        parts = treatment.split("+")
+        same = [name for name in self.treatments if sorted(name.split("+")) == sorted(parts)]
+        if same:
+            return same[:1]
+        missing = [part for part in parts if part not in self.treatments]
+        if missing:
+            raise LookupError(f"{missing[0]!r} was never measured, alone or as asked: nothing supports a prediction.")
+        return parts
+
+    def _pairs(self, screen: Screen, name: str, group: str, space: PCA, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Components of untreated cells (n, k), and their changes towards their soft partners (n, genes)."""
+        untreated, treated = screen.untreated(group), screen.treated(name, group)
+        rows, weights = partners(space.transform(untreated), space.transform(treated), seed)
+        return self.basis.transform(untreated[rows]), weights @ treated - untreated[rows]
+
+    def _choose(self, screen: Screen, name: str, pairs: dict[str, tuple[np.ndarray, np.ndarray]], space: PCA) -> float:
+        """The strength that is nearest to the treated cells of groups left out, by energy distance."""
+        errors = self.choice[name] = {}
+        for strength in self.strengths:
+            found = []
+            for held in pairs:
+                fitted = Ridge.of([pair for group, pair in pairs.items() if group != held], strength)
+                untreated = screen.untreated(held)
+                predicted = untreated + fitted(self.basis.transform(untreated))
+                found.append(apart(space.transform(predicted), space.transform(screen.treated(name, held))))
+            errors[strength] = float(np.mean(found))
+        return min(errors, key=lambda strength: errors[strength])
+
+
+def shared_changes(screen: Screen, measured: list[tuple[str, str]]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Treatment -> its mean change (genes,) in the groups where it was measured, each as heavy as its untreated cells, and its
+    standard error; both shrunk within each group (``shrinkage.shrink``)."""
+    effect: dict[str, list[tuple[int, np.ndarray, np.ndarray]]] = {}
+    for group in dict.fromkeys(group for _, group in measured):
+        names = [name for name, known in measured if known == group]
+        untreated = screen.untreated(group)
+        treated = [screen.treated(name, group) for name in names]
+        spread = np.maximum(untreated.var(0), LEAST_VARIANCE)
+        errors = [np.sqrt(np.maximum(cells.var(0, ddof=1), LEAST_VARIANCE) / len(cells)) for cells in treated]
+        means = np.array([cells.mean(0) for cells in treated], dtype=float)
+        found = shrink(means, np.array(errors), untreated.mean(0), np.sqrt(spread / len(untreated)))
+        for name, mean, error in zip(names, found.effect, found.error, strict=True):
+            effect.setdefault(name, []).append((len(untreated), mean, error))
+    shared, errors_of = {}, {}
+    for name, of_groups in effect.items():
+        share = np.array([n for n, _, _ in of_groups], dtype=float)
+        share /= share.sum()
+        shared[name] = share @ np.array([mean for _, mean, _ in of_groups])
+        errors_of[name] = np.sqrt(share**2 @ np.array([error for _, _, error in of_groups]) ** 2)
+    return shared, errors_of
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Unbiased energy distance."""
+    return float(energy_distance(torch.from_numpy(a.astype(np.float32)), torch.from_numpy(b.astype(np.float32))))
