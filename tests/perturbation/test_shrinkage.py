@@ -53,7 +53,9 @@ def test_the_stated_error_is_the_error() -> None:
 def test_one_treatment_is_compared_with_its_control() -> None:
     rng = np.random.default_rng(0)
     effect = np.r_[np.full(20, 2.0), np.zeros(180)]
-    found = shrink(effect[None] + rng.normal(0, 0.1, (1, 200)), np.full((1, 200), 0.1), rng.normal(0, 0.1, 200), np.full(200, 0.1))
+    found = shrink(
+        effect[None] + rng.normal(0, 0.1, (1, 200)), np.full((1, 200), 0.1), rng.normal(0, 0.1, 200), np.full(200, 0.1)
+    )
     assert np.abs(found.effect[0] - effect).mean() < 0.06
     assert np.abs(found.effect[0][:20] - 2).max() < 0.6
 

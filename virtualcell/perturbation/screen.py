@@ -73,7 +73,7 @@ class Screen:
 
 def log_expression(counts: np.ndarray | sp.spmatrix, depth: float) -> np.ndarray:
     """log(1 + counts scaled to ``depth`` a cell), float32 (cells, features); cells without counts are all 0."""
-    table = np.asarray(counts.todense() if sp.issparse(counts) else counts, dtype=np.float32)
+    table = np.asarray(counts.toarray() if isinstance(counts, sp.spmatrix) else counts, dtype=np.float32)
     return np.log1p(depth * table / np.maximum(table.sum(1, keepdims=True), 1.0))
 
 
