@@ -39,12 +39,12 @@ class Screen:
     @property
     def groups(self) -> list[str]:
         """Groups with untreated cells, in alphabetical order."""
-        return sorted(set(self.group[self.treatment == self.control]))
+        return sorted(set(self.group[self.treatment == self.control].tolist()))
 
     @property
     def treatments(self) -> list[str]:
         """All but the control, in alphabetical order."""
-        return sorted(set(self.treatment) - {self.control})
+        return sorted(set(self.treatment.tolist()) - {self.control})
 
     def untreated(self, group: str | None = None) -> np.ndarray:
         """Expression of untreated cells of one group, of all by default."""
