@@ -66,7 +66,9 @@ class Tested:
 def differential(treated: np.ndarray, untreated: np.ndarray, pseudo: float = 1e-9) -> Tested:
     """Genes of two populations (cells, genes) of log(1 + counts) that differ; normal approximation with ties."""
     p = mannwhitneyu(treated, untreated, axis=0, method="asymptotic").pvalue
-    fold = np.log2((np.expm1(treated).mean(0) + pseudo) / (np.expm1(untreated).mean(0) + pseudo))
+    # A predicted cell may lie below zero.
+    means = [np.maximum(np.expm1(cells).mean(0), 0.0) + pseudo for cells in (treated, untreated)]
+    fold = np.log2(means[0] / means[1])
     return Tested(fold, false_discovery_control(np.nan_to_num(p, nan=1.0)))
 
 
