@@ -56,8 +56,7 @@ demos: setup  ## train the demo models again from the data in assets/data, then 
 	$(BIN)/python -m virtualcell.demo
 	for demo in a549 larry; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --out assets/models/$$demo/report.json; done
 	$(BIN)/python -m benchmarks.heldout_time --demo simulated --seeds 0 1 --out assets/models/simulated/report.json
-	$(BIN)/python -m benchmarks.heldout_treatment --demo norman --out assets/models/norman/report.json
-	$(BIN)/python -m benchmarks.heldout_treatment --demo kang --seeds 0 1 --out assets/models/kang/report.json
+	for demo in kang norman; do $(BIN)/python -m benchmarks.perturbation --parts $$demo --out assets/models/$$demo/report.json; done
 
 clean:  ## remove caches and build outputs
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,16 +11,23 @@ from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
+from virtualcell.ui.which_push import which_push
 
 inside()
 b = state.bundle()
 columns = b.demo.columns
 treatments = list(b.model.record["treatments"])
-TREATMENT, KNOCKOUT = "treatment", "gene out"
+TREATMENT, KNOCKOUT, NOTHING_MORE = "treatment", "gene out", "nothing else"
+
+
+def pair(first: str, second: str, known: list[str]) -> str:
+    """Two treatments at once, by the name under which they were measured together if they were."""
+    return next((both for both in (f"{first}+{second}", f"{second}+{first}") if both in known), f"{first}+{second}")
+
 
 lead(
     b,
-    "The same cells with and without a push, moved on by the model with the same random numbers. Arrows: how single cells differ."
+    "The same cells without and with a push. Arrows: how single cells differ."
     if b.model.moves
     else "The same cells as the model reads them with and without a gene's counts. Nothing moves: "
     "the edit changes how they are read.",
@@ -38,6 +45,12 @@ with side:
     treatment = knockout = None
     if kind == TREATMENT:
         treatment = st.selectbox("Treatment", treatments, key=state.own(b, "treatment"), bind="query-params")
+        parts = sorted({part for known in treatments for part in known.split("+")} & set(treatments))
+        if len(parts) > 1 and "+" not in treatment:
+            with_it = [NOTHING_MORE, *(part for part in parts if part != treatment)]
+            second = st.selectbox("Together with", with_it, key=state.own(b, "together-with"), bind="query-params")
+            if second != NOTHING_MORE:
+                treatment = pair(treatment, second, treatments)
         name = treatment
     else:
         genes = b.model.features()
@@ -59,6 +72,7 @@ if len(rows) < 3:
 
 rows = state.some(rows, 250)
 found = state.effect(b, rows, treatment=treatment, knockout=knockout)
+stays = bool(np.allclose(found.untreated, found.start, atol=1e-4))
 genes = found.genes
 certain = genes[(np.sign(genes["low"]) == np.sign(genes["high"])) & (genes["log2_fold_change"].abs() > np.log2(1.2))]
 with side:
@@ -72,16 +86,22 @@ with side:
         st.markdown("No gene changes by 20 % or more: the model hardly depends on this.")
     if knockout is not None:
         st.warning(words.SENSITIVITY, icon=None)
+    if treatment is not None and treatment not in treatments:
+        st.caption(f"**{name}** was not measured: the changes of its parts, each measured alone, are added.")
     if b.demo.key == "a549":
         st.caption(words.DRUG_IS_TIME)
 
+if not stays:
+    labels = ("moved without the push", f"moved with: {name}")
+else:
+    labels = ("as measured", f"predicted with {name}" if treatment is not None else f"read with {name}")
 with main:
     place = state.placing(b)
     fig = shift(
         b.umap2,
         place(found.untreated),
         place(found.treated),
-        labels=("moved without the push", f"moved with: {name}") if b.model.moves else ("as measured", f"read with {name}"),
+        labels=labels,
         look=look(),
         height=540,
         n_arrows=25,
@@ -93,7 +113,7 @@ bars, table = st.columns([1, 1.2], gap="large")
 with bars:
     st.markdown("##### Genes that change most")
     if len(certain):
-        first = genes.head(20)
+        first = certain.head(20)
         fig = top_genes(
             list(first["gene"]), first["log2_fold_change"].to_numpy(), look=look(), title="predicted log2 fold change"
         )
@@ -118,10 +138,15 @@ with table:
     )
     table_download(b, genes, "perturbation", "All genes as CSV")
     st.caption(
-        "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
+        "Mean counts per 10,000, as measured and as predicted. Interval: how surely the treatment's effect was measured, by the "
+        "number of cells; that it is the same in these cells is not in it."
+        if stays and treatment is not None
+        else "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
         "model's own error."
     )
 
+if b.model.response is not None and len(treatments) > 1:
+    which_push(b)
 if treatment is not None:
     honesty(b)
 caveats(b)

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,13 @@ from virtualcell.landscape.order import first_changes
 from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
+from virtualcell.perturbation.edit import without_gene
 from virtualcell.perturbation.effect import Effect, fold_changes
+from virtualcell.perturbation.from_counts import as_counts, fit_response, fold_table
+from virtualcell.perturbation.inverse import rank_treatments
+from virtualcell.perturbation.response import Response
+from virtualcell.perturbation.saved import load_response, save_response
+from virtualcell.perturbation.screen import log_expression
 from virtualcell.predictor.compatibility import Unexpected, unexpected
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.futures import as_states
@@ -65,6 +71,7 @@ class VirtualCell:
         self._settings = settings or Settings()
         self._model: Fitted | None = None
         self._domain: Domain | None = None
+        self.response: Response | None = None
 
     # -- fitting -----------------------------------------------------------------------------------------------------------------
     def fit(
@@ -94,7 +101,9 @@ class VirtualCell:
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
         settings = dataclasses.replace(self.settings, columns=columns)
         # Only what was fitted to its end takes the place of what was there.
-        self._model, self._domain = fit_whole(cells, settings, choose_device(device), progress, any_crossed), None
+        fitted = fit_whole(cells, settings, choose_device(device), progress, any_crossed)
+        response = self._response(fitted, as_mudata(cells))
+        self._model, self._domain, self.response = fitted, None, response
         return self
 
     # -- reading cells -----------------------------------------------------------------------------------------------------------
@@ -302,36 +311,19 @@ class VirtualCell:
         """Pushes cells by a measured treatment, or takes a gene's counts away, and lets them move for ``duration`` (default: one
         span).
 
-        A treatment acts as a force while it is applied. A knock-out edits the input of the encoder: it shows what the model's
-        reading depends on, which is no evidence of cause. Both are compared with the same cells, moved with the same random
-        numbers, untouched.
+        A treatment measured beside its control at one time changes expression as it did there (``perturbation.response``): two
+        that were not measured together add. Where there are times, or another duration is asked for, it acts as a force while it
+        is applied. A knock-out edits the input of the encoder: it shows what the model's reading depends on, which is no evidence
+        of cause. All are compared with the same cells, untouched; where cells move, with the same random numbers.
         """
         if (treatment is None) == (knockout is None):
             raise DataError(
                 "A push is either a treatment or a gene to knock out.", next_step="name one of them.", field="treatment"
             )
         table = self._table(cells, None, None)
-        start = self._states(table)
-        duration = self.span if duration is None else duration
-        edited = start
+        start, edited = self._states(table), None
         if knockout is not None:
-            names = self._fitted.features.get(RNA, [])
-            if knockout not in names:
-                raise DataError(
-                    f"The model does not read the gene {knockout!r}.", next_step="choose a gene of model.features().", field=RNA
-                )
-            if not table.mask[:, list(self._fitted.features).index(RNA)].any():
-                raise DataError("None of these cells has RNA counts to take away.", next_step="give cells with RNA.", field=RNA)
-            counts: sp.csr_matrix | np.ndarray = table.values[RNA].copy()
-            if not isinstance(counts, sp.csr_matrix):
-                raise DataError(
-                    "RNA was read as values on a continuous scale, of which none can be taken away.",
-                    next_step="fit a model to RNA counts.",
-                    field=RNA,
-                )
-            # In place: another order of the other counts would change the last digit of every sum.
-            counts.data[counts.indices == names.index(knockout)] = 0.0
-            edited = self._states(dataclasses.replace(table, values=table.values | {RNA: counts}))
+            edited = self._states(without_gene(table, self._fitted.features, knockout))
             kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
         else:
             treatment, asked = self._treatment(treatment), treatment
@@ -339,18 +331,71 @@ class VirtualCell:
                 raise DataError(
                     f"{asked!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
                 )
-            kind, name = "measured treatment", str(treatment)
+            measured = treatment in self.record["treatments"]
+            kind, name = "measured treatment" if measured else "treatments added, not measured together", str(treatment)
+            if duration in (None, self.span) and self.response is not None and self._counted(table):
+                return self._responded(table, start, treatment, kind, seed)
+        duration = self.span if duration is None else duration
         if not self.moves:
-            untreated, treated = start, edited
+            untreated, treated = start, start if edited is None else edited
         else:
             untreated = self.predict(states=start, duration=duration, frames=2, seed=seed).states[-1]
-            treated = self.predict(states=edited, duration=duration, frames=2, seed=seed, perturbation=treatment).states[-1]
+            pushed = self.predict(
+                states=start if edited is None else edited, duration=duration, frames=2, seed=seed, perturbation=treatment
+            )
+            treated = pushed.states[-1]
         genes = (
             fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed)
             if RNA in self._fitted.features
             else pd.DataFrame()
         )
         return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
+
+    def which_push(
+        self, start: MuData | ad.AnnData, goal: MuData | ad.AnnData, treatments: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Treatments, the one first that is said to bring the start nearest to the goal: columns treatment, apart, closer
+        (``perturbation.inverse.rank_treatments``).
+
+        treatments: by default all measured, and the pairs of those measured alone. Raises DataError where no treatment was
+        measured beside its control at one time, or some of the cells have no RNA counts.
+        """
+        if self.response is None:
+            raise DataError(
+                "This model was fitted to no treatment beside its control at one time.",
+                next_step="fit it with perturbation=..., to cells of one time.",
+                field="treatment",
+            )
+        tables = [self._table(cells, None, None) for cells in (start, goal)]
+        if not all(self._counted(table) for table in tables):
+            raise DataError("Some of these cells have no RNA counts.", next_step="leave them out.", field=RNA)
+        here, there = (log_expression(table.values[RNA], self.response.depth) for table in tables)
+        try:
+            return rank_treatments(self.response, here, there, treatments)
+        except LookupError as error:
+            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
+
+    def _counted(self, table: CellTable) -> bool:
+        """Whether all of these cells have RNA counts."""
+        counts = table.values.get(RNA)
+        return isinstance(counts, sp.csr_matrix) and bool((counts.sum(1) > 0).all())
+
+    def _responded(self, table: CellTable, start: np.ndarray, treatment: str, kind: str, seed: int) -> Effect:
+        """What a treatment did where it was measured, carried to these cells; its states are those of the predicted counts."""
+        response, counts = self.response, table.values[RNA]
+        assert response is not None  # asked before
+        before = log_expression(counts, response.depth)
+        try:
+            after = before + response.change(before, treatment)
+        except LookupError as error:
+            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
+        predicted = as_counts(after, np.asarray(counts.sum(1)).ravel(), response.depth)
+        # Nothing is predicted of other measurements, so that none of them is read on either side.
+        mask = table.mask & (np.array(list(self._fitted.features)) == RNA)
+        untreated = self._states(dataclasses.replace(table, mask=mask))
+        treated = self._states(dataclasses.replace(table, values=table.values | {RNA: predicted}, mask=mask))
+        genes = fold_table(response, before, after, treatment, self.features())
+        return Effect(treatment, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
 
     # -- the landscape -----------------------------------------------------------------------------------------------------------
     def energy(self, states: np.ndarray) -> np.ndarray:
@@ -450,14 +495,16 @@ class VirtualCell:
 
     # -- saving ------------------------------------------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
-        """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells) and ``model.json``."""
+        """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells), ``model.json`` and, of treatments
+        beside their control, ``response.safetensors``."""
         save_fitted(self._fitted, Path(folder))
+        save_response(self.response, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> VirtualCell:
         """Reads a saved model. Raises DataError naming the file that is missing, broken or of another shape."""
         model = cls()
-        model._model = load_fitted(Path(folder), choose_device(device))
+        model._model, model.response = load_fitted(Path(folder), choose_device(device)), load_response(Path(folder))
         return model
 
     def provenance(self) -> dict[str, Any]:
@@ -466,6 +513,20 @@ class VirtualCell:
         return {k: self._fitted.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
 
     # -- within ------------------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def _response(fitted: Fitted, cells: MuData) -> Response | None:
+        """How treatments change expression, of cells of one time whose RNA was counted; None where that was not measured."""
+        columns = fitted.settings.columns
+        if columns.perturbation is None or fitted.record["span"] or RNA not in fitted.features:
+            return None
+        table = make_table(cells, {RNA: fitted.features[RNA]}, (), [], kinds={RNA: fitted.kinds[RNA]})
+        counts = table.values[RNA]
+        if not isinstance(counts, sp.csr_matrix):
+            return None
+        names = cells.obs[columns.perturbation].astype(str).to_numpy()
+        groups = cells.obs[columns.state].astype(str).to_numpy() if columns.state else None
+        return fit_response(counts, names, groups, columns.control, fitted.settings.seed)
+
     @property
     def _fitted(self) -> Fitted:
         if self._model is None:

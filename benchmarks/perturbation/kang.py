@@ -87,10 +87,10 @@ def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
             per_donor.append(one(single, held, asked, seed))
         of_donor.append(across(per_donor))
         progress("kang", seed - seeds[0] + 1, len(seeds), {})
-    where = f"Kang, each of {len(screen.groups)} types held out"
-    rows_out = rows_of(of_type, where, seeds) + rows_of(of_donor, "Kang, each donor held out", seeds)
+    where = f"kang, each of {len(screen.groups)} types held out in turn"
+    rows_out = rows_of(of_type, where, seeds) + rows_of(of_donor, "kang, each of two donors held out in turn", seeds)
     for group, figures in by_type.items():
-        rows_out += rows_of(figures, f"Kang, {group} held out", seeds)
+        rows_out += rows_of(figures, f"{where}: {group}", seeds)
     rows_out += gap(of_type, where, seeds)
     ours = mean([figures[OURS] for figures in of_type])
     claims = [

@@ -99,12 +99,12 @@ def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
         of_singles.append(across([left_out(screen, genes, name, seed) for name in singles]))
         found.append(which(screen, seed))
         progress("norman", seed - seeds[0] + 1, len(seeds), {})
-    where = f"Norman, {len(doubles)} doubles held out"
-    rows = rows_of(of_doubles, where, seeds) + rows_of(of_singles, f"Norman, each of {len(singles)} singles left out", seeds)
+    where = f"norman, {len(doubles)} pairs of genes held out, both of which were measured alone"
+    rows = rows_of(of_doubles, where, seeds) + rows_of(of_singles, f"norman, each of {len(singles)} single genes left out", seeds)
     for i, name in enumerate(("first", f"among the first {TOP}")):
         metric = f"share of singles whose own gene is ranked {name} of {len(singles)}"
         values = [shares[i] for shares in found]
-        rows.append(Row.over_seeds(OURS, metric, values, where="Norman, which gene it was", seeds=tuple(seeds)))
+        rows.append(Row.over_seeds(OURS, metric, values, where="norman, which gene it was", seeds=tuple(seeds)))
     ours, theirs = ([figures[method] for figures in of_doubles] for method in (OURS, ADDITIVE))
     claims = [
         Claim(

@@ -28,4 +28,4 @@ def test_combinations_are_ranked_with_the_rest() -> None:
     cells = {name: 2 * effect + 0.4 * rng.normal(size=(50, 20)) for name, effect in effects.items()}
     model = Response().fit(Screen.of(np.concatenate(list(cells.values())), np.repeat(list(cells), 50)))
     goal = 2 * (effects["a"] + effects["b"]) + 0.4 * rng.normal(size=(50, 20))
-    assert list(rank_treatments(model, cells["control"], goal, ["a", "b", "a+b"])["treatment"])[0] == "a+b"
+    assert rank_treatments(model, cells["control"], goal, ["a", "b", "a+b"])["treatment"].iloc[0] == "a+b"

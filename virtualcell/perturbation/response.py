@@ -64,6 +64,8 @@ class Response:
 
     name: str = "VirtualCell"
     strengths: tuple[float, ...] = STRENGTHS
+    depth: float = 1e4
+    """Counts a cell to which expression was scaled."""
     choice: dict[str, dict[float, float]] = field(default_factory=dict)
     """Treatment -> strength -> mean energy distance over the groups left out."""
 
@@ -74,12 +76,13 @@ class Response:
             raise ValueError("No treatment was measured in two cells or more of a group that has two untreated ones.")
         self.treatments = sorted({name for name, _ in measured})
         untreated = screen.untreated()
-        self.basis = PCA(min(COMPONENTS, *np.subtract(untreated.shape, 1)), random_state=seed).fit(untreated)
+        basis = PCA(min(COMPONENTS, *np.subtract(untreated.shape, 1)), random_state=seed).fit(untreated)
+        self.centre, self.components = basis.mean_, basis.components_
         self.shared, self.error = shared_changes(screen, measured)
         self.middle: dict[str, np.ndarray] = {}
         self.slope: dict[str, np.ndarray] = {}
         self.choice = {}
-        space = PCA(self.basis.n_components_, random_state=seed).fit(screen.expression)
+        space = PCA(len(self.components), random_state=seed).fit(screen.expression)
         for name in self.treatments:
             groups = [group for known, group in measured if known == name]
             if len(groups) < FEWEST_GROUPS:
@@ -95,12 +98,16 @@ class Response:
         """(n, genes); the group says nothing that the cells do not say. LookupError for a treatment of which some part was never
         measured."""
         moved = np.zeros((len(cells), cells.shape[1]))
-        at = self.basis.transform(cells)
+        at = self._at(cells)
         for part in self.parts(treatment):
             moved += self.shared[part]
             if part in self.slope:
                 moved += (at - self.middle[part]) @ self.slope[part]
         return moved
+
+    def spread(self, treatment: str) -> np.ndarray:
+        """Standard error of what all cells share of a change, (genes,)."""
+        return np.sqrt(np.sum([self.error[part] ** 2 for part in self.parts(treatment)], axis=0))
 
     def parts(self, treatment: str) -> list[str]:
         """The measured treatments whose changes add up to that of a treatment."""
@@ -113,11 +120,15 @@ class Response:
             raise LookupError(f"{missing[0]!r} was never measured, alone or as asked: nothing supports a prediction.")
         return parts
 
+    def _at(self, cells: np.ndarray) -> np.ndarray:
+        """Components of untreated cells."""
+        return (cells - self.centre) @ self.components.T
+
     def _pairs(self, screen: Screen, name: str, group: str, space: PCA, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Components of untreated cells (n, k), and their changes towards their soft partners (n, genes)."""
         untreated, treated = screen.untreated(group), screen.treated(name, group)
         rows, weights = partners(space.transform(untreated), space.transform(treated), seed)
-        return self.basis.transform(untreated[rows]), weights @ treated - untreated[rows]
+        return self._at(untreated[rows]), weights @ treated - untreated[rows]
 
     def _choose(self, screen: Screen, name: str, pairs: dict[str, tuple[np.ndarray, np.ndarray]], space: PCA) -> float:
         """The strength that is nearest to the treated cells of groups left out, by energy distance."""
@@ -127,7 +138,7 @@ class Response:
             for held in pairs:
                 fitted = Ridge.of([pair for group, pair in pairs.items() if group != held], strength)
                 untreated = screen.untreated(held)
-                predicted = untreated + fitted(self.basis.transform(untreated))
+                predicted = untreated + fitted(self._at(untreated))
                 found.append(apart(space.transform(predicted), space.transform(screen.treated(name, held))))
             errors[strength] = float(np.mean(found))
         return min(errors, key=lambda strength: errors[strength])

@@ -22,6 +22,15 @@ Rows = list[dict[str, Any]]
 POPULATIONS = (("W1, as many cells as measured", "W1"), ("energy distance",))
 """Measures of whole populations, drawn side by side; of those in one bracket, the first that every method of ours has."""
 
+EFFECTS = ("energy distance", "Pearson of change, top 50", "L2 of change", "weighted MSE of change")
+"""Measures of what a treatment changes that are drawn at once; others wait to be opened."""
+
+UNRANKED = "variance"
+"""Begins the name of a measure that is right at 1: neither larger nor smaller is better."""
+
+ONE_OF = ": "
+"""In the name of a test: of one of several cases, whose mean is shown."""
+
 BEYOND = "beyond the last time"
 """How a report names the test in which the last measured time was hidden."""
 
@@ -37,7 +46,10 @@ def honesty(b: Bundle) -> None:
     panels = {
         place: rows
         for place, rows in heldout_panels(b.report["rows"]).items()
-        if len(rows) > 1 and any(row["method"] == words.OURS for row in rows)
+        if len(rows) > 1
+        and any(row["method"] == words.OURS for row in rows)
+        and ONE_OF not in place[0]
+        and not place[1].startswith(UNRANKED)
     }
     if not panels:
         said = "No held-out test was made for these cells, so nothing here says how close the predictions come to the truth."
@@ -93,7 +105,9 @@ def _three(row: dict[str, Any]) -> tuple[float, float, float]:
 def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
     simulated = b.demo.simulated
     which = _without(where, b.demo.key)
-    said = f"The whole model was trained again without some measured cells, which it then had to predict: **{which}**."
+    of_effects = any(name in panels for name in EFFECTS[1:])
+    what = "What treatments change was learned again" if of_effects else "The whole model was trained again"
+    said = f"{what} without some measured cells, which then had to be predicted: **{which}**."
     st.markdown(words.of_kind(said, simulated))
     measures = populations(panels)
     if len(measures) > 1:
@@ -117,7 +131,12 @@ def _place(b: Bundle, where: str, panels: dict[str, Rows]) -> None:
             with st.expander(f"Other measures: {', '.join(others)}"):
                 _panels(b, where, others)
     else:
-        _panels(b, where, panels)
+        first = {name: panels[name] for name in EFFECTS if name in panels} or panels
+        _panels(b, where, first)
+        others = {name: rows for name, rows in panels.items() if name not in first}
+        if others:
+            with st.expander(f"Other measures: {', '.join(others)}"):
+                _panels(b, where, others)
 
 
 def _flows(rows: Rows) -> str:

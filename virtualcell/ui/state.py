@@ -21,6 +21,9 @@ DEMO = "demo"
 
 _WRITTEN = "demo-in-link"
 
+MOST_PUSHED = 250
+"""Cells that are pushed by every treatment in turn."""
+
 
 def own(b: Bundle, name: str) -> str:
     """Key, in session and link, of a control whose choices belong to one demo's cells: its genes mean nothing for others."""
@@ -167,6 +170,18 @@ def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, knockou
     """What a treatment or a knock-out does to the chosen cells; the same request is computed once."""
     key = b.demo.key
     return _effect(key, _stamp(models_folder() / key), np.asarray(rows, dtype=np.int64).tobytes(), treatment, knockout, seed)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Trying all treatments …")
+def _pushes(key: str, stamp: int, goal: bytes) -> pd.DataFrame:
+    b = _bundle(key, stamp)
+    start, there = some(untreated(b), MOST_PUSHED), some(np.frombuffer(goal, dtype=np.int64), MOST_PUSHED)
+    return b.model.which_push(b.cells[start].copy(), b.cells[there].copy())
+
+
+def pushes(b: Bundle, goal: np.ndarray) -> pd.DataFrame:
+    """Treatments ranked by how near they bring untreated cells to those of the goal (rows); computed once."""
+    return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), np.asarray(goal, dtype=np.int64).tobytes())
 
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")

@@ -72,8 +72,8 @@ def is_ours(method: str) -> bool:
 
 
 def larger_is_better(measure: str) -> bool:
-    """Correlations grow with the quality of a prediction, distances and errors shrink."""
-    return measure.startswith("Pearson")
+    """Correlations and shares that are right grow with the quality of a prediction, distances and errors shrink."""
+    return measure.startswith(("Pearson", "overlap", "direction", "discrimination"))
 
 
 def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:

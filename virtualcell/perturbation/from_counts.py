@@ -1,0 +1,70 @@
+"""Responses from counts: which cells are taken, to what depth they are scaled, and what the answer is in counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from virtualcell.perturbation.effect import PSEUDO
+from virtualcell.perturbation.response import Response
+from virtualcell.perturbation.screen import ALL, Screen, log_expression
+
+MOST = 1000
+"""Cells of one treatment and group: means of more are hardly surer, and a table of all genes has to fit."""
+
+CERTAIN = 1.96
+
+
+def fit_response(
+    counts: sp.csr_matrix, treatment: np.ndarray, group: np.ndarray | None, control: str, seed: int = 0
+) -> Response | None:
+    """counts (cells, genes), treatment and group (cells,); cells without counts are left out. None where no treatment has two
+    cells, and two untreated ones, in one group."""
+    names = np.asarray(treatment).astype(str)
+    groups = np.full(len(names), ALL) if group is None else np.asarray(group).astype(str)
+    total = np.asarray(counts.sum(1)).ravel()
+    taken = _some(names, groups, np.flatnonzero(total > 0), seed)
+    untreated = total[taken][names[taken] == control]
+    if not len(untreated):
+        return None
+    depth = float(np.median(untreated))
+    screen = Screen.of(log_expression(counts[taken], depth), names[taken], groups[taken], control)
+    return Response(depth=depth).fit(screen, seed) if any(screen.measured()) else None
+
+
+def fold_table(response: Response, before: np.ndarray, after: np.ndarray, treatment: str, genes: list[str]) -> pd.DataFrame:
+    """Log2 ratio of mean expression before and after (cells, genes; logarithmic) a treatment, columns as ``fold_changes``.
+
+    low, high: where the part of the change that all cells share lies with 95 %, by the number of cells and genes in which it was
+    measured; that it holds for these cells is not in it.
+    """
+    error = CERTAIN * response.spread(treatment)
+    start, end, low, high = (_mean(x, response.depth) for x in (before, after, after - error, after + error))
+    fold, below, above = (np.log2((x + PSEUDO) / (start + PSEUDO)) for x in (end, low, high))
+    table = pd.DataFrame(
+        {"gene": genes, "before": start, "after": end, "log2_fold_change": fold, "low": below, "high": above},
+    )
+    certain = np.where(np.sign(below) == np.sign(above), np.minimum(np.abs(below), np.abs(above)), 0.0)
+    return table.iloc[np.lexsort((-table["log2_fold_change"].abs(), -certain))].reset_index(drop=True)
+
+
+def as_counts(expression: np.ndarray, total: np.ndarray, depth: float) -> sp.csr_matrix:
+    """Expected counts of predicted cells (cells, genes) as deep as ``total`` (cells,), csr float32."""
+    return sp.csr_matrix(np.maximum(np.expm1(expression), 0.0) * (total[:, None] / depth), dtype=np.float32)
+
+
+def _mean(expression: np.ndarray, depth: float) -> np.ndarray:
+    """Mean counts per 10,000."""
+    return np.maximum(np.expm1(expression), 0.0).mean(0) * (1e4 / depth)
+
+
+def _some(names: np.ndarray, groups: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray:
+    """At most ``MOST`` of those rows of each treatment and group, in order."""
+    rng = np.random.default_rng(seed)
+    _, kind = np.unique(np.char.add(np.char.add(names[rows], "\n"), groups[rows]), return_inverse=True)
+    order = rng.permutation(len(rows))
+    order = order[np.argsort(kind[order], kind="stable")]
+    sizes = np.bincount(kind)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(rows[order[place < MOST]])

@@ -1,0 +1,61 @@
+"""A response to and from its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from virtualcell.perturbation.response import Response
+from virtualcell.schema import DataError
+
+FILE = "response.safetensors"
+
+
+def save_response(response: Response | None, folder: Path) -> None:
+    """Writes the response into a model's folder; none: takes away what an earlier model left there."""
+    (folder / FILE).unlink(missing_ok=True)
+    if response is None:
+        return
+    arrays = {"centre": response.centre, "components": response.components}
+    for i, name in enumerate(response.treatments):
+        arrays |= {f"shared.{i}": response.shared[name], f"error.{i}": response.error[name]}
+        if name in response.slope:
+            arrays |= {f"middle.{i}": response.middle[name], f"slope.{i}": response.slope[name]}
+    said = {"treatments": response.treatments, "depth": response.depth, "choice": _plain(response.choice)}
+    save_file(
+        {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}, folder / FILE, {"said": json.dumps(said)}
+    )
+
+
+def load_response(folder: Path) -> Response | None:
+    """The response of a saved model, None where it has none. Raises DataError where the file is broken."""
+    if not (folder / FILE).is_file():
+        return None
+    try:
+        with safe_open(folder / FILE, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            said = json.loads(file.metadata()["said"])
+        response = Response(depth=float(said["depth"]))
+        response.treatments = list(said["treatments"])
+        response.choice = {name: {float(k): v for k, v in table.items()} for name, table in said["choice"].items()}
+        response.centre, response.components = arrays["centre"], arrays["components"]
+        names = list(enumerate(response.treatments))
+        response.shared = {name: arrays[f"shared.{i}"] for i, name in names}
+        response.error = {name: arrays[f"error.{i}"] for i, name in names}
+        response.middle = {name: arrays[f"middle.{i}"] for i, name in names if f"middle.{i}" in arrays}
+        response.slope = {name: arrays[f"slope.{i}"] for i, name in names if f"slope.{i}" in arrays}
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"This file of the model is broken ({error}).",
+            next_step="copy the folder again or train again.",
+            file=str(folder / FILE),
+        ) from error
+    return response
+
+
+def _plain(choice: dict[str, dict[float, float]]) -> dict[str, dict[str, float]]:
+    return {name: {str(k): v for k, v in table.items()} for name, table in choice.items()}
