@@ -52,7 +52,7 @@ def changed_weight(treated: np.ndarray, untreated: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Differential:
     """fold (genes,): log2 fold change of means; fdr (genes,): Benjamini-Hochberg, of a two-sided Wilcoxon rank-sum test."""
 
     fold: np.ndarray
@@ -63,16 +63,16 @@ class Tested:
         return self.fdr < SIGNIFICANT
 
 
-def differential(treated: np.ndarray, untreated: np.ndarray, pseudo: float = 1e-9) -> Tested:
+def differential(treated: np.ndarray, untreated: np.ndarray, pseudo: float = 1e-9) -> Differential:
     """Genes of two populations (cells, genes) of log(1 + counts) that differ; normal approximation with ties."""
     p = mannwhitneyu(treated, untreated, axis=0, method="asymptotic").pvalue
     # A predicted cell may lie below zero.
     means = [np.maximum(np.expm1(cells).mean(0), 0.0) + pseudo for cells in (treated, untreated)]
     fold = np.log2(means[0] / means[1])
-    return Tested(fold, false_discovery_control(np.nan_to_num(p, nan=1.0)))
+    return Differential(fold, false_discovery_control(np.nan_to_num(p, nan=1.0)))
 
 
-def overlap(predicted: Tested, measured: Tested, k: int | None = None) -> float:
+def overlap(predicted: Differential, measured: Differential, k: int | None = None) -> float:
     """Share of the measured changed genes, the k of largest |fold| (all by default), among as many of the predicted ones; 0 where
     there are none. Source: cell-eval's overlap_at_N."""
     ours, theirs = ordered(predicted), ordered(measured)
@@ -80,7 +80,7 @@ def overlap(predicted: Tested, measured: Tested, k: int | None = None) -> float:
     return len(np.intersect1d(ours[:n], theirs[:n])) / n if n else 0.0
 
 
-def direction(predicted: np.ndarray, measured: Tested) -> float:
+def direction(predicted: np.ndarray, measured: Differential) -> float:
     """Share of the measured changed genes whose predicted log fold change (genes,) has the measured sign; NaN where none changed.
     Source: cell-eval's de_direction_match."""
     changed = measured.changed
@@ -92,7 +92,7 @@ def variance_ratio(predicted: np.ndarray, measured: np.ndarray) -> float:
     return float(predicted.var(0, ddof=1).sum() / measured.var(0, ddof=1).sum())
 
 
-def ordered(tested: Tested) -> np.ndarray:
+def ordered(tested: Differential) -> np.ndarray:
     """Changed genes by falling |fold|."""
     changed = np.flatnonzero(tested.changed)
     return changed[np.argsort(-np.abs(tested.fold[changed]), kind="stable")]
