@@ -5,7 +5,8 @@
 Kang: interferon in each of five cell types, and each of two donors, held out in turn: predicted cells start from half of the
 untreated cells of that type, the measured change is taken from the other half. Norman: five doubles from their singles, singles
 never measured in any pair, and which of 18 genes was switched on, from half of its cells. Intervals are over seeds, which draw
-the halves; cells are the same in all.
+the halves; cells are the same in all. Toggle switch: the push at which a simulated cell no longer rolls back, learned from cells
+that were pushed less than half as much; seeds draw new cells.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.perturbation import kang, norman
+from benchmarks.perturbation import kang, norman, toggle
 from virtualcell.demo import bar
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 
-PARTS = {"kang": kang.run, "norman": norman.run}
+PARTS = {"kang": kang.run, "norman": norman.run, "toggle": toggle.run}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

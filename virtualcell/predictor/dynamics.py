@@ -131,10 +131,12 @@ class Dynamics(nn.Module):
         treatment: str | None = None,
         noise: float = 1.0,
         keep: int | None = None,
+        dose: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """Carries cells z (cells, d) through ``duration`` (in spans) in ``euler_steps`` steps a span.
 
-        noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone.
+        noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone. dose: times the force
+        of the treatment, 1: as it was measured.
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
@@ -144,7 +146,7 @@ class Dynamics(nn.Module):
         frames = 1 if keep is None else keep - 1
         per_frame = math.ceil(self.euler_steps * duration / frames) if frames else 0
         dt = duration / (frames * per_frame) if frames else 0.0
-        force = self.force(treatment)
+        force = dose * self.force(treatment)
         log_weight = torch.zeros(len(z), device=z.device)
         states, weights = [z], [log_weight]
 

@@ -132,10 +132,12 @@ def train_predictor(
     free = [p for p in model.parameters() if p.requires_grad]
     rate, steps = settings.learning_rate, settings.steps * (STEPS_UNEVEN if growing.uneven else 1)
     named = {id(p) for p in (*shape, *clock)}
-    groups = [shape, [p for p in free if id(p) not in named], [p for p in clock if p.requires_grad]]
-    decays, rates = [settings.weight_decay, settings.weight_decay, 0.0], [SLOWER * rate, rate, 8 * rate]
+    named.add(id(model.forces))
+    groups = [shape, [p for p in free if id(p) not in named], [p for p in clock if p.requires_grad], [model.forces]]
+    decays, rates = [settings.weight_decay, settings.weight_decay, 0.0, 0.0], [SLOWER * rate, rate, 8 * rate]
     if start is not None:
         rates = [SLOWER * rate, SLOWER * rate, rate]
+    rates.append(rate * slope_scale(z, transitions, diffusion))
     optimiser = torch.optim.AdamW(
         [{"params": group, "weight_decay": decay} for group, decay in zip(groups, decays, strict=True)], lr=rate
     )
@@ -222,6 +224,15 @@ def start_diffusion(z: np.ndarray, transitions: list[Transition], settings: Pred
     populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
     within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
     return float(0.5 * settings.diffusion * within)
+
+
+def slope_scale(z: np.ndarray, transitions: list[Transition], diffusion: float) -> float:
+    """How steep a valley is a standard deviation off its floor, where a population of the width of those measured rests: D over
+    that deviation, in latent units a span. Forces are of its size, and are learned as fast: a step is what it is by Adam, however
+    far there is to go. At least 1."""
+    populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
+    within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
+    return max(1.0, float(diffusion / np.sqrt(within)))
 
 
 def wall_strength(z: np.ndarray, transitions: list[Transition], diffusion: float) -> float:
