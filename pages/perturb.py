@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.figures.perturbation import shift, top_genes
+from virtualcell.perturbation.effect import ADDED, MEASURED
 from virtualcell.ui import state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
@@ -72,21 +73,22 @@ if len(rows) < 3:
 
 rows = state.some(rows, 250)
 found = state.effect(b, rows, treatment=treatment, knockout=knockout)
-stays = bool(np.allclose(found.untreated, found.start, atol=1e-4))
+responded = found.kind in (MEASURED, ADDED)
+stays = responded or not b.model.moves
 genes = found.genes
 certain = genes[(np.sign(genes["low"]) == np.sign(genes["high"])) & (genes["log2_fold_change"].abs() > np.log2(1.2))]
 with side:
     st.metric(
         "Genes changed by 20 %",
         f"{len(certain):,} of {len(genes):,}",
-        help="Or more, up or down, and the 95 % interval over cells does not include no change.",
+        help="Or more, up or down, and the 95 % interval does not include no change.",
     )
     st.metric("Inside measured range", f"{100 * found.in_domain:.0f} %")
     if not len(certain):
         st.markdown("No gene changes by 20 % or more: the model hardly depends on this.")
     if knockout is not None:
         st.warning(words.SENSITIVITY, icon=None)
-    if treatment is not None and treatment not in treatments:
+    if found.kind == ADDED:
         st.caption(f"**{name}** was not measured: the changes of its parts, each measured alone, are added.")
     if b.demo.key == "a549":
         st.caption(words.DRUG_IS_TIME)
@@ -138,9 +140,10 @@ with table:
     )
     table_download(b, genes, "perturbation", "All genes as CSV")
     st.caption(
-        "Mean counts per 10,000, as measured and as predicted. Interval: how surely the treatment's effect was measured, by the "
-        "number of cells; that it is the same in these cells is not in it."
-        if stays and treatment is not None
+        "Mean counts per 10,000, as measured and as predicted. Interval: 1.96 standard errors of the effect where it was "
+        "measured; that it is the same in these cells is not in it. A small change that all treatments have in common "
+        "cannot be told from chance in the untreated cells."
+        if responded
         else "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
         "model's own error."
     )

@@ -25,9 +25,9 @@ from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
 from virtualcell.perturbation.edit import without_gene
-from virtualcell.perturbation.effect import Effect, fold_changes
+from virtualcell.perturbation.effect import ADDED, FORCE, MEASURED, SENSITIVITY, Effect, fold_changes
 from virtualcell.perturbation.from_counts import as_counts, fit_response, fold_table
-from virtualcell.perturbation.inverse import rank_treatments
+from virtualcell.perturbation.inverse import rank_treatments, some
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.saved import load_response, save_response
 from virtualcell.perturbation.screen import log_expression
@@ -324,17 +324,16 @@ class VirtualCell:
         start, edited = self._states(table), None
         if knockout is not None:
             edited = self._states(without_gene(table, self._fitted.features, knockout))
-            kind, name = "model sensitivity, not causal evidence", f"{knockout} knock-out"
+            kind, name = SENSITIVITY, f"{knockout} knock-out"
         else:
             treatment, asked = self._treatment(treatment), treatment
             if treatment is None:
                 raise DataError(
                     f"{asked!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
                 )
-            measured = treatment in self.record["treatments"]
-            kind, name = "measured treatment" if measured else "treatments added, not measured together", str(treatment)
-            if duration in (None, self.span) and self.response is not None and self._counted(table):
-                return self._responded(table, start, treatment, kind, seed)
+            kind, name = FORCE, treatment
+            if duration in (None, self.span) and self.response is not None and self._responds(treatment):
+                return self._responded(table, start, treatment, seed)
         duration = self.span if duration is None else duration
         if not self.moves:
             untreated, treated = start, start if edited is None else edited
@@ -358,7 +357,7 @@ class VirtualCell:
         (``perturbation.inverse.rank_treatments``).
 
         treatments: by default all measured, and the pairs of those measured alone. Raises DataError where no treatment was
-        measured beside its control at one time, or some of the cells have no RNA counts.
+        measured beside its control at one time, some of the cells have no RNA counts, or there are fewer than two.
         """
         if self.response is None:
             raise DataError(
@@ -367,34 +366,44 @@ class VirtualCell:
                 field="treatment",
             )
         tables = [self._table(cells, None, None) for cells in (start, goal)]
-        if not all(self._counted(table) for table in tables):
-            raise DataError("Some of these cells have no RNA counts.", next_step="leave them out.", field=RNA)
-        here, there = (log_expression(table.values[RNA], self.response.depth) for table in tables)
+        here, there = (log_expression(some(self._counts(table), 0), self.response.depth) for table in tables)
         try:
             return rank_treatments(self.response, here, there, treatments)
         except LookupError as error:
             raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
+        except ValueError as error:
+            raise DataError(str(error), next_step="choose more cells.", field="goal") from None
 
-    def _counted(self, table: CellTable) -> bool:
-        """Whether all of these cells have RNA counts."""
+    def _counts(self, table: CellTable) -> sp.csr_matrix:
+        """RNA counts of these cells. Raises DataError where some have none."""
         counts = table.values.get(RNA)
-        return isinstance(counts, sp.csr_matrix) and bool((counts.sum(1) > 0).all())
+        if not isinstance(counts, sp.csr_matrix) or (counts.sum(1) == 0).any():
+            raise DataError("Some of these cells have no RNA counts.", next_step="leave those cells out.", field=RNA)
+        return counts
 
-    def _responded(self, table: CellTable, start: np.ndarray, treatment: str, kind: str, seed: int) -> Effect:
+    def _responds(self, treatment: str) -> bool:
+        """Whether the response knows a treatment. One that was measured, but beside no control of its own kind, is a force only;
+        raises DataError for one that was not."""
+        try:
+            return self.response is not None and bool(self.response.parts(treatment))
+        except LookupError as error:
+            if treatment in self.record["treatments"]:
+                return False
+            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
+
+    def _responded(self, table: CellTable, start: np.ndarray, treatment: str, seed: int) -> Effect:
         """What a treatment did where it was measured, carried to these cells; its states are those of the predicted counts."""
-        response, counts = self.response, table.values[RNA]
+        response, counts = self.response, self._counts(table)
         assert response is not None  # asked before
         before = log_expression(counts, response.depth)
-        try:
-            after = before + response.change(before, treatment)
-        except LookupError as error:
-            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
+        after = before + response.change(before, treatment)
         predicted = as_counts(after, np.asarray(counts.sum(1)).ravel(), response.depth)
         # Nothing is predicted of other measurements, so that none of them is read on either side.
         mask = table.mask & (np.array(list(self._fitted.features)) == RNA)
         untreated = self._states(dataclasses.replace(table, mask=mask))
         treated = self._states(dataclasses.replace(table, values=table.values | {RNA: predicted}, mask=mask))
         genes = fold_table(response, before, after, treatment, self.features())
+        kind = MEASURED if len(response.parts(treatment)) == 1 else ADDED
         return Effect(treatment, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
 
     # -- the landscape -----------------------------------------------------------------------------------------------------------
@@ -498,13 +507,14 @@ class VirtualCell:
         """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells), ``model.json`` and, of treatments
         beside their control, ``response.safetensors``."""
         save_fitted(self._fitted, Path(folder))
-        save_response(self.response, Path(folder))
+        save_response(self.response, Path(folder), self.record["digest"])
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> VirtualCell:
         """Reads a saved model. Raises DataError naming the file that is missing, broken or of another shape."""
         model = cls()
-        model._model, model.response = load_fitted(Path(folder), choose_device(device)), load_response(Path(folder))
+        fitted = model._model = load_fitted(Path(folder), choose_device(device))
+        model.response = load_response(Path(folder), fitted.record["digest"], len(fitted.features.get(RNA, [])))
         return model
 
     def provenance(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from virtualcell.perturbation.inverse import rank_treatments
 from virtualcell.perturbation.response import Response
@@ -29,3 +30,11 @@ def test_combinations_are_ranked_with_the_rest() -> None:
     model = Response().fit(Screen.of(np.concatenate(list(cells.values())), np.repeat(list(cells), 50)))
     goal = 2 * (effects["a"] + effects["b"]) + 0.4 * rng.normal(size=(50, 20))
     assert rank_treatments(model, cells["control"], goal, ["a", "b", "a+b"])["treatment"].iloc[0] == "a+b"
+
+
+def test_where_there_is_no_way_none_is_made_up() -> None:
+    cells = np.random.default_rng(2).normal(size=(40, 10))
+    model = Response().fit(Screen.of(np.concatenate([cells, cells + 1]), np.repeat(["control", "a"], 40)))
+    assert rank_treatments(model, cells, cells[::-1])["closer"].isna().all()
+    with pytest.raises(ValueError, match="Two cells or more"):
+        rank_treatments(model, cells, cells[:1])

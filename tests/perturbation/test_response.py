@@ -95,3 +95,29 @@ def test_a_screen_without_controls_or_treated_cells_is_refused() -> None:
 def test_expression_is_scaled_to_one_depth() -> None:
     counts = np.array([[1, 3], [0, 0], [10, 30]])
     np.testing.assert_allclose(log_expression(counts, 8.0), np.log1p([[2, 6], [0, 0], [2, 6]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_interval_holds_the_truth(alone: bool) -> None:
+    """With one treatment, and with eight from few controls; of all genes, of those that change, and of a sum of two. It lies
+    around what was shrunk, so that of genes that change it holds somewhat fewer than 95 %."""
+    held, of_changed, held_sum = [], [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        names = ["a"] if alone else list("abcdefgh")
+        effect = {name: rng.normal(0, 0.6, GENES) * (rng.random(GENES) < 0.4) for name in names}
+        sizes = [20, *[40] * len(names)]
+        cells = [0.5 * rng.normal(size=(n, GENES)) for n in sizes]
+        cells = [x + effect.get(name, 0) for x, name in zip(cells, ["control", *names], strict=True)]
+        model = Response().fit(Screen.of(np.concatenate(cells), np.repeat(["control", *names], sizes)))
+        found = model.change(np.zeros((1, GENES)), "a")[0]
+        changed = effect["a"] != 0
+        inside = np.abs(found - effect["a"]) < 1.96 * model.spread("a")
+        held.append(inside.mean())
+        of_changed.append(inside[changed].mean())
+        if not alone:
+            both = model.change(np.zeros((1, GENES)), "a+b")[0]
+            held_sum.append((np.abs(both - effect["a"] - effect["b"]) < 1.96 * model.spread("a+b")).mean())
+    assert np.mean(held) > 0.93
+    assert np.mean(of_changed) > 0.87
+    assert alone or np.mean(held_sum) > 0.92

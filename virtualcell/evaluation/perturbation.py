@@ -35,7 +35,7 @@ def weighted_mse(predicted: np.ndarray, measured: np.ndarray, weight: np.ndarray
     """Mean squared error of a change over genes (genes,), weighted (>= 0, not all 0); in squared units of the change.
 
     With the weights of ``changed_weight`` genes that the treatment leaves alone count little: over all genes no change scores
-    well. Source: Mejia et al. 2025 (weighted MSE).
+    well. After Mejia et al. 2025, whose weights are of a treatment against all others and not against the control.
     """
     weight = np.asarray(weight, dtype=float)
     if not (weight >= 0).all() or not weight.sum() > 0:

@@ -11,14 +11,19 @@ PSEUDO = 0.5
 """Added to counts per 10,000 before a ratio is taken, so that genes that are hardly seen do not lead the table."""
 
 
+MEASURED, ADDED = "measured treatment", "treatments added, not measured together"
+FORCE, SENSITIVITY = "measured treatment, as a force", "model sensitivity, not causal evidence"
+
+
 @dataclass(frozen=True)
 class Effect:
     """A push and its outcome.
 
     start, untreated, treated: (n, d) states before, and after the same time with the same random numbers without and with the
-    push. genes: columns gene, before, after (mean counts per 10,000), log2_fold_change, low, high (95 %, bootstrap over cells),
-    ordered by how far the interval lies from zero. in_domain: share of treated states where cells were measured. kind: "measured
-    treatment" or "model sensitivity, not causal evidence".
+    push. genes: columns gene, before, after (mean counts per 10,000), log2_fold_change, low, high (95 %), ordered by how far the
+    interval lies from zero. in_domain: share of treated states where cells were measured. kind: ``MEASURED`` or ``ADDED``, of the
+    response (untreated: the cells as they are; interval: how surely the effect was measured), ``FORCE`` or ``SENSITIVITY``
+    (interval: bootstrap over cells).
     """
 
     name: str

@@ -36,8 +36,8 @@ def fit_response(
 def fold_table(response: Response, before: np.ndarray, after: np.ndarray, treatment: str, genes: list[str]) -> pd.DataFrame:
     """Log2 ratio of mean expression before and after (cells, genes; logarithmic) a treatment, columns as ``fold_changes``.
 
-    low, high: where the part of the change that all cells share lies with 95 %, by the number of cells and genes in which it was
-    measured; that it holds for these cells is not in it.
+    low, high: 1.96 standard errors of the measured difference of means around the predicted change, which is shrunk and so rather
+    nearer to none; that the change is the same in these cells is not in it.
     """
     error = CERTAIN * response.spread(treatment)
     start, end, low, high = (_mean(x, response.depth) for x in (before, after, after - error, after + error))

@@ -49,12 +49,12 @@ def push_and_release(
     z = torch.from_numpy(np.asarray(start, dtype=np.float32))
     generator = torch.Generator().manual_seed(seed)
 
-    def after(cells: torch.Tensor, spans: float, push: str | None) -> torch.Tensor:
+    def after(cells: torch.Tensor, spans: float, push: str | None, noise: float = noise) -> torch.Tensor:
         return dynamics.rollout(cells, spans, generator, push, noise=noise, dose=dose)[0]
 
     pushed = after(z, duration, treatment)
     rested = after(pushed, rest, None)
-    alone = after(z, duration + rest, None)
+    alone = after(z, duration + rest, None, noise=0.0)  # where it comes to rest, not one of its futures
     back = (rested - alone).norm(dim=1) < near
     return Released(z.numpy(), pushed.numpy(), rested.numpy(), back.numpy())
 

@@ -78,7 +78,7 @@ class Response:
         untreated = screen.untreated()
         basis = PCA(min(COMPONENTS, *np.subtract(untreated.shape, 1)), random_state=seed).fit(untreated)
         self.centre, self.components = basis.mean_, basis.components_
-        self.shared, self.error = shared_changes(screen, measured)
+        self.shared, self.error, self.common = shared_changes(screen, measured)
         self.middle: dict[str, np.ndarray] = {}
         self.slope: dict[str, np.ndarray] = {}
         self.choice = {}
@@ -106,12 +106,17 @@ class Response:
         return moved
 
     def spread(self, treatment: str) -> np.ndarray:
-        """Standard error of what all cells share of a change, (genes,)."""
-        return np.sqrt(np.sum([self.error[part] ** 2 for part in self.parts(treatment)], axis=0))
+        """Standard error of what all cells share of a change, as of a difference of means, (genes,): parts have the error of the
+        untreated mean in common."""
+        parts = self.parts(treatment)
+        own = np.sum([self.error[part] ** 2 for part in parts], axis=0)
+        return np.sqrt(own + np.sum([self.common[part] for part in parts], axis=0) ** 2)
 
     def parts(self, treatment: str) -> list[str]:
         """The measured treatments whose changes add up to that of a treatment."""
         parts = treatment.split("+")
+        if len(set(parts)) < len(parts):
+            raise LookupError(f"{treatment!r} names one treatment twice: twice of it was never measured.")
         same = [name for name in self.treatments if sorted(name.split("+")) == sorted(parts)]
         if same:
             return same[:1]
@@ -144,27 +149,32 @@ class Response:
         return min(errors, key=lambda strength: errors[strength])
 
 
-def shared_changes(screen: Screen, measured: list[tuple[str, str]]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Treatment -> its mean change (genes,) in the groups where it was measured, each as heavy as its untreated cells, and its
-    standard error; both shrunk within each group (``shrinkage.shrink``)."""
-    effect: dict[str, list[tuple[int, np.ndarray, np.ndarray]]] = {}
+def shared_changes(screen: Screen, measured: list[tuple[str, str]]) -> tuple[dict[str, np.ndarray], ...]:
+    """Treatment -> its mean change (genes,) in the groups where it was measured, each as heavy as its untreated cells, shrunk
+    within each group (``shrinkage.shrink``); and the standard errors of its own mean and of the untreated one, not shrunk."""
+    of: dict[str, list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]] = {}
     for group in dict.fromkeys(group for _, group in measured):
         names = [name for name, known in measured if known == group]
         untreated = screen.untreated(group)
         treated = [screen.treated(name, group) for name in names]
-        spread = np.maximum(untreated.var(0), LEAST_VARIANCE)
-        errors = [np.sqrt(np.maximum(cells.var(0, ddof=1), LEAST_VARIANCE) / len(cells)) for cells in treated]
+        errors = np.array([_error(cells) for cells in treated])
         means = np.array([cells.mean(0) for cells in treated], dtype=float)
-        found = shrink(means, np.array(errors), untreated.mean(0), np.sqrt(spread / len(untreated)))
-        for name, mean, error in zip(names, found.effect, found.error, strict=True):
-            effect.setdefault(name, []).append((len(untreated), mean, error))
-    shared, errors_of = {}, {}
-    for name, of_groups in effect.items():
-        share = np.array([n for n, _, _ in of_groups], dtype=float)
+        control = _error(untreated)
+        found = shrink(means, errors, untreated.mean(0), control)
+        for i, name in enumerate(names):
+            of.setdefault(name, []).append((len(untreated), found.effect[i], errors[i], control))
+    shared, own, common = {}, {}, {}
+    for name, of_groups in of.items():
+        share = np.array([n for n, *_ in of_groups], dtype=float)
         share /= share.sum()
-        shared[name] = share @ np.array([mean for _, mean, _ in of_groups])
-        errors_of[name] = np.sqrt(share**2 @ np.array([error for _, _, error in of_groups]) ** 2)
-    return shared, errors_of
+        mean, error, control = (np.array([group[k] for group in of_groups]) for k in (1, 2, 3))
+        shared[name], own[name], common[name] = share @ mean, np.sqrt(share**2 @ error**2), np.sqrt(share**2 @ control**2)
+    return shared, own, common
+
+
+def _error(cells: np.ndarray) -> np.ndarray:
+    """Standard error of the mean of each gene."""
+    return np.sqrt(np.maximum(cells.var(0, ddof=1), LEAST_VARIANCE) / len(cells))
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> float:

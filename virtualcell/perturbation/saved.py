@@ -15,30 +15,33 @@ from virtualcell.schema import DataError
 FILE = "response.safetensors"
 
 
-def save_response(response: Response | None, folder: Path) -> None:
-    """Writes the response into a model's folder; none: takes away what an earlier model left there."""
+def save_response(response: Response | None, folder: Path, digest: str) -> None:
+    """Writes the response into a model's folder, with the digest of its data; none: takes away what was left there."""
     (folder / FILE).unlink(missing_ok=True)
     if response is None:
         return
     arrays = {"centre": response.centre, "components": response.components}
     for i, name in enumerate(response.treatments):
         arrays |= {f"shared.{i}": response.shared[name], f"error.{i}": response.error[name]}
+        arrays[f"common.{i}"] = response.common[name]
         if name in response.slope:
             arrays |= {f"middle.{i}": response.middle[name], f"slope.{i}": response.slope[name]}
-    said = {"treatments": response.treatments, "depth": response.depth, "choice": _plain(response.choice)}
+    said = {"digest": digest, "treatments": response.treatments, "depth": response.depth, "choice": _plain(response.choice)}
     save_file(
         {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}, folder / FILE, {"said": json.dumps(said)}
     )
 
 
-def load_response(folder: Path) -> Response | None:
-    """The response of a saved model, None where it has none. Raises DataError where the file is broken."""
+def load_response(folder: Path, digest: str, n_genes: int) -> Response | None:
+    """The response of a saved model, None where it has none. Raises DataError where the file is broken or of another model."""
     if not (folder / FILE).is_file():
         return None
     try:
         with safe_open(folder / FILE, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             said = json.loads(file.metadata()["said"])
+        if said["digest"] != digest or arrays["centre"].shape != (n_genes,):
+            raise ValueError("it is of another model")
         response = Response(depth=float(said["depth"]))
         response.treatments = list(said["treatments"])
         response.choice = {name: {float(k): v for k, v in table.items()} for name, table in said["choice"].items()}
@@ -46,6 +49,7 @@ def load_response(folder: Path) -> Response | None:
         names = list(enumerate(response.treatments))
         response.shared = {name: arrays[f"shared.{i}"] for i, name in names}
         response.error = {name: arrays[f"error.{i}"] for i, name in names}
+        response.common = {name: arrays[f"common.{i}"] for i, name in names}
         response.middle = {name: arrays[f"middle.{i}"] for i, name in names if f"middle.{i}" in arrays}
         response.slope = {name: arrays[f"slope.{i}"] for i, name in names if f"slope.{i}" in arrays}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

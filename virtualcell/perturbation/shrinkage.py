@@ -12,16 +12,18 @@ SCALES = 12
 PRIOR = 5.0
 """Genes' worth of belief that there is no effect: Stephens 2017 takes ten; it matters where there are few genes."""
 
-ROUNDS, BLOCK = 200, 20_000_000
+AGREES = 4.0
+"""Standard errors of the control: of thousands of genes hardly one strays so far by chance."""
+
+ROUNDS, SETTLED, BLOCK = 400, 1e-4, 20_000_000
 
 
 @dataclass(frozen=True)
 class Effects:
-    """effect (treatments, genes): posterior means; error (treatments, genes): posterior standard deviations; control (genes,):
-    the untreated mean, to which all treatments that leave a gene alone have added what they know."""
+    """effect (treatments, genes): posterior means; control (genes,): the untreated mean, to which all treatments that leave a
+    gene alone have added what they know."""
 
     effect: np.ndarray
-    error: np.ndarray
     control: np.ndarray
 
 
@@ -30,7 +32,9 @@ def shrink(mean: np.ndarray, error: np.ndarray, control: np.ndarray, control_err
 
     An effect is none, or normal around none with one of a range of widths; how often each occurs is learned for every treatment
     from all genes (adaptive shrinkage, Stephens 2017, Biostatistics 18, sec. 2.1), by expectation maximisation. The untreated
-    mean is learned with it: few control cells would otherwise lend all effects one and the same error, which sums double.
+    mean is learned with it: few control cells would otherwise lend all effects one and the same error, which sums double. Where
+    it would leave what the control's own cells say by more than ``AGREES`` of their errors it stays with them: what all
+    treatments change alike is a change, though a small one of that kind cannot be told from chance in the control.
     Errors must be above 0; ValueError where shapes differ.
     """
     if not (mean.shape == error.shape and control.shape == control_error.shape == mean.shape[1:]):
@@ -44,8 +48,9 @@ def shrink(mean: np.ndarray, error: np.ndarray, control: np.ndarray, control_err
     known = 1.0 / control_error**2
     size = max(1, BLOCK // (mean.shape[1] * len(widths)))
     blocks = [slice(i, i + size) for i in range(0, len(mean), size)]
+    free = True
     for _ in range(ROUNDS):
-        before = middle
+        before, shares = middle, share.copy()
         above, below = known * control, known.copy()
         for block in blocks:
             found, spread = _responsibility(mean[block] - middle, error[block], widths, share[block])
@@ -53,18 +58,18 @@ def shrink(mean: np.ndarray, error: np.ndarray, control: np.ndarray, control_err
             share[block] = counted / counted.sum(1, keepdims=True)
             weight = (found / spread).sum(-1)
             above, below = above + (weight * mean[block]).sum(0), below + weight.sum(0)
-        middle = above / below
-        if np.abs(middle - before).max() < 1e-6 * (np.abs(control).max() + 1e-12):
+        middle = above / below if free else middle
+        moved = max(np.abs(middle - before).max() / (np.abs(control).max() + 1e-12), np.abs(share - shares).max())
+        if moved < SETTLED and free:
+            # What was learned with genes in the middle that belong elsewhere is learned again.
+            free, middle = False, np.where(np.abs(middle - control) > AGREES * control_error, control, middle)
+        elif moved < SETTLED:
             break
-    effect, deviation = np.empty_like(mean, dtype=float), np.empty_like(mean, dtype=float)
+    effect = np.empty_like(mean, dtype=float)
     for block in blocks:
-        apart = mean[block] - middle
-        found, spread = _responsibility(apart, error[block], widths, share[block])
-        kept = widths**2 / spread
-        effect[block] = (found * kept).sum(-1) * apart
-        second = (found * (kept * error[block][..., None] ** 2 + (kept * apart[..., None]) ** 2)).sum(-1)
-        deviation[block] = np.sqrt(np.maximum(second - effect[block] ** 2, 0.0))
-    return Effects(effect, deviation, middle)
+        found, spread = _responsibility(mean[block] - middle, error[block], widths, share[block])
+        effect[block] = (found * (widths**2 / spread)).sum(-1) * (mean[block] - middle)
+    return Effects(effect, middle)
 
 
 def _responsibility(apart: np.ndarray, error: np.ndarray, widths: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,9 @@ def which_push(b: Bundle) -> None:
     with choose:
         goal = st.selectbox("Goal", list(goals), key=state.own(b, "goal-of-push"), bind="query-params")
         table = state.pushes(b, goals[goal])
+        if table["closer"].isna().any():
+            st.info("These cells cannot be told from the untreated ones, so there is no way to go.", icon=None)
+            return
         mean = float(table["closer"].mean())
         first = table.iloc[0]
         st.markdown(

@@ -1,0 +1,93 @@
+"""The perturbation benchmark: no cell that judges is ever learned from, and every method stands before the same judge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.perturbation import kang, norman
+from benchmarks.perturbation.judge import halves
+from benchmarks.perturbation.kang import CEILING, OURS
+from benchmarks.perturbation.toggle import MEASURED, true_critical
+from virtualcell.data.known_systems import KNOWN_SYSTEMS
+from virtualcell.perturbation.response import Response
+from virtualcell.perturbation.rules import rules_across_groups
+from virtualcell.perturbation.screen import Screen
+
+GENES, CELLS = 60, 40
+
+
+def typed() -> Screen:
+    rng = np.random.default_rng(0)
+    cells, names, groups = [], [], []
+    for i, group in enumerate("abcd"):
+        for name in ("control", "drug"):
+            x = 2 + 0.3 * rng.normal(size=(CELLS, GENES))
+            x[:, i] += 2
+            x[:, 10:20] += (1 + 0.2 * i) * (name == "drug")
+            cells.append(x)
+            names += [name] * CELLS
+            groups += [group] * CELLS
+    return Screen.of(np.maximum(np.concatenate(cells), 0), np.array(names), np.array(groups))
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """What every fit of ours gets to see."""
+    seen: list[np.ndarray] = []
+    original = Response.fit
+
+    def fit(model: Response, screen: Screen, seed: int = 0) -> Response:
+        seen.append(screen.expression)
+        return original(model, screen, seed)
+
+    monkeypatch.setattr(Response, "fit", fit)
+    return seen
+
+
+def shared(a: np.ndarray, b: np.ndarray) -> int:
+    """Cells of a that are among those of b."""
+    return len({row.tobytes() for row in a} & {row.tobytes() for row in b})
+
+
+def test_a_type_held_out_is_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, screen = watched(monkeypatch), typed()
+    held = (screen.treatment == "drug") & (screen.group == "d")
+    found = kang.one(screen, held, {"d": np.flatnonzero(held)}, seed=0)
+    (training,) = seen
+    assert not shared(training, screen.expression[held])
+    untreated = screen.untreated("d")
+    assert shared(training, untreated) == CELLS // 2, "the other half is what the measured change is taken from"
+    assert set(found) == {rule.name for rule in rules_across_groups()} | {OURS, CEILING}
+    assert found[OURS]["energy distance"] < found["no change"]["energy distance"]
+    assert found[CEILING]["Pearson of change"] > 0.8
+
+
+def test_pairs_and_goals_are_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    effects = {"control": [], "x": [0, 1], "y": [2, 3], "z": [4], "x+y": [0, 1, 2, 3], "y+w": [2, 3, 5]}
+    cells = [2 + 0.3 * rng.normal(size=(CELLS, GENES)) + 2 * np.isin(np.arange(GENES), genes) for genes in effects.values()]
+    screen = Screen.of(np.concatenate(cells), np.repeat(list(effects), CELLS))
+    assert norman.doubles_of(screen) == ["x+y"]
+    seen = watched(monkeypatch)
+    found = norman.one(screen, [f"g{i}" for i in range(GENES)], ["x+y"], seed=0)
+    assert not shared(seen[0], screen.treated("x+y", ""))
+    assert shared(seen[0], screen.untreated()) == CELLS // 2
+    assert found[OURS]["L2 of change"] <= found["additive"]["L2 of change"]
+    seen.clear()
+    assert norman.which(screen, seed=0) == (1.0, 1.0)
+    for name in ("x", "y", "z"):
+        assert shared(seen[0], screen.treated(name, "")) == CELLS // 2
+    alone = norman.left_out(screen, ["g0"], "x", seed=0)
+    assert OURS not in alone, "nothing supports a prediction of a gene that was never measured"
+    assert "mean of training changes" in alone
+
+
+def test_halves_are_disjoint_and_whole() -> None:
+    first, second = halves(np.arange(7), np.random.default_rng(0))
+    assert sorted([*first, *second]) == list(range(7))
+
+
+def test_the_measured_push_is_less_than_half_of_the_critical_one() -> None:
+    critical = true_critical(KNOWN_SYSTEMS["toggle switch"], halvings=8)
+    assert critical == pytest.approx(0.356, abs=0.02)
+    assert critical / 2 > MEASURED
