@@ -310,7 +310,7 @@ def test_check_reads_the_demo_and_warns_of_what_cannot_be_told_apart(capsys):
 def test_demos_are_listed(capsys):
     assert run("demos") == 0
     said = capsys.readouterr().out
-    for name in ("a549", "larry", "norman", "kang", "cite", "simulated"):
+    for name in ("a549", "larry", "norman", "kang", "cite", "simulated", "switch"):
         assert name in said
 
 

@@ -53,6 +53,11 @@ DEMO_SETTINGS: dict[str, Settings] = {
         autoencoder=AutoencoderSettings(latent_dim=2),
         predictor=PredictorSettings(diffusion=6.6, diffusion_known=True, stationary_weight=0.0, refits=4),
     ),
+    # As the cells on the known landscape: two true dimensions, the noise told, no steady state at the end.
+    "switch": Settings(
+        autoencoder=AutoencoderSettings(latent_dim=2),
+        predictor=PredictorSettings(diffusion=9.3, diffusion_known=True, stationary_weight=0.0, refits=4),
+    ),
 }
 
 

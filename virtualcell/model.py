@@ -214,14 +214,17 @@ class VirtualCell:
         frames: int = 25,
         copies: int = 1,
         perturbation: str | None = None,
+        dose: float = 1.0,
+        applied: float | None = None,
         noise: float = 1.0,
         seed: int = 0,
     ) -> Trajectory:
         """Carries cells (or states (n, d)) forward.
 
         duration: in the unit of the time column; in spans (control to treated = 1) where the cells had no time. copies: simulated
-        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. noise: times the noise that was
-        learned, 0: none. The same seed gives the same futures.
+        futures of each cell; row i of the trajectory starts from cell ``trajectory.start[i]``. dose: times the push that was
+        measured, 0 or more; applied: how long, from the start, in the unit of duration, after which cells are let go (default:
+        never). noise: times the noise that was learned, 0: none. The same seed gives the same futures.
 
         frames: evenly spaced times, the start first; of a single one, the start alone. Returns states (frames, cells * copies, d)
         and log weights (frames, cells * copies). Raises DataError where there is no predictor, and naming what cannot be used.
@@ -236,6 +239,12 @@ class VirtualCell:
             raise DataError(
                 f"Noise is {noise} times what was learned.", next_step="give 1 for as much, 0 for none.", field="noise"
             )
+        if not (np.isfinite(dose) and dose >= 0):
+            raise DataError(f"The dose is {dose} times the measured one.", next_step="give 0 or more.", field="dose")
+        if applied is not None and not 0 <= applied <= duration:
+            raise DataError(
+                f"The push is applied for {applied} of {duration}.", next_step="give a time from 0 to duration.", field="applied"
+            )
         for field, n in (("frames", frames), ("copies", copies)):
             if n < 1:
                 raise DataError(f"{n} were asked for.", next_step="ask for at least 1.", field=field)
@@ -243,7 +252,10 @@ class VirtualCell:
         with torch.no_grad():
             z = as_states(states, "states", dynamics)[start]
             generator = torch.Generator().manual_seed(seed)
-            path, log_weights = dynamics.rollout(z, spans, generator, perturbation, noise=noise, keep=frames)
+            release = None if applied is None else applied / self.span
+            path, log_weights = dynamics.rollout(
+                z, spans, generator, perturbation, noise=noise, keep=frames, dose=dose, release=release
+            )
         times = np.linspace(0.0, duration, frames)
         return Trajectory(times, path.cpu().numpy(), log_weights.cpu().numpy(), start, seed, perturbation)
 
@@ -415,9 +427,15 @@ class VirtualCell:
             z = torch.from_numpy(states.reshape(-1, states.shape[-1])).to(self.device)
             return (dynamics.potential(z) / dynamics.diffusion).cpu().numpy().reshape(states.shape[:-1])
 
-    def landscape(self, resolution: int = 60) -> Landscape:
-        """The potential over the plane along which time and groups differ most, with its attractors named by measured cells."""
-        dynamics = self.dynamics
+    def landscape(self, resolution: int = 60, *, perturbation: str | None = None, dose: float = 1.0) -> Landscape:
+        """The potential over the plane along which time and groups differ most, with its attractors named by measured cells.
+
+        perturbation: tilted by its push, ``dose`` times as strong as measured: the valleys that are left while it is applied.
+        Passes are given of the untreated landscape only.
+        """
+        dynamics, perturbation = self.dynamics, self._treatment(perturbation)
+        if not (np.isfinite(dose) and dose >= 0):
+            raise DataError(f"The dose is {dose} times the measured one.", next_step="give 0 or more.", field="dose")
         if resolution < 2:
             raise DataError(f"resolution = {resolution}.", next_step="give two points a side or more.", field="resolution")
         states, labels = self.states, np.asarray(self.record["labels"])
@@ -438,6 +456,8 @@ class VirtualCell:
         plane, origin, names = choose_plane(states, time, groups)
         # On the CPU: some devices have no eigenvalues.
         dynamics, *refits = (copy.deepcopy(one).cpu() for one in (dynamics, *self._fitted.refits))
+        if perturbation is not None:
+            dynamics, refits, time = dynamics.tilted(perturbation, dose), [], None
         found = make_landscape(
             dynamics,
             states,

@@ -8,8 +8,7 @@ import pytest
 from benchmarks.perturbation import kang, norman
 from benchmarks.perturbation.judge import halves
 from benchmarks.perturbation.kang import CEILING, OURS
-from benchmarks.perturbation.toggle import MEASURED, true_critical
-from virtualcell.data.known_systems import KNOWN_SYSTEMS
+from virtualcell.data.simulate_switch import MEASURED, true_critical
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.rules import rules_across_groups
 from virtualcell.perturbation.screen import Screen
@@ -88,6 +87,6 @@ def test_halves_are_disjoint_and_whole() -> None:
 
 
 def test_the_measured_push_is_less_than_half_of_the_critical_one() -> None:
-    critical = true_critical(KNOWN_SYSTEMS["toggle switch"], halvings=8)
+    critical = true_critical(halvings=8)
     assert critical == pytest.approx(0.356, abs=0.02)
     assert critical / 2 > MEASURED

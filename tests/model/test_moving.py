@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from mudata import MuData
 
 from tests.model.samples import PLAIN, drifting
@@ -47,6 +48,10 @@ def test_noise_is_a_factor_of_what_was_learned(model: VirtualCell, noise: float)
         ({"duration": np.nan}, "duration"),
         ({"frames": 0}, "frames"),
         ({"copies": 0}, "copies"),
+        ({"dose": -1.0}, "dose"),
+        ({"dose": np.nan}, "dose"),
+        ({"applied": 2.0}, "applied"),
+        ({"applied": np.nan}, "applied"),
         ({"states": np.zeros((3, 2))}, "states"),
         ({"states": np.full((3, 4), np.nan)}, "states"),
         ({"states": None}, "cells"),
@@ -177,3 +182,29 @@ def test_only_cells_of_the_last_time_name_what_comes_to_it(model: VirtualCell, m
     assert set(model.ends(still)) >= {"early"}
     assert model.is_beyond(last + 0.01 * model.span)
     assert not model.is_beyond(last)
+
+
+def test_a_push_that_is_taken_away_leaves_the_cells_to_their_landscape(kang: VirtualCell) -> None:
+    """From the moment of release on, cells move as those that were never pushed do from there."""
+    start = kang.states[:20]
+    options = {"states": start, "duration": 1.0, "frames": 3, "noise": 0.0, "perturbation": "IFN-beta"}
+    pushed, half, stronger = (
+        kang.predict(**options, **more).states for more in ({}, {"applied": 0.5}, {"applied": 0.5, "dose": 2.0})
+    )
+    np.testing.assert_allclose(half[1], pushed[1], rtol=1e-4, atol=1e-5)
+    assert not np.allclose(half[2], pushed[2], atol=1e-3)
+    free = kang.predict(states=half[1], duration=0.5, frames=2, noise=0.0).states[-1]
+    np.testing.assert_allclose(half[2], free, atol=0.02)
+    away = np.linalg.norm(stronger[1] - start, axis=1).mean()
+    assert away > np.linalg.norm(half[1] - start, axis=1).mean()
+
+
+def test_the_landscape_under_a_push_is_the_potential_tilted_by_its_force(kang: VirtualCell) -> None:
+    free, pushed = kang.landscape(8), kang.landscape(8, perturbation="IFN-beta", dose=2.0)
+    np.testing.assert_array_equal(free.cell_xy, pushed.cell_xy)
+    assert not pushed.barriers
+    for a in pushed.attractors:
+        slope = kang.dynamics.potential.gradient(torch.from_numpy(a.state[None]))[0].detach()
+        torch.testing.assert_close(slope, 2 * kang.dynamics.force("IFN-beta").detach(), atol=0.01, rtol=0.01)
+    with pytest.raises(DataError, match="dose"):
+        kang.landscape(8, perturbation="IFN-beta", dose=-1.0)

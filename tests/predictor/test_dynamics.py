@@ -176,3 +176,42 @@ def test_weights_are_the_integral_of_growth_along_the_path() -> None:
 def test_noise_twice_as_strong_spreads_cells_fourfold() -> None:
     once, twice = (roll(ornstein_uhlenbeck(), 20_000, noise=noise)[0].var(0) for noise in (1.0, 2.0))
     torch.testing.assert_close(twice, 4 * once, rtol=1e-4, atol=0)
+
+
+def test_what_two_treatments_do_beyond_their_sum_is_added_in_either_order() -> None:
+    dynamics = ornstein_uhlenbeck(treatments=("A", "B", "C", "A+B"))
+    assert not dynamics.forces.any(), "forces and interactions start at zero"
+    with torch.no_grad():
+        dynamics.forces.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [5.0, 5.0], [0.5, -0.5]]))
+    for name in ("A+B", "B+A"):
+        torch.testing.assert_close(dynamics.force(name), torch.tensor([1.5, 1.5]))
+    torch.testing.assert_close(dynamics.force("A+C"), torch.tensor([6.0, 5.0]))
+
+
+def test_a_push_is_a_tilt_of_the_landscape() -> None:
+    dynamics = ornstein_uhlenbeck(treatments=("A",))
+    with torch.no_grad():
+        dynamics.forces[0] = torch.tensor([1.0, -2.0])
+        dynamics.potential.enclose(torch.randn(200, 2), DIFFUSION, 5.0)
+        dynamics.potential.log_scale.fill_(0.4)
+        dynamics.potential.last.normal_()
+    z = 0.5 * torch.randn(50, 2)
+    tilted = dynamics.tilted("A", 1.5)
+    torch.testing.assert_close(tilted.own_drift(z), dynamics.own_drift(z) + 1.5 * dynamics.force("A"), rtol=1e-4, atol=1e-4)
+    apart = tilted.potential(z) - dynamics.potential(z) + 1.5 * z @ dynamics.force("A")
+    torch.testing.assert_close(apart, apart[:1].expand(50), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(dynamics.tilted(None).own_drift(z), dynamics.own_drift(z))
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_a_push_of_a_dose_that_is_taken_away_is_that_of_the_exact_solution(frames: int) -> None:
+    dynamics = ornstein_uhlenbeck(400, treatments=("A",))
+    force, dose, until = torch.tensor([1.0, -2.0]), 2.0, 0.37
+    with torch.no_grad():
+        dynamics.forces[0] = force
+    path, _ = roll(dynamics, treatment="A", noise=0.0, dose=dose, release=until, keep=frames)
+    pushed = START * np.exp(-RATE * until) + dose * force / RATE * (1 - np.exp(-RATE * until))
+    torch.testing.assert_close(path[-1, 0], pushed * np.exp(-RATE * (1 - until)), atol=0.01, rtol=0.0)
+    never, _ = roll(dynamics, treatment="A", noise=0.0, dose=dose, release=0.0)
+    free, _ = roll(dynamics, noise=0.0)
+    torch.testing.assert_close(never, free)

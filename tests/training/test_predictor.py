@@ -12,7 +12,7 @@ import torch
 from virtualcell.predictor.distance import LOSSES
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import DataError, PredictorSettings
-from virtualcell.training.predictor import Average, start_diffusion, train_predictor, wall_strength
+from virtualcell.training.predictor import Average, pushes_of, start_diffusion, train_predictor, wall_strength
 from virtualcell.training.transitions import make_transitions
 
 QUICK = PredictorSettings(width=8, steps=6, warm_steps=10, rollouts=40, euler_steps=8)
@@ -161,3 +161,9 @@ def test_where_sizes_are_known_training_takes_twice_as_many_steps(cells: np.ndar
 def test_a_loss_that_is_no_number_is_told(cells: np.ndarray) -> None:
     with pytest.raises(DataError, match=r"loss became (nan|-?inf) at step .*lower PredictorSettings.learning_rate"):
         train_predictor(cells, replace(QUICK, learning_rate=1e30, steps=20), time=TIME)
+
+
+def test_an_interaction_is_learned_only_where_both_parts_were_measured_alone() -> None:
+    names = np.repeat(["control", "A", "B", "A+B", "A+C"], 5)
+    found = pushes_of(make_transitions(None, names, "control", 1.0))
+    assert found == ("A", "B", "C", "A+B")

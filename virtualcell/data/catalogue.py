@@ -162,6 +162,28 @@ _DEMOS = (
         treatments=False,
         marker_genes=("PROG1", "FATEA1", "FATEB1"),
     ),
+    Demo(
+        key="switch",
+        title="Simulated switch of two genes, with an inducer",
+        sentence="Not measured: cells computed from two genes that shut each other off, without and with an inducer of the "
+        "second. How strong a push it takes is known.",
+        file="simulated_toggle_switch.h5mu",
+        columns=Columns(time="time", time_unit="time units", perturbation="treatment", state="state"),
+        citation="VirtualCell, virtualcell.data.simulate_switch; the equations of Gardner, Cantor & Collins, Nature 403, 339-342 "
+        "(2000).",
+        source_url="virtualcell/data/simulate_switch.py",
+        licence="BSD-3-Clause (made by this project)",
+        caveats=(
+            "Simulated, not measured: it shows whether the method finds what was put in, and says nothing about biology.",
+            "Its genes are inventions.",
+            "The model was told how strong the noise is, which snapshots alone hardly say, and that cells still move at the end.",
+            "Of the inducer one dose was measured, less than half of the one that keeps a cell in the other state.",
+        ),
+        simulated=True,
+        dynamics=True,
+        treatments=True,
+        marker_genes=("FIRST1", "SECOND1"),
+    ),
 )
 
 DEMOS: dict[str, Demo] = {demo.key: demo for demo in _DEMOS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from virtualcell.data.catalogue import DEMOS, Demo, data_folder, load_demo
+from virtualcell.data.catalogue import DEMOS, Demo, data_folder, load_demo, manifest
 from virtualcell.data.read import sha256
 
 
@@ -17,7 +17,7 @@ def entry(demo: Demo) -> dict[str, Any]:
     return {
         "demo": demo.key,
         "source": demo.source_url,
-        "provenance": "; ".join(sorted(provenance)) or "python -m virtualcell.data.simulate",
+        "provenance": "; ".join(sorted(provenance)) or f"python -m {demo.source_url.removesuffix('.py').replace('/', '.')}",
         "citation": demo.citation,
         "licence": demo.licence,
         "simulated": demo.simulated,
@@ -29,7 +29,9 @@ def entry(demo: Demo) -> dict[str, Any]:
 
 
 def main() -> None:
-    entries = {demo.file: entry(demo) for demo in DEMOS.values()}
+    # What is said of files that are no demo is kept as it was written.
+    others = {name: said for name, said in manifest().items() if said["demo"] is None}
+    entries = {demo.file: entry(demo) for demo in DEMOS.values()} | others
     text = json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
     (data_folder() / "manifest.json").write_text(text, encoding="utf-8")
 

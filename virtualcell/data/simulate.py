@@ -61,19 +61,37 @@ def euler_maruyama(
 
 def mean_expression(xy: np.ndarray) -> np.ndarray:
     """Share of each gene in a cell's molecules at places (n, 2): (n, 300), rows add up to 1. Smooth, the same for every seed."""
-    rng = np.random.default_rng(DECODER_SEED)
     centres = np.stack(np.meshgrid(np.linspace(-1.4, 1.4, 4), np.linspace(-1.1, 1.5, 4)), axis=-1).reshape(-1, 2)
+    return expression(xy, centres, CENTRES)
+
+
+def expression(xy: np.ndarray, centres: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """Share of each of 300 genes at places (n, 2), (n, 300): the first are markers, five high near each of the places ``marked``
+    (k, 2), the others rise and fall smoothly around ``centres`` (m, 2)."""
+    rng = np.random.default_rng(DECODER_SEED)
     weights = rng.normal(scale=0.9, size=(len(centres), N_GENES)) * (rng.random(N_GENES) < 0.6)
-    logits = rng.normal(scale=1.0, size=N_GENES) + _bell(xy, centres, 0.7) @ weights
-    logits[:, : 3 * N_MARKERS] = 3.0 * np.repeat(_bell(xy, CENTRES, 0.6), N_MARKERS, axis=1)
+    logits = rng.normal(scale=1.0, size=N_GENES) + bell(xy, centres, 0.7) @ weights
+    logits[:, : len(marked) * N_MARKERS] = 3.0 * np.repeat(bell(xy, marked, 0.6), N_MARKERS, axis=1)
     share = np.exp(logits - logits.max(axis=1, keepdims=True))
     return share / share.sum(axis=1, keepdims=True)
 
 
+def draw_counts(share: np.ndarray, rng: np.random.Generator) -> sp.csr_matrix:
+    """Counts of cells with shares (n, genes), negative binomial, of log-normal depth."""
+    depth = rng.lognormal(np.log(MEDIAN_DEPTH), DEPTH_SPREAD, size=len(share))
+    mean = share * depth[:, None]
+    return sp.csr_matrix(rng.poisson(rng.gamma(INVERSE_DISPERSION, mean / INVERSE_DISPERSION)).astype(np.float32))
+
+
 def gene_names() -> list[str]:
     """The 300 invented names, markers first."""
-    markers = [f"{name}{i + 1}" for name in ("PROG", "FATEA", "FATEB") for i in range(N_MARKERS)]
-    return markers + [f"SIM{i + 1:03d}" for i in range(N_GENES - len(markers))]
+    return named("PROG", "FATEA", "FATEB")
+
+
+def named(*markers: str) -> list[str]:
+    """300 names: five of each marker, then those of the other genes."""
+    first = [f"{name}{i + 1}" for name in markers for i in range(N_MARKERS)]
+    return first + [f"SIM{i + 1:03d}" for i in range(N_GENES - len(first))]
 
 
 def simulate_three_wells(seed: int = 0, n_per_time: int = 300, times: Sequence[float] = TIMES, *, growth: float = 0.0) -> MuData:
@@ -84,10 +102,7 @@ def simulate_three_wells(seed: int = 0, n_per_time: int = 300, times: Sequence[f
     """
     rng = np.random.default_rng(seed)
     places = np.concatenate([_sample(time, n_per_time, growth, rng) for time in times])
-    depth = rng.lognormal(np.log(MEDIAN_DEPTH), DEPTH_SPREAD, size=len(places))
-    mean = mean_expression(places) * depth[:, None]
-    counts = rng.poisson(rng.gamma(INVERSE_DISPERSION, mean / INVERSE_DISPERSION)).astype(np.float32)
-
+    counts = draw_counts(mean_expression(places), rng)
     minima = np.stack([well.xy for well in wells()])
     nearest = ((places[:, None] - minima) ** 2).sum(axis=-1).argmin(axis=1)
     cells = [f"simulated-{i:05d}" for i in range(len(places))]
@@ -95,7 +110,7 @@ def simulate_three_wells(seed: int = 0, n_per_time: int = 300, times: Sequence[f
         {"time": np.repeat(np.asarray(times, dtype=float), n_per_time), "state": pd.Categorical.from_codes(nearest, list(NAMES))},
         index=cells,
     )
-    rna = AnnData(sp.csr_matrix(counts), obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=gene_names()))
+    rna = AnnData(counts, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=gene_names()))
     mdata = MuData({"rna": rna})
     mdata.obs = obs
     mdata.obsm["true_latent"] = places
@@ -127,7 +142,8 @@ def _sample(time: float, n: int, growth: float, rng: np.random.Generator) -> np.
     return places[rng.choice(pool, size=n, p=weight / weight.sum())]
 
 
-def _bell(xy: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+def bell(xy: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    """Height (n, m) at places (n, 2) of Gaussian bells of height 1 around centres (m, 2)."""
     return np.exp(-((xy[:, None, :] - centres) ** 2).sum(axis=-1) / (2 * width**2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -23,8 +24,9 @@ class Dynamics(nn.Module):
     """dz = [-grad U(z) + R(z) + B_c] dt + sqrt(2 D) dW and d log w = g(z) dt, in units of the measured span (first to last time =
     1).
 
-    B_c, the force of treatment c while it is applied, is the sum of the forces of its parts: "A+B" is pushed by A and by B. R,
-    the part of the drift that is no slope, is there only where ``rotation`` was asked for.
+    B_c, the force of treatment c while it is applied, tilts the landscape: U - B_c . z. It is the sum of the forces of its parts:
+    "A+B" is pushed by A and by B, and, where "A+B" itself is among the treatments, by what the two do beyond that, an interaction
+    that starts at zero. R, the part of the drift that is no slope, is there only where ``rotation`` was asked for.
     """
 
     def __init__(
@@ -57,10 +59,20 @@ class Dynamics(nn.Module):
         """(d,) push of a treatment, 0 for none. Raises KeyError for a part that was never measured."""
         if treatment is None:
             return 0.0
-        missing = [part for part in treatment.split("+") if part not in self.treatments]
+        parts = treatment.split("+")
+        missing = [part for part in parts if part not in self.treatments]
         if missing:
             raise KeyError(f"Treatment {missing[0]!r} was not measured; known: {', '.join(self.treatments) or 'none'}.")
-        return self.forces[[self.treatments.index(part) for part in treatment.split("+")]].sum(0)
+        together = [i for i, name in enumerate(self.treatments) if "+" in name and sorted(name.split("+")) == sorted(parts)]
+        return self.forces[[self.treatments.index(part) for part in parts] + together].sum(0)
+
+    @torch.no_grad()
+    def tilted(self, treatment: str | None, dose: float = 1.0) -> Dynamics:
+        """The same dynamics with the push of a treatment, ``dose`` times as strong as measured, as a slope of the landscape
+        itself: which valleys are left while it is applied. Within the wall only. KeyError as ``force``."""
+        tilted = copy.deepcopy(self)
+        tilted.potential.tilt(dose * self.force(treatment))
+        return tilted
 
     def turning(self, z: Tensor) -> Tensor:
         """R, (cells, d) a span; zeros where no such part was fitted."""
@@ -132,11 +144,13 @@ class Dynamics(nn.Module):
         noise: float = 1.0,
         keep: int | None = None,
         dose: float = 1.0,
+        release: float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Carries cells z (cells, d) through ``duration`` (in spans) in ``euler_steps`` steps a span.
 
         noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone. dose: times the force
-        of the treatment, 1: as it was measured.
+        of the treatment, 1: as it was measured. release: when it is taken away, in spans; None: never. A step in which that
+        happens has the part of the force that its share of the time is.
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
@@ -154,9 +168,12 @@ class Dynamics(nn.Module):
             # Drawn on the CPU, so that a seed gives the same cells on every device.
             return noise * torch.randn(z.shape, generator=generator).to(z.device) if noise else None
 
-        for _ in range(frames):
-            for _ in range(per_frame):
-                z, log_weight = self.step(z, log_weight, dt, force, draw())
+        until = duration if release is None else release
+        for frame in range(frames):
+            for within in range(per_frame):
+                left = until - (frame * per_frame + within) * dt
+                pushed = force * min(1.0, max(0.0, left / dt)) if release is not None else force
+                z, log_weight = self.step(z, log_weight, dt, pushed, draw())
             states.append(self.outcome(z, dt, draw()))
             weights.append(log_weight)
         if keep is None:

@@ -55,6 +55,11 @@ class Potential(nn.Module):
         self.centre.copy_(centre)
         self.wall_radius.copy_(1.25 * torch.quantile(self._radius(z), 0.98))
 
+    @torch.no_grad()
+    def tilt(self, force: Tensor | float) -> None:
+        """Takes force . z off the potential within the wall; force: (d,), latent units a span."""
+        self.slope -= force * self.spread / self.log_scale.exp()
+
     def _radius(self, z: Tensor) -> Tensor:
         return torch.sqrt((((z - self.centre) / self.spread) ** 2).sum(1) + 1e-12)
 

@@ -41,6 +41,10 @@ SLOWER = 0.7
 """Learning rate of the landscape's shape over that of growth and forces: what populations hardly tell of it (how sharp a pass is
 along the way and across) wanders with the noise of the rollouts, the further the faster it is learned."""
 
+FASTER = 4.0
+"""Times the steepness of valleys that forces are learned by: their gradients are mostly noise of the rollouts, by which Adam
+takes small steps, and at one time a force had come to six tenths of its size by the end, where slopes had long come to theirs."""
+
 MOST_COURSES = 6
 """Rolled out at each step."""
 
@@ -109,7 +113,7 @@ def train_predictor(
     known.check(time, treated=any(t.treatment for t in transitions), distance=settings.distance)
     if diffusion is None:
         diffusion = start_diffusion(z, transitions, settings)
-    parts = tuple(dict.fromkeys(part for t in transitions if t.treatment for part in t.treatment.split("+")))
+    parts = pushes_of(transitions)
     states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(device)
     history: list[dict[str, float]] = []
     if start is None:
@@ -137,7 +141,7 @@ def train_predictor(
     decays, rates = [settings.weight_decay, settings.weight_decay, 0.0, 0.0], [SLOWER * rate, rate, 8 * rate]
     if start is not None:
         rates = [SLOWER * rate, SLOWER * rate, rate]
-    rates.append(rate * slope_scale(z, transitions, diffusion))
+    rates.append(FASTER * rate * slope_scale(z, transitions, diffusion))
     optimiser = torch.optim.AdamW(
         [{"params": group, "weight_decay": decay} for group, decay in zip(groups, decays, strict=True)], lr=rate
     )
@@ -217,6 +221,15 @@ def train_predictor(
     # The landscape may have become steeper than it was when training began.
     model.euler_steps = model.steps_a_span(states)
     return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, known.said(time is not None), known.identified)
+
+
+def pushes_of(transitions: list[Transition]) -> tuple[str, ...]:
+    """What has a force of its own: parts of treatments, and combinations of which each part was measured alone, too: there
+    alone can what they do together be told from what the parts do."""
+    measured = dict.fromkeys(t.treatment for t in transitions if t.treatment)
+    parts = dict.fromkeys(part for name in measured for part in name.split("+"))
+    together = [name for name in measured if "+" in name and all(part in measured for part in name.split("+"))]
+    return (*parts, *together)
 
 
 def start_diffusion(z: np.ndarray, transitions: list[Transition], settings: PredictorSettings) -> float:
