@@ -55,7 +55,7 @@ format: setup  ## put the code into the house format
 demos: setup  ## train the demo models again from the data in assets/data, then measure them on held-out cells
 	$(BIN)/python -m virtualcell.demo
 	for demo in a549 larry; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --out assets/models/$$demo/report.json; done
-	$(BIN)/python -m benchmarks.heldout_time --demo simulated --seeds 0 1 --out assets/models/simulated/report.json
+	for demo in simulated switch; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --seeds 0 1 --out assets/models/$$demo/report.json; done
 	for demo in kang norman; do $(BIN)/python -m benchmarks.perturbation --parts $$demo --out assets/models/$$demo/report.json; done
 
 clean:  ## remove caches and build outputs

@@ -52,6 +52,12 @@ HORIZON_SEEDS = (0, 1, 2)
 KNOWN_RISING = {"a549": ("FKBP5", "PER1", "TSC22D3")}
 
 
+def untreated(key: str) -> MuData:
+    """The cells of a demo that no treatment moved, where it has one apart from time."""
+    cells, columns = load_demo(key), DEMOS[key].columns
+    return cells if columns.perturbation is None else take(cells, (cells.obs[columns.perturbation] == columns.control).to_numpy())
+
+
 def take(cells: MuData, rows: np.ndarray) -> MuData:
     """Those cells, as a MuData of their own."""
     return cells[np.flatnonzero(rows)].copy()
@@ -210,7 +216,7 @@ def extrapolate(
     key: str, seeds: Sequence[int] = HORIZON_SEEDS, settings: Settings | None = None, progress: Any = None
 ) -> tuple[list[Row], dict[str, Any]]:
     """Rows of the last time, hidden, and the horizons of our two predictors: "horizon" (what pages draw), "horizon_flows"."""
-    demo, cells = DEMOS[key], load_demo(key)
+    demo, cells = DEMOS[key], untreated(key)
     unit = demo.columns.time_unit
     base = (settings or DEMO_SETTINGS[key]).plain()
     results = [beyond(cells, key, dataclasses.replace(base, seed=seed), progress) for seed in seeds]
@@ -233,7 +239,7 @@ def run(
 ) -> tuple[list[Row], list[Claim], dict[str, Any]]:
     """Rows, claims and predicted gene curves of a demo's held-out middle time point."""
     demo = DEMOS[key]
-    cells = load_demo(key)
+    cells = untreated(key)
     times = np.unique(cells.obs[demo.columns.time].to_numpy(dtype=float))
     if len(times) < 3:
         raise SystemExit(f"{key} has {len(times)} time points: one can be held out only between two others.")

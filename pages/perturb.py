@@ -11,6 +11,7 @@ from virtualcell.ui import state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
+from virtualcell.ui.push_release import push_release
 from virtualcell.ui.theme import look
 from virtualcell.ui.which_push import which_push
 
@@ -111,6 +112,8 @@ with main:
     )
     chart(fig, f"shift-{b.demo.key}", alt=f"Cells with and without {name} on the map", file=f"{b.demo.key}-{name}-shift")
 
+if treatment is not None and not responded:
+    push_release(b, rows, treatment)
 bars, table = st.columns([1, 1.2], gap="large")
 with bars:
     st.markdown("##### Genes that change most")

@@ -19,6 +19,7 @@ from mudata import MuData
 
 from virtualcell.landscape.barriers import any_crossed
 from virtualcell.landscape.committor import committor
+from virtualcell.landscape.dose_response import dose_response
 from virtualcell.landscape.fates import assign, fate_fractions
 from virtualcell.landscape.order import first_changes
 from virtualcell.landscape.path import least_energy_path
@@ -28,6 +29,7 @@ from virtualcell.perturbation.edit import without_gene
 from virtualcell.perturbation.effect import ADDED, FORCE, MEASURED, SENSITIVITY, Effect, fold_changes
 from virtualcell.perturbation.from_counts import as_counts, fit_response, fold_table
 from virtualcell.perturbation.inverse import rank_treatments, some
+from virtualcell.perturbation.release import critical_dose
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.saved import load_response, save_response
 from virtualcell.perturbation.screen import log_expression
@@ -361,6 +363,81 @@ class VirtualCell:
             else pd.DataFrame()
         )
         return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
+
+    def dose_response(
+        self,
+        cells: MuData | ad.AnnData | None = None,
+        *,
+        states: np.ndarray | None = None,
+        treatment: str,
+        doses: Sequence[float],
+        duration: float | None = None,
+        rest: float | None = None,
+        landscape: Landscape | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """What becomes of cells (or states (n, d)) pushed for ``duration`` and then let go for ``rest`` (by default one span
+        each): shares that stayed in their valley, left it and rolled back, or settled in another, under each dose.
+
+        doses: times the push that was measured; landscape: the untreated one, where it is known already. Columns as
+        ``landscape.dose_response``. Raises DataError naming what cannot be used, and where there is no valley.
+        """
+        dynamics, push = self.dynamics, self._treatment(treatment)
+        if push is None:
+            raise DataError(f"{treatment!r} is the control.", next_step="name a measured treatment.", field="treatment")
+        if states is None:
+            if cells is None:
+                raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
+            states = self._states(self._table(cells, None, None))
+        amounts = np.asarray(doses, dtype=float)
+        if not (amounts.ndim == 1 and len(amounts) and np.isfinite(amounts).all() and (amounts >= 0).all()):
+            raise DataError("Doses are 0 or more times the measured one.", next_step="give one or more.", field="doses")
+        places = [a.state for a in (landscape or self.landscape()).attractors]
+        if not places:
+            raise DataError("The landscape has no valley to leave.", next_step="train on more cells.", field="landscape")
+        return dose_response(
+            copy.deepcopy(dynamics).cpu(),
+            np.stack(places),
+            self._checked(states, "states", 2),
+            push,
+            amounts,
+            duration=self._spans(self.span if duration is None else duration),
+            rest=self._spans(self.span if rest is None else rest),
+            seed=seed,
+        )
+
+    def critical_dose(
+        self,
+        state: np.ndarray,
+        *,
+        treatment: str,
+        duration: float | None = None,
+        rest: float | None = None,
+        landscape: Landscape | None = None,
+    ) -> float | None:
+        """The least dose, times the measured one, at which a cell without noise that starts at a state (d,) is not back after the
+        push and the rest (by default one span each): ``perturbation.release.critical_dose``; None where it always comes back.
+
+        Back: within a quarter of the way to the next valley. Raises DataError naming what cannot be used, and where there are
+        fewer than two valleys.
+        """
+        dynamics, push = self.dynamics, self._treatment(treatment)
+        if push is None:
+            raise DataError(f"{treatment!r} is the control.", next_step="name a measured treatment.", field="treatment")
+        places = np.stack([a.state for a in (landscape or self.landscape()).attractors] or [np.zeros(0)])
+        if len(places) < 2:
+            raise DataError("There is no other valley to settle in.", next_step="train on more cells.", field="landscape")
+        start = self._checked(state, "state", 1)
+        home = int(((places - start) ** 2).sum(1).argmin())
+        near = np.linalg.norm(np.delete(places, home, axis=0) - places[home], axis=1).min() / 4
+        return critical_dose(
+            copy.deepcopy(dynamics).cpu(),
+            start,
+            push,
+            duration=self._spans(self.span if duration is None else duration),
+            rest=self._spans(self.span if rest is None else rest),
+            near=float(near),
+        )
 
     def which_push(
         self, start: MuData | ad.AnnData, goal: MuData | ad.AnnData, treatments: Sequence[str] | None = None

@@ -62,16 +62,10 @@ def euler_maruyama(
 def mean_expression(xy: np.ndarray) -> np.ndarray:
     """Share of each gene in a cell's molecules at places (n, 2): (n, 300), rows add up to 1. Smooth, the same for every seed."""
     centres = np.stack(np.meshgrid(np.linspace(-1.4, 1.4, 4), np.linspace(-1.1, 1.5, 4)), axis=-1).reshape(-1, 2)
-    return expression(xy, centres, CENTRES)
-
-
-def expression(xy: np.ndarray, centres: np.ndarray, marked: np.ndarray) -> np.ndarray:
-    """Share of each of 300 genes at places (n, 2), (n, 300): the first are markers, five high near each of the places ``marked``
-    (k, 2), the others rise and fall smoothly around ``centres`` (m, 2)."""
     rng = np.random.default_rng(DECODER_SEED)
     weights = rng.normal(scale=0.9, size=(len(centres), N_GENES)) * (rng.random(N_GENES) < 0.6)
-    logits = rng.normal(scale=1.0, size=N_GENES) + bell(xy, centres, 0.7) @ weights
-    logits[:, : len(marked) * N_MARKERS] = 3.0 * np.repeat(bell(xy, marked, 0.6), N_MARKERS, axis=1)
+    logits = rng.normal(scale=1.0, size=N_GENES) + _bell(xy, centres, 0.7) @ weights
+    logits[:, : 3 * N_MARKERS] = 3.0 * np.repeat(_bell(xy, CENTRES, 0.6), N_MARKERS, axis=1)
     share = np.exp(logits - logits.max(axis=1, keepdims=True))
     return share / share.sum(axis=1, keepdims=True)
 
@@ -142,8 +136,7 @@ def _sample(time: float, n: int, growth: float, rng: np.random.Generator) -> np.
     return places[rng.choice(pool, size=n, p=weight / weight.sum())]
 
 
-def bell(xy: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
-    """Height (n, m) at places (n, 2) of Gaussian bells of height 1 around centres (m, 2)."""
+def _bell(xy: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-((xy[:, None, :] - centres) ** 2).sum(axis=-1) / (2 * width**2))
 
 

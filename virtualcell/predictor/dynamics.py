@@ -143,14 +143,16 @@ class Dynamics(nn.Module):
         treatment: str | None = None,
         noise: float = 1.0,
         keep: int | None = None,
-        dose: float = 1.0,
+        dose: float | Tensor = 1.0,
         release: float | None = None,
+        copies: int = 1,
     ) -> tuple[Tensor, Tensor]:
         """Carries cells z (cells, d) through ``duration`` (in spans) in ``euler_steps`` steps a span.
 
         noise: times the noise that was learned (its standard deviation); 0: cells follow the drift alone. dose: times the force
-        of the treatment, 1: as it was measured. release: when it is taken away, in spans; None: never. A step in which that
-        happens has the part of the force that its share of the time is.
+        of the treatment, 1: as it was measured; or of each cell, (cells, 1). copies: z is so many copies of the same cells,
+        one after the other, which have the same noise. release: when it is taken away, in spans; None: never. A step in which
+        that happens has the part of the force that its share of the time is.
 
         keep=None: end states (cells, d) and log weights (cells,). keep=T: T evenly spaced frames, the start first:
         (T, cells, d) and (T, cells).
@@ -166,7 +168,10 @@ class Dynamics(nn.Module):
 
         def draw() -> Tensor | None:
             # Drawn on the CPU, so that a seed gives the same cells on every device.
-            return noise * torch.randn(z.shape, generator=generator).to(z.device) if noise else None
+            if not noise:
+                return None
+            drawn = torch.randn((len(z) // copies, z.shape[1]), generator=generator)
+            return noise * drawn.repeat(copies, 1).to(z.device)
 
         until = duration if release is None else release
         for frame in range(frames):

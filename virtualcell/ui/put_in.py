@@ -1,14 +1,17 @@
-"""What was put into the simulated cells: the heights of their passes."""
+"""What was put into the simulated cells: the heights of their passes, and how strong a push takes a cell over one."""
 
 from __future__ import annotations
 
+import streamlit as st
+
+from virtualcell.data.simulate_switch import MEASURED, true_critical
 from virtualcell.data.three_wells import DIFFUSION, saddles, wells
 from virtualcell.demo import Bundle
 
 
 def heights(b: Bundle) -> dict[tuple[str, str], float]:
-    """Height of each pass over its start in units of D, by (from, to); empty for cells that were measured."""
-    if not b.demo.simulated:
+    """Height of each pass over its start in units of D, by (from, to); empty where no potential moved the cells."""
+    if "three_wells" not in b.cells.uns:
         return {}
     bottom = {well.name: well.energy for well in wells()}
     return {
@@ -16,3 +19,13 @@ def heights(b: Bundle) -> dict[tuple[str, str], float]:
         for saddle in saddles()
         for way in (saddle.between, saddle.between[::-1])
     }
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _critical(duration: float, rest: float) -> float:
+    return true_critical(duration, rest, halvings=16) / MEASURED
+
+
+def critical_dose(b: Bundle, duration: float, rest: float) -> float | None:
+    """The least dose, times the measured one, after which a cell without noise does not come back; None where it is not known."""
+    return _critical(duration, rest) if "switch" in b.cells.uns else None

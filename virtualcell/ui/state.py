@@ -13,7 +13,7 @@ from virtualcell.demo import Bundle, load_bundle, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.placing import Placing
 from virtualcell.perturbation.effect import Effect
-from virtualcell.schema import DataError, Trajectory
+from virtualcell.schema import DataError, Landscape, Trajectory
 from virtualcell.ui.markers import markers
 
 DEMO = "demo"
@@ -158,6 +158,67 @@ def trajectory(
     packed = np.asarray(rows, dtype=np.int64).tobytes()
     stamp = _stamp(models_folder() / key)
     return _trajectory(key, stamp, packed, float(duration), frames, treatment, seed, copies, noise)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Pushing cells …")
+def _pushed(
+    key: str, stamp: int, rows: bytes, treatment: str, dose: float, duration: float, rest: float, frames: int
+) -> Trajectory:
+    b = _bundle(key, stamp)
+    states = b.state[np.frombuffer(rows, dtype=np.int64)]
+    return b.model.predict(
+        states=states, duration=duration + rest, frames=frames, perturbation=treatment, dose=dose, applied=duration
+    )
+
+
+def pushed(b: Bundle, rows: np.ndarray, treatment: str, dose: float, duration: float, rest: float, frames: int) -> Trajectory:
+    """The chosen cells under a dose of a treatment for ``duration``, then without it for ``rest``; computed once."""
+    packed = np.asarray(rows, dtype=np.int64).tobytes()
+    return _pushed(b.demo.key, stamp(b), packed, treatment, dose, duration, rest, frames)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Trying doses …")
+def _doses(
+    key: str, stamp: int, rows: bytes, treatment: str, doses: tuple[float, ...], duration: float, rest: float
+) -> pd.DataFrame:
+    b = _bundle(key, stamp)
+    states = b.state[np.frombuffer(rows, dtype=np.int64)]
+    return b.model.dose_response(
+        states=states, treatment=treatment, doses=doses, duration=duration, rest=rest, landscape=b.landscape
+    )
+
+
+def doses(b: Bundle, rows: np.ndarray, treatment: str, amounts: tuple[float, ...], duration: float, rest: float) -> pd.DataFrame:
+    """What becomes of the chosen cells under each dose; computed once."""
+    packed = np.asarray(rows, dtype=np.int64).tobytes()
+    return _doses(b.demo.key, stamp(b), packed, treatment, amounts, duration, rest)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _critical(key: str, stamp: int, valley: int, treatment: str, duration: float, rest: float) -> float | None:
+    b = _bundle(key, stamp)
+    assert b.landscape is not None, "asked for where there are valleys"
+    start = b.landscape.attractors[valley].state
+    return b.model.critical_dose(start, treatment=treatment, duration=duration, rest=rest, landscape=b.landscape)
+
+
+def critical(b: Bundle, rows: np.ndarray, treatment: str, duration: float, rest: float) -> float | None:
+    """The least dose that keeps a cell without noise away from the resting place of most of the chosen cells; computed once."""
+    assert b.landscape is not None
+    assert b.landscape.basin is not None
+    valleys = b.landscape.basin[rows]
+    most = int(np.bincount(valleys[valleys >= 0]).argmax()) if (valleys >= 0).any() else 0
+    return _critical(b.demo.key, stamp(b), most, treatment, duration, rest)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _tilted(key: str, stamp: int, treatment: str, dose: float) -> Landscape:
+    return _bundle(key, stamp).model.landscape(perturbation=treatment, dose=dose)
+
+
+def tilted(b: Bundle, treatment: str, dose: float) -> Landscape:
+    """The landscape under a dose of a treatment; computed once."""
+    return _tilted(b.demo.key, stamp(b), treatment, dose)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Computing …")
