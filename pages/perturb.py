@@ -112,8 +112,6 @@ with main:
     )
     chart(fig, f"shift-{b.demo.key}", alt=f"Cells with and without {name} on the map", file=f"{b.demo.key}-{name}-shift")
 
-if treatment is not None and not responded:
-    push_release(b, rows, treatment)
 bars, table = st.columns([1, 1.2], gap="large")
 with bars:
     st.markdown("##### Genes that change most")
@@ -151,6 +149,8 @@ with table:
         "model's own error."
     )
 
+if treatment is not None:
+    push_release(b, rows, treatment)
 if b.model.response is not None and len(treatments) > 1:
     which_push(b)
 if treatment is not None:

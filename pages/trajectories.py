@@ -80,7 +80,7 @@ def choose(end: Limit) -> tuple[Way | None, Way | None, str, bool]:
         )  # fmt: skip
     rows = rows[times[rows] == began]
     whole = way(b, rows, steps, on=on, noise=noise, seed=int(seed))
-    of_a_time = len(rows) == np.count_nonzero(times == began)
+    of_a_time = len(rows) == np.count_nonzero(times[state.untreated(b)] == began)
     named = "" if of_a_time else f" ({chosen})"
     return (
         cut(whole, until, MOST),

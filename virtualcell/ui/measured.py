@@ -49,15 +49,21 @@ def curve_table(found: Curves, axis: np.ndarray, genes: list[str]) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
+def untreated(b: Bundle) -> np.ndarray:
+    """Which cells no treatment moved apart from time, (cells,) boolean: a prediction without one is compared with these."""
+    column = b.demo.columns.perturbation
+    return np.ones(b.cells.n_obs, dtype=bool) if column is None else (b.cells.obs[column] == b.demo.columns.control).to_numpy()
+
+
 def composition(b: Bundle, time: float) -> pd.Series | None:
-    """Share of each annotated kind among the cells of a time, by name; None where no cell was measured then."""
+    """Share of each annotated kind among the untreated cells of a time, by name; None where none was measured then."""
     obs, columns = b.cells.obs, b.demo.columns
-    then = np.isclose(obs[columns.time].to_numpy(dtype=float), time)
+    then = np.isclose(obs[columns.time].to_numpy(dtype=float), time) & untreated(b)
     return obs.loc[then, columns.state].astype(str).value_counts(normalize=True) if then.any() else None
 
 
 def points(b: Bundle, genes: list[str]) -> Points:
-    """Measured expression of the same genes at each measured time."""
+    """Measured expression of the same genes in untreated cells at each time at which there were some."""
     rna = b.cells.mod["rna"]
     counts = rna.layers["counts"]
     total = np.asarray(counts.sum(axis=1), dtype=float).ravel()
@@ -65,8 +71,9 @@ def points(b: Bundle, genes: list[str]) -> Points:
     amount = np.asarray(chosen.todense() if hasattr(chosen, "todense") else chosen, dtype=float)
     amount = 1e4 * amount / np.maximum(total, 1)[:, None]
     time = b.cells.obs[b.demo.columns.time].to_numpy(dtype=float)
-    times = np.unique(time)
-    groups = [amount[(time == at) & (total > 0)] for at in times]
+    counted = (total > 0) & untreated(b)
+    times = np.unique(time[counted])
+    groups = [amount[(time == at) & counted] for at in times]
     mean = np.stack([group.mean(axis=0) for group in groups])
     error = np.stack([group.std(axis=0, ddof=1) / np.sqrt(len(group)) for group in groups])
     return Points(times, mean, error)

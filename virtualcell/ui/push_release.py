@@ -109,8 +109,8 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     st.markdown(said)
     table_download(b, table, "push", "All doses as CSV")
     st.caption(
-        "The push is the force that was learned at the measured dose; any other dose is that force, scaled. In a simulated switch "
-        "whose answer is known the least dose that keeps a cell away came out within 20 % where the model saw the places of the "
-        "cells themselves (docs/perturbation.md); from counts it can be farther off. Lines and bands: 95 % over cells, without "
-        "the model's own error."
+        "The push is the force that was learned at the measured dose; any other dose is that force, scaled. In a simulated "
+        "switch whose answer is known the least dose that keeps a cell away came out within 20 % where the model saw the places "
+        "of the cells themselves (docs/perturbation.md); from counts it can be farther off. Lines and bands: 95 % over cells, "
+        "without the model's own error."
     )

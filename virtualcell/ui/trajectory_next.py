@@ -69,7 +69,8 @@ def where_next(b: Bundle) -> None:
     column, unit = b.demo.columns.time, b.demo.columns.time_unit
     assert column is not None
     kind = words.measured(b.demo.simulated)
-    time = state.values(b, column)
+    alone = state.untreated(b)
+    time = state.values(b, column)[alone]
     measured = [float(t) for t in np.unique(time)]
     if len(measured) < 2:
         return
@@ -89,7 +90,7 @@ def where_next(b: Bundle) -> None:
         if not st.session_state.get(wanted):
             st.button("Compute it (half a minute or less)", key=f"next-{b.demo.key}", on_click=want)
             return
-        _answers()[asked] = _computed({t: b.state[time == t] for t in measured})
+        _answers()[asked] = _computed({t: b.state[alone[time == t]] for t in measured})
         st.session_state[wanted] = False
     found = _answers()[asked]
     share = share_taken(found, measured)

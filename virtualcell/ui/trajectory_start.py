@@ -17,8 +17,11 @@ FEW = 20
 
 
 def offered(b: Bundle) -> dict[str, np.ndarray]:
-    """What can be chosen by name -> rows."""
-    found = dict(state.groups(b))
+    """What can be chosen by name -> rows; of treated cells only those that the reader marked: they are followed without the
+    treatment."""
+    alone = state.untreated(b)
+    named = {title: np.intersect1d(rows, alone) for title, rows in state.groups(b).items() if not title.startswith("treatment")}
+    found = {title: rows for title, rows in named.items() if len(rows)}
     for name, rows in ((DRAWN, state.drawn(b)), (MARKED, state.selection(b))):
         if len(rows):
             found[name] = rows
