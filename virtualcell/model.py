@@ -13,7 +13,6 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 import torch
 from mudata import MuData
 
@@ -26,13 +25,12 @@ from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
 from virtualcell.perturbation.edit import without_gene
-from virtualcell.perturbation.effect import ADDED, FORCE, MEASURED, SENSITIVITY, Effect, fold_changes
-from virtualcell.perturbation.from_counts import as_counts, fit_response, fold_table
-from virtualcell.perturbation.inverse import rank_treatments, some
+from virtualcell.perturbation.effect import FORCE, SENSITIVITY, Effect
+from virtualcell.perturbation.from_counts import response_of
+from virtualcell.perturbation.pushes import compared, ranked, responded, responds
 from virtualcell.perturbation.release import critical_dose
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.saved import load_response, save_response
-from virtualcell.perturbation.screen import log_expression
 from virtualcell.predictor.compatibility import Unexpected, unexpected
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.predictor.futures import as_states
@@ -104,7 +102,7 @@ class VirtualCell:
         settings = dataclasses.replace(self.settings, columns=columns)
         # Only what was fitted to its end takes the place of what was there.
         fitted = fit_whole(cells, settings, choose_device(device), progress, any_crossed)
-        response = self._response(fitted, as_mudata(cells))
+        response = response_of(fitted, as_mudata(cells))
         self._model, self._domain, self.response = fitted, None, response
         return self
 
@@ -335,34 +333,25 @@ class VirtualCell:
                 "A push is either a treatment or a gene to knock out.", next_step="name one of them.", field="treatment"
             )
         table = self._table(cells, None, None)
-        start, edited = self._states(table), None
+        edited, kind, name = None, FORCE, str(treatment)
         if knockout is not None:
-            edited = self._states(without_gene(table, self._fitted.features, knockout))
-            kind, name = SENSITIVITY, f"{knockout} knock-out"
-        else:
-            treatment, asked = self._treatment(treatment), treatment
-            if treatment is None:
-                raise DataError(
-                    f"{asked!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
-                )
-            kind, name = FORCE, treatment
-            if duration in (None, self.span) and self.response is not None and self._responds(treatment):
-                return self._responded(table, start, treatment, seed)
-        duration = self.span if duration is None else duration
-        if not self.moves:
-            untreated, treated = start, start if edited is None else edited
-        else:
-            untreated = self.predict(states=start, duration=duration, frames=2, seed=seed).states[-1]
-            pushed = self.predict(
-                states=start if edited is None else edited, duration=duration, frames=2, seed=seed, perturbation=treatment
+            edited, kind, name = without_gene(table, self._fitted.features, knockout), SENSITIVITY, f"{knockout} knock-out"
+        elif (treatment := self._treatment(treatment)) is None:
+            raise DataError(
+                f"{name!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
             )
-            treated = pushed.states[-1]
-        genes = (
-            fold_changes(self.decode(untreated), self.decode(treated), self.features(), seed=seed)
-            if RNA in self._fitted.features
-            else pd.DataFrame()
-        )
-        return Effect(name, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
+        genes = self.features() if RNA in self._fitted.features else []
+        response = self.response if duration in (None, self.span) else None
+        if treatment is not None and response is not None and responds(response, treatment, self.record["treatments"]):
+            return responded(response, table, treatment, genes, self._states, self.in_domain, seed)
+        start = self._states(table)
+        begin = start if edited is None else self._states(edited)
+        untreated, treated = start, begin
+        if self.moves:
+            course: dict[str, Any] = {"duration": self.span if duration is None else duration, "frames": 2, "seed": seed}
+            untreated = self.predict(states=start, **course).states[-1]
+            treated = self.predict(states=begin, perturbation=treatment, **course).states[-1]
+        return compared(name, kind, start, untreated, treated, genes, self.decode, self.in_domain, seed)
 
     def dose_response(
         self,
@@ -448,52 +437,8 @@ class VirtualCell:
         treatments: by default all measured, and the pairs of those measured alone. Raises DataError where no treatment was
         measured beside its control at one time, some of the cells have no RNA counts, or there are fewer than two.
         """
-        if self.response is None:
-            raise DataError(
-                "This model was fitted to no treatment beside its control at one time.",
-                next_step="fit it with perturbation=..., to cells of one time.",
-                field="treatment",
-            )
-        tables = [self._table(cells, None, None) for cells in (start, goal)]
-        here, there = (log_expression(some(self._counts(table), 0), self.response.depth) for table in tables)
-        try:
-            return rank_treatments(self.response, here, there, treatments)
-        except LookupError as error:
-            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
-        except ValueError as error:
-            raise DataError(str(error), next_step="choose more cells.", field="goal") from None
-
-    def _counts(self, table: CellTable) -> sp.csr_matrix:
-        """RNA counts of these cells. Raises DataError where some have none."""
-        counts = table.values.get(RNA)
-        if not isinstance(counts, sp.csr_matrix) or (counts.sum(1) == 0).any():
-            raise DataError("Some of these cells have no RNA counts.", next_step="leave those cells out.", field=RNA)
-        return counts
-
-    def _responds(self, treatment: str) -> bool:
-        """Whether the response knows a treatment. One that was measured, but beside no control of its own kind, is a force only;
-        raises DataError for one that was not."""
-        try:
-            return self.response is not None and bool(self.response.parts(treatment))
-        except LookupError as error:
-            if treatment in self.record["treatments"]:
-                return False
-            raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
-
-    def _responded(self, table: CellTable, start: np.ndarray, treatment: str, seed: int) -> Effect:
-        """What a treatment did where it was measured, carried to these cells; its states are those of the predicted counts."""
-        response, counts = self.response, self._counts(table)
-        assert response is not None  # asked before
-        before = log_expression(counts, response.depth)
-        after = before + response.change(before, treatment)
-        predicted = as_counts(after, np.asarray(counts.sum(1)).ravel(), response.depth)
-        # Nothing is predicted of other measurements, so that none of them is read on either side.
-        mask = table.mask & (np.array(list(self._fitted.features)) == RNA)
-        untreated = self._states(dataclasses.replace(table, mask=mask))
-        treated = self._states(dataclasses.replace(table, values=table.values | {RNA: predicted}, mask=mask))
-        genes = fold_table(response, before, after, treatment, self.features())
-        kind = MEASURED if len(response.parts(treatment)) == 1 else ADDED
-        return Effect(treatment, kind, start, untreated, treated, genes, float(self.in_domain(treated).mean()), seed)
+        here, there = (self._table(cells, None, None) for cells in (start, goal))
+        return ranked(self.response, here, there, treatments)
 
     # -- the landscape -----------------------------------------------------------------------------------------------------------
     def energy(self, states: np.ndarray) -> np.ndarray:
@@ -620,20 +565,6 @@ class VirtualCell:
         return {k: self._fitted.record[k] for k in keys} | {"settings": json.dumps(self.settings.to_dict(), sort_keys=True)}
 
     # -- within ------------------------------------------------------------------------------------------------------------------
-    @staticmethod
-    def _response(fitted: Fitted, cells: MuData) -> Response | None:
-        """How treatments change expression, of cells of one time whose RNA was counted; None where that was not measured."""
-        columns = fitted.settings.columns
-        if columns.perturbation is None or fitted.record["span"] or RNA not in fitted.features:
-            return None
-        table = make_table(cells, {RNA: fitted.features[RNA]}, (), [], kinds={RNA: fitted.kinds[RNA]})
-        counts = table.values[RNA]
-        if not isinstance(counts, sp.csr_matrix):
-            return None
-        names = cells.obs[columns.perturbation].astype(str).to_numpy()
-        groups = cells.obs[columns.state].astype(str).to_numpy() if columns.state else None
-        return fit_response(counts, names, groups, columns.control, fitted.settings.seed)
-
     @property
     def _fitted(self) -> Fitted:
         if self._model is None:

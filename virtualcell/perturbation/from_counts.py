@@ -5,15 +5,33 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from mudata import MuData
 
 from virtualcell.perturbation.effect import PSEUDO
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.screen import ALL, Screen, log_expression
+from virtualcell.training.fitted import Fitted
+from virtualcell.training.given import RNA
+from virtualcell.training.table import make_table
 
 MOST = 1000
 """Cells of one treatment and group: means of more are hardly surer, and a table of all genes has to fit."""
 
 CERTAIN = 1.96
+
+
+def response_of(fitted: Fitted, cells: MuData) -> Response | None:
+    """How treatments change expression, of cells of one time whose RNA was counted; None where that was not measured."""
+    columns = fitted.settings.columns
+    if columns.perturbation is None or fitted.record["span"] or RNA not in fitted.features:
+        return None
+    table = make_table(cells, {RNA: fitted.features[RNA]}, (), [], kinds={RNA: fitted.kinds[RNA]})
+    counts = table.values[RNA]
+    if not isinstance(counts, sp.csr_matrix):
+        return None
+    names = cells.obs[columns.perturbation].astype(str).to_numpy()
+    groups = cells.obs[columns.state].astype(str).to_numpy() if columns.state else None
+    return fit_response(counts, names, groups, columns.control, fitted.settings.seed)
 
 
 def fit_response(
