@@ -1,4 +1,4 @@
-"""Perturb: what does this treatment, or taking this gene away, do?"""
+"""Perturb: what does this treatment, or an edit of these genes, do?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import streamlit as st
 from virtualcell.figures.perturbation import shift, top_genes
 from virtualcell.perturbation.effect import ADDED, MEASURED
 from virtualcell.ui import state, words
+from virtualcell.ui.edit_choice import edit_choice
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
@@ -19,7 +20,7 @@ inside()
 b = state.bundle()
 columns = b.demo.columns
 treatments = list(b.model.record["treatments"])
-TREATMENT, KNOCKOUT, NOTHING_MORE = "treatment", "gene out", "nothing else"
+TREATMENT, GENES, NOTHING_MORE = "treatment", "genes", "nothing else"
 
 
 def pair(first: str, second: str, known: list[str]) -> str:
@@ -31,20 +32,20 @@ lead(
     b,
     "The same cells without and with a push. Arrows: how single cells differ."
     if b.model.moves
-    else "The same cells as the model reads them with and without a gene's counts. Nothing moves: "
+    else "The same cells as the model reads them with and without an edit of genes. Nothing moves: "
     "the edit changes how they are read.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
     kind = st.segmented_control(
         "Push by",
-        [TREATMENT, KNOCKOUT] if treatments else [KNOCKOUT],
-        default=TREATMENT if treatments else KNOCKOUT,
+        [TREATMENT, GENES] if treatments else [GENES],
+        default=TREATMENT if treatments else GENES,
         required=True,
         key=state.own(b, "push"),
         bind="query-params",
     )
-    treatment = knockout = None
+    treatment = edit = None
     if kind == TREATMENT:
         treatment = st.selectbox("Treatment", treatments, key=state.own(b, "treatment"), bind="query-params")
         parts = sorted({part for known in treatments for part in known.split("+")} & set(treatments))
@@ -55,10 +56,8 @@ with side:
                 treatment = pair(treatment, second, treatments)
         name = treatment
     else:
-        genes = b.model.features()
-        usual = next((genes.index(gene) for gene in b.demo.marker_genes if gene in genes), 0)
-        knockout = st.selectbox("Gene", genes, index=usual, key=state.own(b, "knockout"), bind="query-params")
-        name = f"{knockout} taken out"
+        edit = edit_choice(b)
+        name = edit.name
     groups = state.groups(b)
     everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     marked = state.selection(b)
@@ -73,7 +72,7 @@ if len(rows) < 3:
     st.stop()
 
 rows = state.some(rows, 250)
-found = state.effect(b, rows, treatment=treatment, knockout=knockout)
+found = state.effect(b, rows, treatment=treatment, edit=edit)
 responded = found.kind in (MEASURED, ADDED)
 stays = responded or not b.model.moves
 genes = found.genes
@@ -87,7 +86,7 @@ with side:
     st.metric("Inside measured range", f"{100 * found.in_domain:.0f} %")
     if not len(certain):
         st.markdown("No gene changes by 20 % or more: the model hardly depends on this.")
-    if knockout is not None:
+    if edit is not None:
         st.warning(words.SENSITIVITY, icon=None)
     if found.kind == ADDED:
         st.caption(f"**{name}** was not measured: the changes of its parts, each measured alone, are added.")

@@ -233,13 +233,19 @@ def test_predict_says_where_no_cell_was_measured_any_more(model, small, tmp_path
 
 
 def test_perturb_lists_genes_with_intervals(model, small, tmp_path, capsys):
-    assert run("perturb", model, small, "--knockout", "FKBP5", "--from", 0, "--out", tmp_path / "genes.csv") == 0
+    assert run("perturb", model, small, "--gene", "FKBP5", "--from", 0, "--out", tmp_path / "genes.csv") == 0
     assert "not causal evidence" in capsys.readouterr().out
     genes = pd.read_csv(tmp_path / "genes.csv")
     assert {"gene", "log2_fold_change", "low", "high"} <= set(genes.columns)
     assert (genes["low"] <= genes["high"]).all()
     assert (genes["log2_fold_change"] != 0).any()
     assert json.loads((tmp_path / "genes.provenance.json").read_text())["push"] == "FKBP5 knock-out"
+    raised = ("perturb", model, small, "--gene", "FKBP5", "--gene", "PER1", "--level", 5, "--out", tmp_path / "raised.csv")
+    assert run(*raised) == 0
+    assert "FKBP5 and PER1 over-expression, to 5 per 10,000 (model sensitivity" in capsys.readouterr().out
+    assert "--fold and --level go with --gene" in refused(
+        capsys, "perturb", model, small, "--treatment", "dexamethasone", "--fold", 2, "--out", tmp_path / "x.csv"
+    )
 
 
 def test_landscape_is_finite_among_the_cells_and_the_same_in_both_formats(model, tmp_path):
@@ -379,9 +385,9 @@ def test_other_mistakes_are_explained(model, small, tmp_path, capsys):
     )
     assert "no target modality" in refused(capsys, "translate", model, small, "--source", "rna", "--target", "prot", "--out", out)
     assert "does not read the gene 'XYZ'" in refused(
-        capsys, "perturb", model, small, "--knockout", "XYZ", "--out", tmp_path / "x.csv"
+        capsys, "perturb", model, small, "--gene", "XYZ", "--out", tmp_path / "x.csv"
     )
-    assert "either --treatment or --knockout" in refused(capsys, "perturb", model, small, "--out", tmp_path / "x.csv")
+    assert "either --treatment or --gene" in refused(capsys, "perturb", model, small, "--out", tmp_path / "x.csv")
     assert "model.json" in refused(capsys, "landscape", tmp_path, "--out", tmp_path / "u.npz")
     assert "is not known" in refused(capsys, "embed", model, small, "--out", out, "--device", "abacus")
     assert "no demo named 'moon'" in refused(capsys, "train", "--demo", "moon")

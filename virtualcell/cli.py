@@ -311,31 +311,41 @@ def perturb(
     cells: CellsFile,
     out: Annotated[Path, typer.Option(help=".csv: genes with fold change and interval.")],
     treatment: Annotated[str | None, typer.Option(help="Measured treatment to apply.")] = None,
-    knockout: Annotated[
-        str | None, typer.Option(help="Gene whose counts are taken away (what the model's reading depends on).")
+    gene: Annotated[
+        list[str] | None,
+        typer.Option(help="Gene whose counts are edited (what the model's reading depends on); repeat it for several."),
+    ] = None,
+    fold: Annotated[
+        float | None, typer.Option(help="Times the gene's counts: 0 knock-out (default), .5 halved, 2 doubled.")
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option(help="Counts per 10,000 to which each cell is raised, also where it counted none.")
     ] = None,
     start: Annotated[float | None, typer.Option("--from", help="Measured time of the cells to push. Default: all cells.")] = None,
     duration: Annotated[float | None, typer.Option(help="How long they move. Default: the whole measured span.")] = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
-    """Push cells by a measured treatment, or take a gene away, and list the genes that answer."""
-    if (treatment is None) == (knockout is None):
-        raise typer.BadParameter("give either --treatment or --knockout.")
+    """Push cells by a measured treatment, or edit genes, and list the genes that answer."""
+    if (treatment is None) == (not gene):
+        raise typer.BadParameter("give either --treatment or --gene.")
+    if treatment is not None and (fold, level) != (None, None):
+        raise typer.BadParameter("--fold and --level go with --gene.")
     if duration is not None and not (math.isfinite(duration) and duration > 0):
         raise typer.BadParameter("--duration must be a time above 0.")
     _suffix(out, ".csv")
     loaded, measured = _load(model, device), _read(cells)
     if start is not None:
         measured = measured[_start(measured, loaded.settings.columns.time, start)[1]].copy()
-    effect = loaded.perturb(measured, treatment=treatment, knockout=knockout, duration=duration, seed=seed)
+    push: dict[str, Any] = {"genes": gene, "fold": fold, "level": level} if gene else {"treatment": treatment}
+    effect = loaded.perturb(measured, **push, duration=duration, seed=seed)
     if effect.genes.empty:
         raise DataError("This model reads no genes.", next_step="use a model that was trained with RNA.", file=str(model))
     effect.genes.to_csv(_parent(out), index=False)
     _provenance(loaded, out, push=effect.name, kind=effect.kind, seed=seed, in_domain=effect.in_domain)
     table = Table("gene", "log2 fold change", "95 % interval")
-    for gene in effect.genes.head(10).itertuples():
-        table.add_row(str(gene.gene), f"{gene.log2_fold_change:+.3f}", f"{gene.low:+.3f} to {gene.high:+.3f}")
+    for found in effect.genes.head(10).itertuples():
+        table.add_row(str(found.gene), f"{found.log2_fold_change:+.3f}", f"{found.low:+.3f} to {found.high:+.3f}")
     _say(f"{effect.name} ({effect.kind})")
     _console().print(table)
     _say(f"{effect.in_domain:.0%} of the pushed states lie where cells were measured.")

@@ -24,9 +24,10 @@ from virtualcell.landscape.order import first_changes
 from virtualcell.landscape.path import least_energy_path
 from virtualcell.landscape.plane import choose_plane
 from virtualcell.landscape.surface import make_landscape
-from virtualcell.perturbation.edit import without_gene
+from virtualcell.perturbation.edit import ATAC, Edit
 from virtualcell.perturbation.effect import FORCE, SENSITIVITY, Effect
 from virtualcell.perturbation.from_counts import response_of
+from virtualcell.perturbation.peaks_near import peaks_near, says_where
 from virtualcell.perturbation.pushes import compared, ranked, responded, responds
 from virtualcell.perturbation.release import critical_dose
 from virtualcell.perturbation.response import Response
@@ -316,34 +317,49 @@ class VirtualCell:
         cells: MuData | ad.AnnData,
         *,
         treatment: str | None = None,
-        knockout: str | None = None,
+        genes: str | Sequence[str] | None = None,
+        fold: float | None = None,
+        level: float | Sequence[float] | None = None,
+        peaks: Sequence[str] | None = None,
         duration: float | None = None,
         seed: int = 0,
     ) -> Effect:
-        """Pushes cells by a measured treatment, or takes a gene's counts away, and lets them move for ``duration`` (default: one
+        """Pushes cells by a measured treatment, or edits what is read of genes, and lets them move for ``duration`` (default: one
         span).
 
         A treatment measured beside its control at one time changes expression as it did there (``perturbation.response``): two
         that were not measured together add. Where there are times, or another duration is asked for, it acts as a force while it
-        is applied. A knock-out edits the input of the encoder: it shows what the model's reading depends on, which is no evidence
-        of cause. All are compared with the same cells, untouched; where cells move, with the same random numbers.
+        is applied. All are compared with the same cells, untouched; where cells move, with the same random numbers.
+
+        genes: edited in the input of the encoder, by default knocked out; fold: times their counts; level: counts per 10,000 that
+        each cell is raised to (``perturbation.edit.Edit``). An edit shows what the model's reading depends on, which is no
+        evidence of cause. peaks: names of those closed or opened with the genes; by default those within 5,000 bases, where ATAC
+        is read and ``var`` says where genes lie (``perturbation.peaks_near``); [] for none. Raises DataError naming what cannot
+        be used.
         """
-        if (treatment is None) == (knockout is None):
+        if (treatment is None) == (genes is None):
+            raise DataError("A push is either a treatment or an edit of genes.", next_step="name one of them.", field="treatment")
+        if genes is None and (fold, level, peaks) != (None, None, None):
             raise DataError(
-                "A push is either a treatment or a gene to knock out.", next_step="name one of them.", field="treatment"
+                "fold, level and peaks say how genes are edited; a treatment does what was measured.",
+                next_step="name genes, or leave them out.",
+                field="fold",
             )
         table = self._table(cells, None, None)
         edited, kind, name = None, FORCE, str(treatment)
-        if knockout is not None:
-            edited, kind, name = without_gene(table, self._fitted.features, knockout), SENSITIVITY, f"{knockout} knock-out"
+        if genes is not None:
+            wanted = (genes,) if isinstance(genes, str) else tuple(genes)
+            near = self._peaks_near(cells, table, wanted) if peaks is None else peaks
+            edit = Edit.of(wanted, fold, level, near)
+            edited, kind, name = edit.applied(table, self._fitted.features), SENSITIVITY, edit.name
         elif (treatment := self._treatment(treatment)) is None:
             raise DataError(
                 f"{name!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
             )
-        genes = self.features() if RNA in self._fitted.features else []
+        read = self.features() if RNA in self._fitted.features else []
         response = self.response if duration in (None, self.span) else None
         if treatment is not None and response is not None and responds(response, treatment, self.record["treatments"]):
-            return responded(response, table, treatment, genes, self._states, self.in_domain, seed)
+            return responded(response, table, treatment, read, self._states, self.in_domain, seed)
         start = self._states(table)
         begin = start if edited is None else self._states(edited)
         untreated, treated = start, begin
@@ -351,7 +367,17 @@ class VirtualCell:
             course: dict[str, Any] = {"duration": self.span if duration is None else duration, "frames": 2, "seed": seed}
             untreated = self.predict(states=start, **course).states[-1]
             treated = self.predict(states=begin, perturbation=treatment, **course).states[-1]
-        return compared(name, kind, start, untreated, treated, genes, self.decode, self.in_domain, seed)
+        return compared(name, kind, start, untreated, treated, read, self.decode, self.in_domain, seed)
+
+    def _peaks_near(self, cells: MuData | ad.AnnData, table: CellTable, genes: tuple[str, ...]) -> list[str]:
+        """Peaks that the model reads and these cells' ``var`` places near the genes; none where it does not say, or no cell has
+        ATAC."""
+        known = set(self._fitted.features.get(ATAC, []))
+        if not known or not isinstance(cells, MuData) or not table.mask[:, list(self._fitted.features).index(ATAC)].any():
+            return []
+        peaks, positions = cells.mod[ATAC].var, cells.mod[RNA].var if RNA in cells.mod else None
+        found = peaks_near(genes, peaks, positions=positions) if says_where(peaks, positions) else []
+        return [peak for peak in found if peak in known]
 
     def dose_response(
         self,

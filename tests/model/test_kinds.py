@@ -59,7 +59,7 @@ def test_knock_outs_are_of_counts() -> None:
     cells = markers(120, "rna")
     model = VirtualCell(replace(PLAIN, kinds={"rna": "continuous"})).fit(cells, device="cpu")
     with pytest.raises(DataError, match="continuous scale, of which none can be taken away"):
-        model.perturb(cells, knockout="M1")
+        model.perturb(cells, genes="M1")
 
 
 @pytest.mark.parametrize("fusion", sorted(FUSIONS))

@@ -79,32 +79,66 @@ def test_the_landscape_is_the_predictors_own_energy(model: VirtualCell) -> None:
 
 def test_a_knock_out_takes_the_gene_away_and_is_called_what_it_is(model: VirtualCell, cells: MuData) -> None:
     gene = model.features()[int(np.argmax(np.asarray(cells["rna"].X.sum(0)).ravel()))]
-    effect = model.perturb(cells, knockout=gene, seed=1)
+    effect = model.perturb(cells, genes=gene, peaks=[], seed=1)
     assert effect.kind == "model sensitivity, not causal evidence"
     assert effect.name == f"{gene} knock-out"
-    assert not np.array_equal(effect.treated, effect.untreated)
-    # By hand: the same cells with that gene's counts set to zero, moved with the same random numbers.
-    edited = cells.copy()
-    counts = edited["rna"].X.toarray()
-    counts[:, list(edited["rna"].var_names).index(gene)] = 0
-    edited["rna"].X = sp.csr_matrix(counts)
-    expected = model.predict(edited, duration=model.span, frames=2, seed=1).states[-1]
-    np.testing.assert_allclose(effect.treated, expected, atol=1e-5)
+    # By hand: what the encoder reads of RNA, log(1 + counts per 10,000), with nothing but that gene at zero.
+    core, table = model._fitted.autoencoder, model._table(cells, None, None)
+    values, mask, batch = table.rows(np.arange(cells.n_obs), model.device)
+    with torch.no_grad():
+        rna = core.modalities["rna"]
+        read, depth = rna.normalise(values["rna"]), rna.depth(values["rna"])
+        read[:, model.features().index(gene)] = 0
+        scores = core.scores(values, batch)
+        scores["rna"] = core.batch_means["rna"](rna._with_depth(rna._dense_scores(read), depth), batch)
+        edited = (core.fusion(scores, mask)[0] * core.latent_scale).numpy()
+    expected = model.predict(states=edited, duration=model.span, frames=2, seed=1).states[-1]
+    np.testing.assert_allclose(effect.treated, expected, atol=1e-4)
+    assert np.abs(effect.treated - effect.untreated).max() > 1e-2
     assert set(effect.genes["gene"]) == set(model.features())
     assert 0 <= effect.in_domain <= 1
 
 
-def test_a_gene_that_no_cell_counts_changes_nothing(model: VirtualCell, cells: MuData) -> None:
+def test_a_gene_that_no_cell_counts_changes_only_when_it_is_raised_to_a_level(model: VirtualCell, cells: MuData) -> None:
     few = cells[:40].copy()
-    silent = np.flatnonzero(np.asarray(few["rna"].X.sum(0)).ravel() == 0)
-    if len(silent) == 0:
-        counts = few["rna"].X.toarray()
-        counts[:, 0] = 0
-        few["rna"].X = sp.csr_matrix(counts)
-        silent = np.array([0])
-    effect = model.perturb(few, knockout=str(few["rna"].var_names[silent[0]]))
-    np.testing.assert_array_equal(effect.treated, effect.untreated)
-    assert not effect.genes["log2_fold_change"].any()
+    counts = few["rna"].X.toarray()
+    counts[:, 0] = 0
+    few["rna"].X = sp.csr_matrix(counts)
+    silent = str(few["rna"].var_names[0])
+    for fold in (0.0, 4.0):
+        effect = model.perturb(few, genes=silent, fold=fold, peaks=[])
+        np.testing.assert_array_equal(effect.treated, effect.untreated)
+        assert not effect.genes["log2_fold_change"].any()
+    assert model.perturb(few, genes=silent, level=50.0, peaks=[]).genes["log2_fold_change"].any()
+
+
+def test_peaks_that_the_data_place_near_a_gene_go_along(model: VirtualCell, cells: MuData) -> None:
+    near = cells["atac"].var
+    gene, peak = next(
+        (g, p)
+        for p, g, apart in zip(near.index, near["nearest_gene"].astype(str), near["dist_tss"], strict=True)
+        if g in model.features() and 0 <= apart <= 5000
+    )
+    both = model.perturb(cells, genes=gene)
+    mine = near.index[(near["nearest_gene"] == gene) & (near["dist_tss"].abs() <= 5000)]
+    assert peak in mine
+    assert both.name == f"{gene} knock-out, {len(mine)} peak{'s' if len(mine) > 1 else ''} closed"
+    np.testing.assert_array_equal(both.treated, model.perturb(cells, genes=gene, peaks=list(mine)).treated)
+    assert not np.array_equal(both.treated, model.perturb(cells, genes=gene, peaks=[]).treated)
+    # Without a word on where genes lie, no peak is touched.
+    bare = cells.copy()
+    bare["atac"].var = bare["atac"].var[[]]
+    assert model.perturb(bare, genes=gene).name == f"{gene} knock-out"
+    # With RNA alone there is nothing to close.
+    assert model.perturb(cells["rna"].copy(), genes=gene).name == f"{gene} knock-out"
+    with pytest.raises(DataError, match="does not read the peak 'chr0-1-2'"):
+        model.perturb(cells, genes=gene, peaks=["chr0-1-2"])
+
+
+def test_what_belongs_to_an_edit_is_refused_of_a_treatment(kang: VirtualCell, kang_cells: MuData) -> None:
+    for edit in ({"fold": 0.0}, {"level": 2.0}, {"peaks": []}):
+        with pytest.raises(DataError, match="a treatment does what was measured"):
+            kang.perturb(kang_cells, treatment=kang.record["treatments"][0], **edit)
 
 
 def test_a_measured_treatment_pushes_along_its_force(kang: VirtualCell, kang_cells: MuData) -> None:

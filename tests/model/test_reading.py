@@ -141,8 +141,8 @@ def test_errors_in_plain_words(model: VirtualCell, cells: MuData) -> None:
     with pytest.raises(RuntimeError, match="has not been fitted: call fit"):
         VirtualCell().embed(cells)
     with pytest.raises(DataError, match="does not read the gene 'NOSUCH'"):
-        model.perturb(cells, knockout="NOSUCH")
-    with pytest.raises(ValueError, match="either a treatment or a gene"):
+        model.perturb(cells, genes="NOSUCH")
+    with pytest.raises(ValueError, match="either a treatment or an edit of genes"):
         model.perturb(cells)
     with pytest.raises(ValueError, match="above 0"):
         model.predict(states=model.states[:2], duration=0.0)

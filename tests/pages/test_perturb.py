@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.pages.test_pages import figures, open_page, words
+from virtualcell.data.catalogue import load_demo
 from virtualcell.demo import models_folder
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
@@ -58,3 +60,49 @@ def test_which_treatment_leads_there_is_drawn_beside_chance() -> None:
     bars = ranks["data"][0]
     assert "KLF1" in bars["y"][-1]  # pairs with a gene of hardly any effect lead there as well
     assert not any("Which treatment" in text.value for text in open_page("perturb", "kang").markdown)
+
+
+def test_an_edit_says_what_was_done_to_genes_and_to_the_peaks_near_them() -> None:
+    at = open_page("perturb", "a549")
+    (along,) = [toggle for toggle in at.toggle if "within 5 kb" in toggle.label]
+    assert along.label == "3 peaks within 5 kb closed too"
+    assert "chr6-35693503-35694982" in along.help
+    with_peaks = at.dataframe[0].value.set_index("gene")["after"]
+    along.set_value(False).run()
+    assert not at.exception
+    assert not with_peaks.equals(at.dataframe[0].value.set_index("gene")["after"])
+    # A gene to which the file gives no peak: the page says that chromatin is left alone.
+    lonely = open_page("perturb", "a549", **{"genes-a549": "RERE"})
+    assert "Chromatin stays as it is: no measured peak lies within 5 kb" in words(lonely)
+    assert not any("within 5 kb" in toggle.label for toggle in lonely.toggle)
+
+
+@pytest.mark.parametrize(("how", "sign"), [("taken out", -1), ("as in the highest cells", 1)])
+def test_genes_go_down_and_up_and_are_called_model_sensitivity(how: str, sign: int) -> None:
+    at = open_page("perturb", "kang", **{"push-kang": "genes", "edit-kang": how})
+    assert not at.exception
+    assert "Model sensitivity, not causal evidence" in words(at)
+    table = at.dataframe[0].value.set_index("gene")["log2_fold_change"]
+    assert sign * table["ISG15"] > 0.01
+    assert sign * table["IFIT1"] > 0.01, "read together with ISG15 in these cells"
+    # Several genes at once, and none.
+    (genes,) = [choice for choice in at.multiselect if choice.label == "Genes"]
+    genes.set_value(["ISG15", "CD74"]).run()
+    assert not at.exception
+    assert not at.dataframe[0].value.set_index("gene")["log2_fold_change"].reindex(table.index).equals(table)
+    genes = next(choice for choice in at.multiselect if choice.label == "Genes")
+    genes.set_value([]).run()
+    assert not at.exception
+    assert "Choose a gene to edit" in words(at)
+
+
+def test_genes_are_as_high_as_in_the_highest_cells() -> None:
+    model = VirtualCell.load(models_folder() / "kang")
+    cells = load_demo("kang")
+    counts = cells["rna"][:, model.features()].X.toarray()
+    share = counts[:, model.features().index("ISG15")] / counts.sum(1) * 1e4
+    level = np.sort(share)[-round(0.05 * len(share)) :].mean()
+    at = open_page("perturb", "kang", **{"push-kang": "genes", "edit-kang": "as in the highest cells"})
+    shown = [fig for fig in figures(at) if any("over-expression" in str(trace.get("name")) for trace in fig["data"])]
+    assert len(shown) == 1
+    assert f"ISG15 over-expression, to {level:.3g} per 10,000" in json.dumps(shown)

@@ -25,7 +25,7 @@ class Counts:
     value: Tensor
     n_features: int
     whole_depth: Tensor | None = None
-    """Of a block of features: ``depth`` of the whole cells, (cells, 1)."""
+    """Of a block of features, or of edited values: ``depth`` of the whole cells as they were counted, (cells, 1)."""
 
     @classmethod
     def of(cls, matrix: sp.csr_matrix, device: torch.device | str = "cpu") -> Counts:

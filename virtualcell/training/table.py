@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import anndata as ad
 import numpy as np
@@ -21,11 +22,13 @@ from virtualcell.schema import MEASURED_KEY, DataError
 @dataclass(frozen=True)
 class CellTable:
     """values[key]: csr float32 (cells, features) of sparse kinds, float32 (cells, width * features) of others; mask: (cells,
-    modalities in the order of ``values``) bool; batch: (cells,) int64."""
+    modalities in the order of ``values``) bool; batch: (cells,) int64; depth[key]: (cells,) float32 of sparse kinds whose values
+    were edited: what was counted in each cell before, and is read as its depth."""
 
     values: dict[str, sp.csr_matrix | np.ndarray]
     mask: np.ndarray
     batch: np.ndarray
+    depth: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def n_cells(self) -> int:
@@ -37,16 +40,20 @@ class CellTable:
             key: Counts.of(x[rows], device) if sp.issparse(x) else torch.from_numpy(x[rows]).to(device)
             for key, x in self.values.items()
         }
+        for key, depth in self.depth.items():
+            values[key] = replace(cast(Counts, values[key]), whole_depth=torch.from_numpy(depth[rows])[:, None].to(device))
         return values, torch.from_numpy(self.mask[rows]).to(device), torch.from_numpy(self.batch[rows]).to(device)
 
     def take(self, rows: np.ndarray) -> CellTable:
         """The table of some rows: numbers or (cells,) bool."""
-        return CellTable({key: x[rows] for key, x in self.values.items()}, self.mask[rows], self.batch[rows])
+        depth = {key: x[rows] for key, x in self.depth.items()}
+        return CellTable({key: x[rows] for key, x in self.values.items()}, self.mask[rows], self.batch[rows], depth)
 
     def only(self, keys: Sequence[str]) -> CellTable:
         """The table of some modalities, in the order given."""
         place = [list(self.values).index(key) for key in keys]
-        return CellTable({key: self.values[key] for key in keys}, self.mask[:, place], self.batch)
+        depth = {key: x for key, x in self.depth.items() if key in keys}
+        return CellTable({key: self.values[key] for key in keys}, self.mask[:, place], self.batch, depth)
 
 
 def batch_labels(obs: pd.DataFrame, columns: str | Sequence[str]) -> pd.Series:

@@ -12,6 +12,7 @@ from virtualcell.data.catalogue import DEMOS
 from virtualcell.demo import Bundle, load_bundle, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.placing import Placing
+from virtualcell.perturbation.edit import Edit
 from virtualcell.perturbation.effect import Effect
 from virtualcell.schema import DataError, Landscape, Trajectory
 from virtualcell.ui.markers import markers
@@ -222,15 +223,16 @@ def tilted(b: Bundle, treatment: str, dose: float) -> Landscape:
 
 
 @st.cache_resource(max_entries=64, show_spinner="Computing …")
-def _effect(key: str, stamp: int, rows: bytes, treatment: str | None, knockout: str | None, seed: int) -> Effect:
+def _effect(key: str, stamp: int, rows: bytes, treatment: str | None, edit: Edit | None, seed: int) -> Effect:
     b = _bundle(key, stamp)
-    return b.model.perturb(b.cells[np.frombuffer(rows, dtype=np.int64)].copy(), treatment=treatment, knockout=knockout, seed=seed)
+    asked = {} if edit is None else {"genes": edit.genes, "fold": edit.fold, "level": edit.level, "peaks": edit.peaks}
+    return b.model.perturb(b.cells[np.frombuffer(rows, dtype=np.int64)].copy(), treatment=treatment, seed=seed, **asked)
 
 
-def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, knockout: str | None = None, seed: int = 0) -> Effect:
-    """What a treatment or a knock-out does to the chosen cells; the same request is computed once."""
+def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, edit: Edit | None = None, seed: int = 0) -> Effect:
+    """What a treatment or an edit of genes does to the chosen cells; the same request is computed once."""
     key = b.demo.key
-    return _effect(key, _stamp(models_folder() / key), np.asarray(rows, dtype=np.int64).tobytes(), treatment, knockout, seed)
+    return _effect(key, _stamp(models_folder() / key), np.asarray(rows, dtype=np.int64).tobytes(), treatment, edit, seed)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Trying all treatments …")

@@ -15,9 +15,8 @@ ONE_TIME = (
 NO_ENERGY = "No landscape can be learned from these cells: they have neither several times nor treated beside untreated cells."
 MAP = "Each point is a cell; cells that the model reads alike lie close together. Distances between far groups mean little."
 SENSITIVITY = (
-    "Model sensitivity, not causal evidence: the gene is taken out of what the model reads, which shows what the "
-    "prediction depends on. "
-    "It does not show what would happen to a living cell."
+    "Model sensitivity, not causal evidence: what the model reads of the gene is edited, which shows what the prediction depends "
+    "on. It does not show what would happen to a living cell."
 )
 DRUG_IS_TIME = (
     "Drug and time are the same variable here: no untreated cells were measured later, so the two cannot be told apart."
