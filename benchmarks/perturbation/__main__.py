@@ -18,11 +18,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.perturbation import kang, norman, toggle
+from benchmarks.perturbation import edits, kang, norman, toggle
 from virtualcell.demo import bar
 from virtualcell.evaluation.report import Claim, Row, emit, payload
 
-PARTS = {"kang": kang.run, "norman": norman.run, "toggle": toggle.run}
+PARTS = {"kang": kang.run, "norman": norman.run, "toggle": toggle.run, "edits": edits.run}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.perturbation import kang, norman
+from benchmarks.perturbation import edits, kang, norman
 from benchmarks.perturbation.judge import halves
 from benchmarks.perturbation.kang import CEILING, OURS
+from virtualcell.data.catalogue import load_demo
 from virtualcell.data.simulate_switch import MEASURED, true_critical
+from virtualcell.demo import models_folder
+from virtualcell.model import VirtualCell
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.rules import rules_across_groups
 from virtualcell.perturbation.screen import Screen
@@ -90,3 +93,28 @@ def test_the_measured_push_is_less_than_half_of_the_critical_one() -> None:
     critical = true_critical(halvings=8)
     assert critical == pytest.approx(0.356, abs=0.02)
     assert critical / 2 > MEASURED
+
+
+def test_an_edit_is_judged_by_all_genes_but_the_edited_one_and_beside_genes_alike_in_expression():
+    measured = np.array([1.0, -1.0, 2.0, 0.0, 5.0])
+    answer = np.where(np.arange(5) == 4, -100.0, 3 * measured + 1)
+    assert edits.likeness(answer, measured, [4]) == pytest.approx(1.0)
+    assert edits.likeness(answer, measured, []) < 0
+    assert edits.likeness(np.zeros(5), measured, [4]) == 0
+    mean = np.array([1.0, 1.1, 8.0, 0.9, 2.0])
+    assert edits.alike(mean, 0, np.array([True, False, False, False, False]), 2).tolist() == [1, 3]
+    assert edits.alike(mean, 0, np.array([True, True, False, False, False]), 2).tolist() == [3, 4]
+
+
+@pytest.mark.slow
+def test_the_answer_of_a_model_is_to_the_level_that_is_asked_for():
+    model, cells = VirtualCell.load(models_folder() / "kang"), load_demo("kang")
+    start = cells[(cells.obs["perturbation"] == "control").to_numpy()][:60].copy()
+    measured = np.zeros(len(model.features()))
+    measured[model.features().index("IFIT1")] = 1.0
+    little, much = (edits.answer(model, start, "ISG15", level) for level in (20.0, 500.0))
+    place = model.features().index("IFIT1")
+    assert 0 <= little[place] < much[place]
+    assert edits.judged(model, start, {"ISG15": 500.0}, measured, "ISG15") == pytest.approx(
+        edits.likeness(much, measured, [model.features().index("ISG15")])
+    )
