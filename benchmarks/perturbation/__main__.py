@@ -6,7 +6,8 @@ Kang: interferon in each of five cell types, and each of two donors, held out in
 untreated cells of that type, the measured change is taken from the other half. Norman: five doubles from their singles, singles
 never measured in any pair, and which of 18 genes was switched on, from half of its cells. Intervals are over seeds, which draw
 the halves; cells are the same in all. Toggle switch: the push at which a simulated cell no longer rolls back, learned from cells
-that were pushed less than half as much; seeds draw new cells.
+that were pushed less than half as much; seeds draw new cells. Edits: genes of the interferon response raised in what the model
+reads, beside genes alike in expression and co-expression.
 """
 
 from __future__ import annotations

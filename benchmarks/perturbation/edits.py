@@ -30,6 +30,9 @@ ALIKE = 10
 """Genes of the nearest mean expression, beside which each is judged."""
 
 DEPTH = 1000.0
+TOGETHER = "co-expression"
+"""The simple rule: genes answer as they correlate with the raised gene among the cells that the model was fitted to."""
+
 PEARSON, FIRST = "Pearson of the answer with the measured response", "genes alike in expression that answer less"
 UNTREATED, ALL = "model of untreated cells alone", "model of treated and untreated cells, as on the page"
 
@@ -49,6 +52,12 @@ def likeness(found: np.ndarray, measured: np.ndarray, left_out: Sequence[int]) -
 def judged(model: VirtualCell, cells: MuData, level: dict[str, float], measured: np.ndarray, gene: str) -> float:
     """Likeness of the answer to one gene, raised to its level."""
     return likeness(answer(model, cells, gene, level[gene]), measured, [model.features().index(gene)])
+
+
+def together(expression: np.ndarray, place: int) -> np.ndarray:
+    """Covariance of every gene of cells (n, genes) with that in one place, (genes,)."""
+    centred = expression - expression.mean(0)
+    return centred.T @ centred[:, place] / len(expression)
 
 
 def alike(mean: np.ndarray, place: int, barred: np.ndarray, n: int = ALIKE) -> np.ndarray:
@@ -82,7 +91,7 @@ def one(cells: MuData, seed: int) -> dict[tuple[str, str, str], float]:
         score = partial(judged, model, start, level, measured)
         barred = np.isin(genes, [*CARRIERS, *PRODUCTS]) | (mean == 0) | (np.array(list(level.values())) == 0)
         for kind, chosen in (("carriers of the signal", CARRIERS), ("products of the response", PRODUCTS)):
-            own, less, beside = [], [], []
+            own, less, beside, simple = [], [], [], []
             for gene in chosen:
                 if gene not in genes or not level[gene]:
                     continue
@@ -90,10 +99,13 @@ def one(cells: MuData, seed: int) -> dict[tuple[str, str, str], float]:
                 own.append(score(gene))
                 less.append(np.mean(np.array(others) < own[-1]))
                 beside.append(np.mean(others))
+                place = genes.index(gene)
+                simple.append(likeness(together(expression[rows][:, read], place), measured, [place]))
                 found[title, gene, PEARSON] = own[-1]
                 found[title, gene, FIRST] = float(less[-1])
             found[title, kind, PEARSON] = float(np.mean(own))
             found[title, kind, FIRST] = float(np.mean(less))
+            found[title, f"{TOGETHER} with {kind}", PEARSON] = float(np.mean(simple))
             found[title, f"genes alike in expression to {kind}", PEARSON] = float(np.mean(beside))
     return found
 

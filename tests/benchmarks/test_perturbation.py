@@ -101,6 +101,8 @@ def test_an_edit_is_judged_by_all_genes_but_the_edited_one_and_beside_genes_alik
     assert edits.likeness(answer, measured, [4]) == pytest.approx(1.0)
     assert edits.likeness(answer, measured, []) < 0
     assert edits.likeness(np.zeros(5), measured, [4]) == 0
+    cells = np.random.default_rng(0).normal(size=(30, 4))
+    np.testing.assert_allclose(edits.together(cells, 2), np.cov(cells.T, bias=True)[:, 2])
     mean = np.array([1.0, 1.1, 8.0, 0.9, 2.0])
     assert edits.alike(mean, 0, np.array([True, False, False, False, False]), 2).tolist() == [1, 3]
     assert edits.alike(mean, 0, np.array([True, True, False, False, False]), 2).tolist() == [3, 4]

@@ -82,6 +82,7 @@ def test_genes_go_down_and_up_and_are_called_model_sensitivity(how: str, sign: i
     at = open_page("perturb", "kang", **{"push-kang": "genes", "edit-kang": how})
     assert not at.exception
     assert "Model sensitivity, not causal evidence" in words(at)
+    assert "which genes are read together, not which one drives" in words(at)
     table = at.dataframe[0].value.set_index("gene")["log2_fold_change"]
     assert sign * table["ISG15"] > 0.01
     assert sign * table["IFIT1"] > 0.01, "read together with ISG15 in these cells"

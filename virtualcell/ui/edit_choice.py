@@ -29,6 +29,7 @@ def edit_choice(b: Bundle) -> Edit:
         [*FOLDS, HIGHEST],
         default=OUT,
         required=True,
+        wrap=True,
         key=state.own(b, "edit"),
         bind="query-params",
         help=f"'{HIGHEST}': cells with less are raised to the mean of the {100 * SHARE:.0f} % of cells that have most.",

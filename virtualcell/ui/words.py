@@ -15,9 +15,11 @@ ONE_TIME = (
 NO_ENERGY = "No landscape can be learned from these cells: they have neither several times nor treated beside untreated cells."
 MAP = "Each point is a cell; cells that the model reads alike lie close together. Distances between far groups mean little."
 SENSITIVITY = (
-    "Model sensitivity, not causal evidence: what the model reads of the gene is edited, which shows what the prediction depends "
-    "on. It does not show what would happen to a living cell."
+    "Model sensitivity, not causal evidence: an edit shows which genes are read together, not which one drives the others. In "
+    "blood cells, raising genes made at the end of the interferon response looks more like that response than raising those that "
+    "carry its signal."
 )
+"""Of ``benchmarks.perturbation --parts edits``."""
 DRUG_IS_TIME = (
     "Drug and time are the same variable here: no untreated cells were measured later, so the two cannot be told apart."
 )
