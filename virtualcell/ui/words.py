@@ -17,7 +17,7 @@ MAP = "Each point is a cell; cells that the model reads alike lie close together
 SENSITIVITY = (
     "Model sensitivity, not causal evidence: an edit shows which genes are read together, not which one drives the others. In "
     "blood cells, raising genes made at the end of the interferon response looks more like that response than raising those that "
-    "carry its signal."
+    "carry its signal, and plain co-expression comes nearer still."
 )
 """Of ``benchmarks.perturbation --parts edits``."""
 DRUG_IS_TIME = (
