@@ -1,5 +1,5 @@
-"""Pairs: planted synergy, buffering and new genes are found, effects that add raise no alarm at the stated rate, and few control cells are
-no interaction."""
+"""Pairs: planted synergy, buffering and new genes are found, effects that add raise no alarm at the stated rate, and few
+control cells are no interaction."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ GENES, CELLS = 60, 80
 
 
 def screen(
-    seed: int, scale: float = 1.0, *, new: float = 0.0, control: int = 50, size: float = 0.5, shares: tuple[float, float] = (1, 1)
+    seed: int,
+    scale: float = 1.0,
+    *,
+    new: float = 0.0,
+    control: int = 50,
+    size: float = 0.5,
+    shares: tuple[float, float] = (1, 1),
 ) -> Screen:
-    """Two single treatments and both together: scale (c1 a + c2 b), and ``new`` in ten genes that neither changes. Genes are correlated."""
+    """Two single treatments and both together: scale (c1 a + c2 b), and ``new`` in ten genes that neither changes. Genes are
+    correlated."""
     rng = np.random.default_rng(seed)
     a, b, other = np.zeros(GENES), np.zeros(GENES), np.zeros(GENES)
     a[:12], b[8:20], other[40:50] = size * rng.normal(size=12), size * rng.normal(size=12), new

@@ -55,19 +55,21 @@ class _Group:
 def interactions(screen: Screen, n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Measured pairs "A+B" of which A and B were also measured alone, the least additive first.
 
-    With a, b, d the changes of mean log expression under A, B and both: d = c1 a + c2 b is fitted over genes (Norman et al. 2019,
-    Science 365:786: first_share c1, second_share c2, magnitude sqrt(c1^2 + c2^2), about 1.41 where effects add) and with one
-    coefficient, d = c (a + b): scale, 1 where effects add, above it synergy, below it buffering. What chance adds to squares and
-    products of the means, above all the untreated cells that all three changes share, is taken off before the fit (moment
-    correction of errors in variables, Fuller 1987, sec. 2.2), which least squares would take for interaction. Intervals: 95 %, of the
-    estimating equation (Fieller 1954), its errors by drawing cells again; NaN where the single effects are too weak to fit to.
+    With a, b, d the changes of mean log expression under A, B and both: d = c1 a + c2 b is fitted over genes (Norman et al.
+    2019, Science 365:786: first_share c1, second_share c2, magnitude sqrt(c1^2 + c2^2), about 1.41 where effects add) and
+    with one coefficient, d = c (a + b): scale, 1 where effects add, above it synergy, below it buffering. What chance adds to
+    squares and products of the means, above all the untreated cells that all three changes share, is taken off before the fit
+    (moment correction of errors in variables, Fuller 1987, sec. 2.2), which least squares would take for interaction.
+    Intervals: 95 %, of the estimating equation (Fieller 1954), its errors by drawing cells again; NaN where the single
+    effects are too weak to fit to.
 
-    departure: root mean square over genes of d - a - b, expected and measured: of a + b and d; natural log, noise taken off, 0 where noise
-    is all. p: chance that effects which add depart so far, twice the lesser of two: of the departure in any genes, by drawing cells
-    again around means that add, whole cells at a time so that genes may be correlated; and of scale being 1, which sees more where the
-    departure is along a + b. q: Benjamini-Hochberg over pairs. kind: ``ADDITIVE`` where q is above ``CLEAR``, else ``SYNERGY`` or
-    ``BUFFERING`` where the interval of scale lies above or below 1, or ``OTHER`` (genes that neither changes). Changes are taken within
-    groups of cells. Empty where no pair has ``FEWEST`` cells of all four populations in one group.
+    departure: root mean square over genes of d - a - b, expected and measured: of a + b and d; natural log, noise taken off,
+    0 where noise is all. p: chance that effects which add depart so far, twice the lesser of two: of the departure in any
+    genes, by drawing cells again around means that add, whole cells at a time so that genes may be correlated; and of scale
+    being 1, which sees more where the departure is along a + b. q: Benjamini-Hochberg over pairs. kind: ``ADDITIVE`` where q
+    is above ``CLEAR``, else ``SYNERGY`` or ``BUFFERING`` where the interval of scale lies above or below 1, or ``OTHER``
+    (genes that neither changes). Changes are taken within groups of cells. Empty where no pair has ``FEWEST`` cells of all
+    four populations in one group.
     """
     rows = [
         _judge(first, second, name, groups, n_boot, np.random.default_rng([seed, i]))
@@ -149,8 +151,8 @@ def _judge(
 def _spread(drawn: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Covariance of the products, (5, 5), from draws around the measured means and around none.
 
-    Measured means hold noise of their own: a draw around them spreads by what the true means would, and by twice more what noise alone
-    does (of a form x'Qx with noise of covariance S: 4 tr QSQS beside the 2 tr QSQS that belongs there).
+    Measured means hold noise of their own: a draw around them spreads by what the true means would, and by twice more what
+    noise alone does (of a form x'Qx with noise of covariance S: 4 tr QSQS beside the 2 tr QSQS that belongs there).
     """
     alone = np.cov(null, rowvar=False)
     values, directions = np.linalg.eigh(np.cov(drawn, rowvar=False) - 3 * alone)
