@@ -367,7 +367,8 @@ class VirtualCell:
             course: dict[str, Any] = {"duration": self.span if duration is None else duration, "frames": 2, "seed": seed}
             untreated = self.predict(states=start, **course).states[-1]
             treated = self.predict(states=begin, perturbation=treatment, **course).states[-1]
-        return compared(name, kind, start, untreated, treated, read, self.decode, self.in_domain, seed)
+        found = compared(name, kind, start, untreated, treated, read, self.decode, self.in_domain, seed)
+        return found if edited is None else dataclasses.replace(found, edited=begin)
 
     def _peaks_near(self, cells: MuData | ad.AnnData, table: CellTable, genes: tuple[str, ...]) -> list[str]:
         """Peaks that the model reads and these cells' ``var`` places near the genes; none where it does not say, or no cell has

@@ -76,27 +76,45 @@ def shift(
 
 
 def top_genes(
-    genes: list[str], change: np.ndarray, *, n: int = 20, look: Look = LIGHT, title: str = "predicted change (log)"
+    genes: list[str],
+    change: np.ndarray,
+    *,
+    low: np.ndarray | None = None,
+    high: np.ndarray | None = None,
+    n: int = 20,
+    look: Look = LIGHT,
+    title: str = "predicted change (log)",
 ) -> go.Figure:
-    """Bars of the n genes that change most, largest rise on top. change: (genes,) difference of log expression."""
+    """Bars of the n genes that change most, largest rise on top. change: (genes,) difference of log expression; low, high:
+    (genes,) ends of its interval, drawn as lines."""
     change = np.asarray(change, float)
     most = np.argsort(-np.abs(change), kind="stable")[:n]
     order = most[np.argsort(-change[most], kind="stable")]
     fig = figure(look, 60 + 20 * len(order))
     colours = [UP if value > 0 else DOWN for value in change[order]]
+    spread, hover, ends = None, "%{y}: %{x:+.2f}<extra></extra>", change[order]
+    custom = None
+    if low is not None and high is not None:
+        low, high = np.asarray(low, float)[order], np.asarray(high, float)[order]
+        spread = {"type": "data", "array": high - change[order], "arrayminus": change[order] - low, "color": look.text}
+        spread |= {"thickness": 1.2, "width": 3}
+        custom, ends = np.column_stack([low, high]), np.r_[change[order], low, high]
+        hover = "%{y}: %{x:+.2f} [%{customdata[0]:+.2f}, %{customdata[1]:+.2f}]<extra></extra>"
     fig.add_trace(
         go.Bar(
             y=[genes[i] for i in order],
             x=change[order],
             orientation="h",
+            error_x=spread,
+            customdata=custom,
             marker={"color": colours, "line": {"width": 0}},
-            hovertemplate="%{y}: %{x:+.2f}<extra></extra>",
+            hovertemplate=hover,
         )
     )
     # Changes of next to nothing must not fill the axis.
-    widest = max(0.5, 1.05 * float(np.abs(change[order]).max(initial=0.0)))
+    widest = max(0.5, 1.05 * float(np.abs(ends).max(initial=0.0)))
     fig.update_xaxes(title={"text": title}, zeroline=True, zerolinecolor=look.faint)
-    fig.update_xaxes(range=[-widest if (change[order] < 0).any() else 0, widest if (change[order] > 0).any() else 0])
+    fig.update_xaxes(range=[-widest if (ends < 0).any() else 0, widest if (ends > 0).any() else 0])
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
     return fig
 

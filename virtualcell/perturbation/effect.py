@@ -23,7 +23,7 @@ class Effect:
     push. genes: columns gene, before, after (mean counts per 10,000), log2_fold_change, low, high (95 %), ordered by how far the
     interval lies from zero. in_domain: share of treated states where cells were measured. kind: ``MEASURED`` or ``ADDED``, of the
     response (untreated: the cells as they are; interval: how surely the effect was measured), ``FORCE`` or ``SENSITIVITY``
-    (interval: bootstrap over cells).
+    (interval: bootstrap over cells). edited: (n, d) states in which the pushed cells start, where that is not ``start``.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Effect:
     genes: pd.DataFrame
     in_domain: float
     seed: int
+    edited: np.ndarray | None = None
 
 
 def fold_changes(before: np.ndarray, after: np.ndarray, genes: list[str], n_boot: int = 200, seed: int = 0) -> pd.DataFrame:

@@ -106,3 +106,13 @@ def rank_test(rank: np.ndarray, mine: np.ndarray, together: float, df: int) -> f
         return 1.0
     apart = max(abs(u - m * k / 2) - 0.5, 0.0)
     return float(min(1.0, 2 * student.sf(apart / np.sqrt(variance), df)))
+
+
+def around_means(expression: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """Cells (n, genes) apart from the mean of their own kind (n,), scaled to the spread of the kind; kinds of one cell are left out."""
+    found = []
+    for name in np.unique(kind):
+        cells = expression[kind == name]
+        if len(cells) > 1:
+            found.append((cells - cells.mean(0)) * np.sqrt(len(cells) / (len(cells) - 1)))
+    return np.concatenate(found) if found else np.empty((0, expression.shape[1]))
