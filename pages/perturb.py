@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from virtualcell.figures.perturbation import shift, top_genes
+from virtualcell.figures.perturbation import shift
 from virtualcell.perturbation.effect import ADDED, MEASURED
 from virtualcell.ui import state, words
 from virtualcell.ui.edit_choice import edit_choice
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
-from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
+from virtualcell.ui.outcomes import outcomes
+from virtualcell.ui.parts import caveats, chart, lead, provenance
+from virtualcell.ui.push_genes import changed
 from virtualcell.ui.push_release import push_release
 from virtualcell.ui.theme import look
 from virtualcell.ui.which_push import which_push
@@ -75,8 +77,7 @@ rows = state.some(rows, 250)
 found = state.effect(b, rows, treatment=treatment, edit=edit)
 responded = found.kind in (MEASURED, ADDED)
 stays = responded or not b.model.moves
-genes = found.genes
-certain = genes[(np.sign(genes["low"]) == np.sign(genes["high"])) & (genes["log2_fold_change"].abs() > np.log2(1.2))]
+genes, certain = found.genes, changed(found.genes)
 with side:
     st.metric(
         "Genes changed by 20 %",
@@ -111,42 +112,7 @@ with main:
     )
     chart(fig, f"shift-{b.demo.key}", alt=f"Cells with and without {name} on the map", file=f"{b.demo.key}-{name}-shift")
 
-bars, table = st.columns([1, 1.2], gap="large")
-with bars:
-    st.markdown("##### Genes that change most")
-    if len(certain):
-        first = certain.head(20)
-        fig = top_genes(
-            list(first["gene"]), first["log2_fold_change"].to_numpy(), look=look(), title="predicted log2 fold change"
-        )
-        chart(fig, "top-genes", alt=f"Predicted change of the top genes under {name}", file=f"{b.demo.key}-{name}-genes")
-    else:
-        st.markdown("No gene changes by 20 % or more, so none is drawn; the CSV has the numbers.")
-with table:
-    st.markdown("##### All genes")
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        genes,
-        hide_index=True,
-        height=420,
-        column_config={
-            "gene": "Gene",
-            "before": number("without", format="%.2f", help="mean counts per 10,000"),
-            "after": number("with", format="%.2f", help="mean counts per 10,000"),
-            "log2_fold_change": number("log2 fold change", format="%.2f"),
-            "low": number("lower 95 %", format="%.2f"),
-            "high": number("upper 95 %", format="%.2f"),
-        },
-    )
-    table_download(b, genes, "perturbation", "All genes as CSV")
-    st.caption(
-        "Mean counts per 10,000, as measured and as predicted. Interval: 1.96 standard errors of the effect where it was "
-        "measured; that it is the same in these cells is not in it. A small change that all treatments have in common "
-        "cannot be told from chance in the untreated cells."
-        if responded
-        else "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
-        "model's own error."
-    )
+outcomes(b, found, name, by_treatment=treatment is not None)
 
 if treatment is not None:
     push_release(b, rows, treatment)

@@ -14,9 +14,9 @@ WIDEST = 1.0
 
 
 def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = LIGHT) -> go.Figure:
-    """additive: first, second, size and alike of every pair (``additive_pairs``), one square each. measured: pairs that were given
-    together (``interactions``), a diamond in place of their square, coloured by how much of the sum they do; with a pale rim where
-    that cannot be told from the sum. customdata of each mark: first and second."""
+    """additive: first, second, size and alike of every pair (``additive_pairs``), one square each. measured: pairs that were
+    given together (``interactions``), a diamond in place of their square, coloured by how much of the sum they do; with a
+    pale rim where that cannot be told from the sum. customdata of each mark: first and second."""
     names = sorted({*additive["first"], *additive["second"]})
     if len(names) < 2:
         raise ValueError("two treatments or more are needed for a pair")
@@ -72,7 +72,8 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
                 "colorbar": _bar("measured, share<br>of the sum", 0.6, look) | {"tickformat": ".0%", "dtick": 0.5},
             },
             customdata=np.column_stack([measured["first"], measured["second"], measured["kind"], _said(measured)]),
-            hovertemplate="%{customdata[0]} + %{customdata[1]}<br>measured together: %{customdata[2]}<br>%{customdata[3]}<extra></extra>",
+            hovertemplate="%{customdata[0]} + %{customdata[1]}<br>measured together: %{customdata[2]}"
+            "<br>%{customdata[3]}<extra></extra>",
         )
     )
     ticks = {"ticks": "", "showline": False, "categoryorder": "array", "categoryarray": names, "dtick": 1}

@@ -42,7 +42,7 @@ def pair_scales(
             },
             marker={
                 "size": 12,
-                "color": [colour if one else look.paper for colour, one in zip(colours, clear, strict=True)],
+                "color": list(np.where(clear, colours, look.paper)),
                 "line": {
                     "width": 1.8,
                     "color": [colour if one else look.quiet for colour, one in zip(colours, clear, strict=True)],

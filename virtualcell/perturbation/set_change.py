@@ -109,7 +109,8 @@ def rank_test(rank: np.ndarray, mine: np.ndarray, together: float, df: int) -> f
 
 
 def around_means(expression: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Cells (n, genes) apart from the mean of their own kind (n,), scaled to the spread of the kind; kinds of one cell are left out."""
+    """Cells (n, genes) apart from the mean of their own kind (n,), scaled to the spread of the kind; kinds of one cell
+    are left out."""
     found = []
     for name in np.unique(kind):
         cells = expression[kind == name]

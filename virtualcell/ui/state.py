@@ -12,8 +12,12 @@ from virtualcell.data.catalogue import DEMOS
 from virtualcell.demo import Bundle, load_bundle, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.placing import Placing
+from virtualcell.perturbation.additive import additive_pairs as sums_of_pairs
 from virtualcell.perturbation.edit import Edit
-from virtualcell.perturbation.effect import Effect
+from virtualcell.perturbation.effect import FORCE, Effect
+from virtualcell.perturbation.fate_change import fate_change as share_of_fates
+from virtualcell.perturbation.interaction import interactions as pair_interactions
+from virtualcell.perturbation.screen import Screen, log_expression
 from virtualcell.schema import DataError, Landscape, Trajectory
 from virtualcell.ui.markers import markers
 
@@ -308,3 +312,60 @@ def untreated(b: Bundle) -> np.ndarray:
     """Rows of the control cells; all rows where no treatment was recorded."""
     column = b.demo.columns.perturbation
     return np.arange(b.cells.n_obs) if column is None else np.flatnonzero(values(b, column) == b.demo.columns.control)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _screen(key: str, stamp: int) -> Screen:
+    b = _bundle(key, stamp)
+    assert b.model.response is not None, "asked for where treatments were measured"
+    names = values(b, str(b.demo.columns.perturbation))
+    group = values(b, b.demo.columns.state) if b.demo.columns.state else None
+    counts = b.cells.mod["rna"][:, b.model.features()].layers["counts"]
+    kept = np.asarray(counts.sum(1)).ravel() > 0
+    expression = log_expression(counts[kept], b.model.response.depth)
+    return Screen.of(expression, names[kept], None if group is None else group[kept], b.demo.columns.control)
+
+
+def screen(b: Bundle) -> Screen:
+    """Measured cells by treatment, as the response looks at them."""
+    return _screen(b.demo.key, _stamp(models_folder() / b.demo.key))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing pairs …")
+def _pairs(key: str, stamp: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    b, measured = _bundle(key, stamp), _screen(key, stamp)
+    assert b.model.response is not None, "asked for where treatments were measured"
+    return pair_interactions(measured), sums_of_pairs(b.model.response, measured.untreated())
+
+
+def interactions(b: Bundle) -> pd.DataFrame:
+    """Measured pairs against the sum of their parts; computed once."""
+    return _pairs(b.demo.key, _stamp(models_folder() / b.demo.key))[0]
+
+
+def additive_pairs(b: Bundle) -> pd.DataFrame:
+    """All pairs of treatments measured alone, added up; computed once."""
+    return _pairs(b.demo.key, _stamp(models_folder() / b.demo.key))[1]
+
+
+@st.cache_resource(max_entries=32, show_spinner="Following cells …")
+def _fate_change(
+    key: str, stamp: int, start: bytes, edited: bytes | None, treatment: str | None, copies: int, seed: int
+) -> pd.DataFrame:
+    model = _bundle(key, stamp).model
+    before, after = (np.frombuffer(x, dtype=np.float32).reshape(-1, model.states.shape[1]) for x in (start, edited or start))
+    sides = [
+        model.predict(states=states, duration=model.span, frames=2, copies=copies, perturbation=push, seed=seed)
+        for states, push in ((before, None), (after, treatment))
+    ]
+    ends = [model.ends(side) for side in sides]
+    weights = sides[0].log_weights[-1], sides[1].log_weights[-1]
+    return share_of_fates(ends[0], ends[1], list(model.names_of_ends()), sides[0].start, weights, seed)
+
+
+def fate_change(b: Bundle, found: Effect, *, copies: int) -> pd.DataFrame:
+    """Where the cells of an effect end without and with it; computed once."""
+    edited = None if found.edited is None else np.asarray(found.edited, np.float32).tobytes()
+    start = np.asarray(found.start, np.float32).tobytes()
+    treatment = found.name if found.kind == FORCE else None
+    return _fate_change(b.demo.key, _stamp(models_folder() / b.demo.key), start, edited, treatment, copies, found.seed)
