@@ -75,13 +75,18 @@ def shipped() -> list[GeneSet]:
     return parse_gmt(path.read_text(encoding="utf-8"), SHIPPED)
 
 
+def symbol(name: str) -> str:
+    """A gene's name without an Ensembl number behind it: "HLA-A" of "HLA-A_ENSG00000206503"."""
+    return _ENSEMBL.sub("", name)
+
+
 def members(genes: Sequence[str], among: Sequence[str]) -> list[int]:
     """Places in ``among`` (names of a data set) of a set's genes, sorted.
 
     Names are compared as written, without an Ensembl number behind them ("HLA-A_ENSG00000206503"). Where the data set writes
     its names as mice's are (Isg15: most are not all capitals), without regard to capitals.
     """
-    plain = [_ENSEMBL.sub("", name) for name in among]
+    plain = [symbol(name) for name in among]
     like_mouse = sum(name.upper() == name for name in plain) < len(plain) / 2
     fold = str.upper if like_mouse else str
     wanted = {fold(gene) for gene in genes}

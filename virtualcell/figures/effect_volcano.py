@@ -11,6 +11,9 @@ from virtualcell.figures.perturbation import DOWN, UP
 REACHES = 1.96
 """Standard errors at which the 95 % interval just reaches no change."""
 
+HALF_LETTER = 0.011
+"""Of the width of a picture in half a page."""
+
 
 def effect_volcano(
     genes: list[str],
@@ -53,13 +56,13 @@ def effect_volcano(
             )
         )
     widest = max(0.5, 1.12 * float(np.abs(change).max()))
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []
     for i in np.argsort(-np.abs(change) * height_of * clear, kind="stable"):
-        at = (change[i] / (2 * widest), height_of[i] / np.sqrt(top))
+        x, y, half = change[i] / (2 * widest), height_of[i] / np.sqrt(top), HALF_LETTER * len(genes[i])
         # A name on a name reads as neither.
-        if not clear[i] or len(taken) == n_labels or any(abs(at[0] - x) < 0.09 and abs(at[1] - y) < 0.05 for x, y in taken):
+        if not clear[i] or len(taken) == n_labels or any(abs(x - u) < half + h and abs(y - v) < 0.055 for u, v, h in taken):
             continue
-        taken.append(at)
+        taken.append((x, y, half))
         fig.add_annotation(x=change[i], y=height_of[i], text=genes[i], showarrow=False, yshift=10, font={"size": 12})
     fig.add_hline(y=np.sqrt(REACHES), line={"dash": "dot", "width": 1.2, "color": look.quiet})
     marks = [mark for mark in (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 10**5) if mark <= top]

@@ -40,12 +40,12 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
             name="never measured together",
             marker={
                 "symbol": "square",
-                "size": 0.78 * cell,
+                "size": 0.68 * cell,
                 "color": rest["size"],
                 "cmin": 0,
                 "cmax": max(float(additive["size"].max()), 1e-6),
                 "colorscale": scale(look.expression),
-                "colorbar": _bar("change of both<br>added up", 0.99, look),
+                "colorbar": _bar("change of both<br>added up", 0.86, look),
             },
             customdata=rest[["first", "second", "size", "alike"]].to_numpy(),
             hovertemplate="%{customdata[0]} + %{customdata[1]}<br>not measured together<br>added: %{customdata[2]:.3f} a gene"
@@ -69,7 +69,7 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
                 "cmax": 1 + WIDEST,
                 "colorscale": scale(DIVERGING),
                 "line": {"width": 2.2, "color": [look.text if one else look.quiet for one in clear]},
-                "colorbar": _bar("measured, share<br>of the sum", 0.6, look) | {"tickformat": ".0%", "dtick": 0.5},
+                "colorbar": _bar("measured, share<br>of the sum", 0.72, look) | {"tickformat": ".0%", "dtick": 0.5},
             },
             customdata=np.column_stack([measured["first"], measured["second"], measured["kind"], _said(measured)]),
             hovertemplate="%{customdata[0]} + %{customdata[1]}<br>measured together: %{customdata[2]}"
@@ -88,14 +88,14 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
     return fig
 
 
-def _bar(title: str, x: float, look: Look) -> dict[str, object]:
+def _bar(title: str, y: float, look: Look) -> dict[str, object]:
     """A colour bar in the empty half."""
     return {
         "title": {"text": title, "font": {"size": 12, "color": look.quiet}, "side": "top"},
         "orientation": "h",
-        "x": x,
+        "x": 0.99,
         "xanchor": "right",
-        "y": 0.78,
+        "y": y,
         "yanchor": "top",
         "len": 0.3,
         "thickness": 9,

@@ -15,8 +15,8 @@ FARTHEST = 4.0
 def pair_scales(
     names: list[str], share: np.ndarray, low: np.ndarray, high: np.ndarray, clear: np.ndarray, *, look: Look = LIGHT
 ) -> go.Figure:
-    """One row a pair. share, low, high: (pairs,) of the sum, 1 where effects add; NaN where single effects are too weak to compare.
-    clear: (pairs,) whether the pair departs from the sum: filled, or open where that cannot be told."""
+    """One row a pair. share, low, high: (pairs,) of the sum, 1 where effects add; NaN where single effects are too weak to
+    compare. clear: (pairs,) whether the pair departs from the sum: filled, or open where that cannot be told."""
     share, low, high = (np.asarray(values, float) for values in (share, low, high))
     clear = np.asarray(clear, bool)
     if not len(names) == len(share) == len(low) == len(high) == len(clear) or not names:
@@ -57,7 +57,7 @@ def pair_scales(
         fig.add_annotation(x=FARTHEST, y=names[i], text="→", showarrow=False, xanchor="left", font={"color": look.quiet})
     for i in np.flatnonzero(~known):
         fig.add_annotation(
-            x=1.0, y=names[i], text="  single effects too weak to compare", showarrow=False, xanchor="left",
+            x=1.0, y=names[i], text="  alone too weak", showarrow=False, xanchor="left",
             font={"color": look.quiet, "size": 12},
         )  # fmt: skip
     fig.add_vline(x=1.0, line={"dash": "dot", "width": 1.4, "color": look.text})

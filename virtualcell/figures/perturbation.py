@@ -116,6 +116,7 @@ def top_genes(
     fig.update_xaxes(title={"text": title}, zeroline=True, zerolinecolor=look.faint)
     fig.update_xaxes(range=[-widest if (ends < 0).any() else 0, widest if (ends > 0).any() else 0])
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
+    fig.update_yaxes(ticklabelstandoff=6)
     return fig
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control, rankdata
 from scipy.stats import t as student
 
-from virtualcell.data.gene_sets import GeneSet, members
+from virtualcell.data.gene_sets import GeneSet, members, symbol
 from virtualcell.perturbation.evidence import HALF, evidence, standard_errors
 
 FEWEST = 3
@@ -64,7 +64,7 @@ def set_changes(genes: pd.DataFrame, sets: Sequence[GeneSet], noise: np.ndarray,
                 "high": mean + HALF * spread,
                 "others": float(change[others].mean()),
                 "p": rank_test(rank, mine, together, len(noise) - 1),
-                "leading": ", ".join(here[i] for i in leading if up * change[i] > 0),
+                "leading": ", ".join(symbol(here[i]) for i in leading if up * change[i] > 0),
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -13,6 +13,12 @@ from virtualcell.ui.theme import look
 
 COPIES = 4
 
+LEAST = 0.01
+"""Of all cells: a smaller difference of shares is not worth a word."""
+
+NONE = 0.002
+"""Of all cells: fates that at most so few can reach are in the table only."""
+
 
 def has_fates(b: Bundle, found: Effect) -> bool:
     """Whether cells were moved by it: there are times, and the effect is no measured response."""
@@ -23,19 +29,20 @@ def push_fates(b: Bundle, found: Effect, name: str) -> None:
     """Shares of where the same cells end, in a picture and a table of differences."""
     table = state.fate_change(b, found, copies=COPIES)
     picture, rest = st.columns([1.25, 1], gap="large")
-    sides = [tuple(table[f"{side}{end}"].to_numpy() for end in ("", "_low", "_high")) for side in ("without", "with")]
+    some = table[table[["without_high", "with_high"]].max(axis=1) >= NONE]
+    sides = [tuple(some[f"{side}{end}"].to_numpy() for end in ("", "_low", "_high")) for side in ("without", "with")]
     with picture:
-        fig = drawn(list(table["fate"]), sides[0], sides[1], labels=("without the push", f"with: {name}"), look=look())
+        fig = drawn(list(some["fate"]), sides[0], sides[1], labels=("without the push", f"with: {name}"), look=look())
         chart(fig, "push-fates", alt=f"Where cells end with and without {name}", file=f"{b.demo.key}-{name}-fates")
     with rest:
-        clear = table[(table["low"] > 0) | (table["high"] < 0)]
+        clear = table[((table["low"] > 0) | (table["high"] < 0)) & (table["change"].abs() >= LEAST)]
         if clear.empty:
-            st.markdown("**No share differs** by more than cells differ.")
+            st.markdown(f"**No share differs** by {100 * LEAST:.0f} point or more, beyond how cells differ.")
         else:
             most = clear.loc[clear["change"].abs().idxmax()]
             st.markdown(
-                f"**{most['fate']}: {100 * most['change']:+.1f} points** [{100 * most['low']:+.1f}, {100 * most['high']:+.1f}], from "
-                f"{100 * most['without']:.1f} % to {100 * most['with']:.1f} %."
+                f"**{most['fate']}: {100 * most['change']:+.1f} points** [{100 * most['low']:+.1f}, {100 * most['high']:+.1f}], "
+                f"from {100 * most['without']:.1f} % to {100 * most['with']:.1f} %."
             )
         shown = table[["fate", "without", "with", "change", "low", "high"]].copy()
         shown.iloc[:, 1:] *= 100
@@ -43,7 +50,6 @@ def push_fates(b: Bundle, found: Effect, name: str) -> None:
         st.dataframe(
             shown,
             hide_index=True,
-            height=min(420, 38 + 35 * len(shown)),
             column_config={
                 "fate": "ends as",
                 "without": number("without", format="%.1f %%"),
@@ -56,7 +62,7 @@ def push_fates(b: Bundle, found: Effect, name: str) -> None:
         table_download(b, table, "fates-of-push", "Shares as CSV")
         unit = b.demo.columns.time_unit
         st.caption(
-            f"The same cells, {COPIES} futures of each, moved for {b.model.span:g} {unit} with the same random numbers, then named by the "
-            "nearest measured cells and weighted by descendants. Interval: other cells; the model's own error is not in it."
+            f"The same cells, {COPIES} futures of each, moved for {b.model.span:g} {unit} with the same random numbers, then "
+            "named by the nearest measured cells and weighted by descendants. Interval: other cells, without the model's own error."
             + (" What the model's reading depends on, which is no evidence of cause." if found.kind == SENSITIVITY else "")
         )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from virtualcell.data.gene_sets import symbol
 from virtualcell.demo import Bundle
 from virtualcell.figures.effect_volcano import effect_volcano
 from virtualcell.figures.perturbation import top_genes
@@ -53,7 +54,7 @@ def _bars(b: Bundle, found: Effect, name: str) -> None:
         st.markdown("No gene changes by 20 % or more, so none is drawn; the table has the numbers.")
         return
     fig = top_genes(
-        list(first["gene"]),
+        [symbol(gene) for gene in first["gene"]],
         first["log2_fold_change"].to_numpy(),
         low=first["low"].to_numpy(),
         high=first["high"].to_numpy(),
@@ -68,7 +69,13 @@ def _volcano(b: Bundle, found: Effect, name: str) -> None:
     if not genes["log2_fold_change"].any():
         st.markdown("No gene changes at all, so there is nothing to draw.")
         return
-    fig = effect_volcano(list(genes["gene"]), genes["log2_fold_change"].to_numpy(), evidence(genes), least=LEAST, look=look())
+    fig = effect_volcano(
+        [symbol(gene) for gene in genes["gene"]],
+        genes["log2_fold_change"].to_numpy(),
+        evidence(genes),
+        least=LEAST,
+        look=look(),
+    )
     chart(fig, "gene-volcano", alt=f"Change of every gene under {name} against its error", file=f"{b.demo.key}-{name}-volcano")
     st.caption(
         "Upright: the change over its standard error. Above the dotted line a gene's own 95 % interval leaves out no change; "

@@ -45,15 +45,14 @@ def push_pairs(b: Bundle) -> None:
     with rest:
         if len(measured):
             clear = (measured["kind"] != ADDITIVE).to_numpy()
-            said = (
-                f"**{clear.sum()} of {len(measured)}** measured pairs depart from the sum of their parts by more than chance."
-                if clear.any()
-                else f"**None of the {len(measured)}** measured pairs departs from the sum of its parts by more than chance would do."
-            )
-            st.markdown(said)
+            depart = f"**{clear.sum()} of {len(measured)}** measured pairs depart"
+            none = f"**None of the {len(measured)}** measured pairs departs"
+            st.markdown(f"{depart if clear.any() else none} from the sum of both alone by more than chance would do.")
             fig = pair_scales(
                 list(measured["pair"]),
-                *(measured[column].to_numpy(float) for column in ("scale", "scale_low", "scale_high")),
+                measured["scale"].to_numpy(),
+                measured["scale_low"].to_numpy(),
+                measured["scale_high"].to_numpy(),
                 clear,
                 look=look(),
             )
@@ -62,9 +61,9 @@ def push_pairs(b: Bundle) -> None:
         few = int(measured["fewest_cells"].min()) if len(measured) else 0
         unjudged = len(together) - len(measured)
         st.caption(
-            "Share of the sum: above 100 % synergy, below it buffering (the model of Norman et al. 2019 with one coefficient; the two "
-            "coefficients and their magnitude are in the CSV). Noise of the untreated cells, which every effect shares, is taken off. "
-            "Open: cannot be told from the sum at a false discovery rate of 5 %"
+            "Share of the sum: above 100 % synergy, below it buffering (the model of Norman et al. 2019 with one coefficient; "
+            "both coefficients and their magnitude are in the CSV). Noise of the untreated cells, which all effects share, is "
+            "taken off. Open: cannot be told from the sum at a false discovery rate of 5 %"
             + (f", with {few} cells or more of each; that is no proof that effects add. " if few else ". ")
             + (f"{unjudged} more pairs were measured, but not both of their parts alone." if unjudged else "")
         )

@@ -27,8 +27,8 @@ def push_sets(b: Bundle, found: Effect, name: str) -> None:
     with picture:
         if table.empty:
             st.info(
-                f"Of none of the {len(sets)} sets does the model read {FEWEST} genes or more: it reads {len(found.genes):,} genes of "
-                "these cells. Give sets of your own on the right.",
+                f"Of none of the {len(sets)} sets does the model read {FEWEST} genes or more: it reads {len(found.genes):,} "
+                "genes of these cells. Give sets of your own under “Your own gene sets”.",
                 icon=None,
             )
             return
@@ -46,8 +46,8 @@ def push_sets(b: Bundle, found: Effect, name: str) -> None:
         chart(fig, "gene-sets", alt=f"Mean change of gene sets under {name}", file=f"{b.demo.key}-{name}-sets")
         left = len(sets) - len(table)
         st.caption(
-            "In brackets: genes of the set that were measured. Filled: its genes change otherwise than the others (ranks; genes that "
-            f"vary together are accounted for; {100 * CLEAR:.0f} % of such findings false, as a rate). "
+            "In brackets: genes of the set that the model reads. Filled: its genes change otherwise than the others (by rank; "
+            f"that genes vary together is accounted for; false discovery rate {100 * CLEAR:.0f} %). "
             + (f"{left} sets with fewer than {FEWEST} measured genes are left out. " if left else "")
             + (
                 "Interval: error of the measured effect."
@@ -60,7 +60,6 @@ def push_sets(b: Bundle, found: Effect, name: str) -> None:
         st.dataframe(
             table[["set", "change", "q", "leading", "source"]],
             hide_index=True,
-            height=min(420, 38 + 35 * len(table)),
             column_config={
                 "set": st.column_config.TextColumn("Set", width="medium"),
                 "change": number("change", format="%.2f", help="mean log2 fold change"),
@@ -100,8 +99,8 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _noise(b: Bundle, found: Effect) -> np.ndarray:
-    """How cells that should be alike differ, (cells, genes): of the measured cells behind a response, else of what the model says of
-    these."""
+    """How cells that should be alike differ, (cells, genes): of the measured cells behind a response, else of what the model
+    says of these."""
     if found.kind in (MEASURED, ADDED):
         assert b.model.response is not None  # it responded
         screen = state.screen(b)
