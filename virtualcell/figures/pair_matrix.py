@@ -40,12 +40,12 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
             name="never measured together",
             marker={
                 "symbol": "square",
-                "size": 0.68 * cell,
+                "size": 0.56 * cell,
                 "color": rest["size"],
                 "cmin": 0,
                 "cmax": max(float(additive["size"].max()), 1e-6),
                 "colorscale": scale(look.expression),
-                "colorbar": _bar("change of both<br>added up", 0.86, look),
+                "colorbar": _bar("change of both<br>added up", 0.83, look),
             },
             customdata=rest[["first", "second", "size", "alike"]].to_numpy(),
             hovertemplate="%{customdata[0]} + %{customdata[1]}<br>not measured together<br>added: %{customdata[2]:.3f} a gene"
@@ -63,26 +63,28 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
             name="measured together",
             marker={
                 "symbol": "diamond",
-                "size": 0.8 * cell,
+                "size": 0.66 * cell,
                 "color": np.where(known, measured["scale"].fillna(1.0), 1.0),
                 "cmin": 1 - WIDEST,
                 "cmax": 1 + WIDEST,
                 "colorscale": scale(DIVERGING),
                 "line": {"width": 2.2, "color": [look.text if one else look.quiet for one in clear]},
-                "colorbar": _bar("measured, share<br>of the sum", 0.72, look) | {"tickformat": ".0%", "dtick": 0.5},
+                "colorbar": _bar("measured, share<br>of the sum", 0.69, look) | {"tickformat": ".0%", "dtick": 1.0},
             },
             customdata=np.column_stack([measured["first"], measured["second"], measured["kind"], _said(measured)]),
             hovertemplate="%{customdata[0]} + %{customdata[1]}<br>measured together: %{customdata[2]}"
             "<br>%{customdata[3]}<extra></extra>",
         )
     )
+    # A click chooses a pair; the others must stay readable.
+    fig.update_traces(unselected={"marker": {"opacity": 1}}, marker_opacity=1)
     ticks = {"ticks": "", "showline": False, "categoryorder": "array", "categoryarray": names, "dtick": 1}
     fig.update_xaxes(**ticks, tickangle=-60, range=[-0.6, len(names) - 1.4], tickfont={"size": 11, "color": look.text})
     fig.update_yaxes(**ticks, range=[len(names) - 0.4, 0.4], tickfont={"size": 11, "color": look.text})
     fig.update_layout(
         clickmode="event+select",
         dragmode=False,
-        legend={"x": 0.99, "xanchor": "right", "y": 1.0, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
+        legend={"x": 0.99, "xanchor": "right", "y": 0.97, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
         margin={"t": 10, "r": 12},
     )
     return fig
@@ -101,6 +103,7 @@ def _bar(title: str, y: float, look: Look) -> dict[str, object]:
         "thickness": 9,
         "outlinewidth": 0,
         "nticks": 4,
+        "tickangle": 0,
         "tickfont": {"size": 11, "color": look.quiet},
     }
 

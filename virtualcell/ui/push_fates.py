@@ -63,6 +63,6 @@ def push_fates(b: Bundle, found: Effect, name: str) -> None:
         unit = b.demo.columns.time_unit
         st.caption(
             f"The same cells, {COPIES} futures of each, moved for {b.model.span:g} {unit} with the same random numbers, then "
-            "named by the nearest measured cells and weighted by descendants. Interval: other cells, without the model's own error."
+            "named by the nearest measured cells and weighted by descendants. Interval: other cells, not the model's error."
             + (" What the model's reading depends on, which is no evidence of cause." if found.kind == SENSITIVITY else "")
         )
