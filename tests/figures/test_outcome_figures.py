@@ -70,13 +70,13 @@ def measured(**others) -> pd.DataFrame:
 
 def test_each_pair_has_one_mark_that_says_which_it_is():
     additive = pd.DataFrame({"first": ["a", "a", "b"], "second": ["b", "c", "c"], "size": [1.0, 2.0, 3.0], "alike": 0.0})
-    squares, diamonds = pair_matrix(additive, measured()).data
+    squares, diamonds = pair_matrix(additive, measured(), [True]).data
     assert [tuple(one[:2]) for one in squares.customdata] == [("a", "c"), ("b", "c")]
     np.testing.assert_allclose(squares.marker.color, [2, 3])
     assert [tuple(one[:2]) for one in diamonds.customdata] == [("b", "a")]
     assert (diamonds.x[0], diamonds.y[0]) == ("a", "b"), "in the lower half in whichever order it was named"
     assert "150% of the sum [120%, 200%]" in diamonds.customdata[0][3]
-    pale = pair_matrix(additive, measured(kind=ADDITIVE, scale=np.nan)).data[1]
+    pale = pair_matrix(additive, measured(kind=ADDITIVE, scale=np.nan), [False]).data[1]
     assert pale.marker.line.color[0] != diamonds.marker.line.color[0]
     assert pale.marker.color[0] == 1.0
     assert "too weak" in pale.customdata[0][3]

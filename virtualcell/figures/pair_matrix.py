@@ -7,16 +7,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure, scale
-from virtualcell.perturbation.interaction import ADDITIVE
 
 WIDEST = 1.0
 """Of a departure from the sum in colour: none of it, and twice as much."""
 
 
-def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = LIGHT) -> go.Figure:
+def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, clear: np.ndarray, *, look: Look = LIGHT) -> go.Figure:
     """additive: first, second, size and alike of every pair (``additive_pairs``), one square each. measured: pairs that were
-    given together (``interactions``), a diamond in place of their square, coloured by how much of the sum they do; with a
-    pale rim where that cannot be told from the sum. customdata of each mark: first and second."""
+    given together (``interactions``), a diamond in place of their square, coloured by how much of the sum they do. clear:
+    (measured,) whether that departs from the sum; a pale rim where not. customdata of each mark: first and second."""
+    if len(clear) != len(measured):
+        raise ValueError(f"{len(measured)} measured pairs need as many answers to whether they depart from the sum.")
     names = sorted({*additive["first"], *additive["second"]})
     if len(names) < 2:
         raise ValueError("two treatments or more are needed for a pair")
@@ -54,7 +55,7 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, *, look: Look = 
     )
     x, y = corner(measured)
     known = measured["scale"].notna().to_numpy()
-    clear = (measured["kind"] != ADDITIVE).to_numpy()
+    clear = np.asarray(clear, bool)
     fig.add_trace(
         go.Scatter(
             x=x,

@@ -40,7 +40,7 @@ def push_pairs(b: Bundle) -> None:
 
     with picture:
         st.markdown("Each mark is a pair. **Click one to push by it.**")
-        fig = pair_matrix(additive, measured, look=look())
+        fig = pair_matrix(additive, measured, (measured["kind"] != ADDITIVE).to_numpy(), look=look())
         chart(fig, key, alt="Pairs of treatments", file=f"{b.demo.key}-pairs", on_select=chosen, selection_mode="points")
     with rest:
         if len(measured):
