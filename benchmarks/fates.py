@@ -17,21 +17,19 @@ alone), the cell's own annotation on day 4, and how well one half of a clone's d
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import logsumexp
 
+from benchmarks.arguments import parser, report
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
 from virtualcell.evaluation.fate_auroc import CloneFates, clone_fates, clone_interval, fate_auroc
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 from virtualcell.model import VirtualCell
 from virtualcell.predictor.couplings import unbalanced_plan
 from virtualcell.predictor.futures import Futures
@@ -204,18 +202,14 @@ def run(seeds: Sequence[int], settings: Settings | None = None, progress: Any = 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("fates", __doc__)
+    known.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(1)
     shown, progress = bar()
     with shown:
         rows, claims = run(chosen.seeds, progress=progress)
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
-    emit(rows, claims, chosen.json)
+    report(chosen, rows, claims)
 
 
 if __name__ == "__main__":

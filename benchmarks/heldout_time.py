@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mudata import MuData
 
+from benchmarks.arguments import parser, report
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS, bar
@@ -37,7 +36,7 @@ from virtualcell.evaluation.floor import split_half
 from virtualcell.evaluation.horizon import Horizon, Step
 from virtualcell.evaluation.intervals import half_sample_interval
 from virtualcell.evaluation.metrics import energy_distance, mmd, pearson_delta, wasserstein1
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 from virtualcell.evaluation.rules import BETWEEN_ONLY, rules
 from virtualcell.model import VirtualCell
 from virtualcell.predictor.population import Population, Snapshots
@@ -283,18 +282,16 @@ def run(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", default="a549", choices=[k for k, d in DEMOS.items() if d.dynamics])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
+    known = parser("heldout_time", __doc__)
+    known.add_argument("--demo", default="a549", choices=[k for k, d in DEMOS.items() if d.dynamics])
+    known.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    known.add_argument(
         "--extrapolate",
         action=argparse.BooleanOptionalAction,
         default=True,
         help=f"also hide the last time, for the horizon (seeds {', '.join(map(str, HORIZON_SEEDS))})",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(1)
     shown, progress = bar()
     with shown:
@@ -302,9 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if chosen.extrapolate:
             more, horizons = extrapolate(chosen.demo, progress=progress)
             rows, extra = [*rows, *more], extra | horizons
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims) | extra, indent=1) + "\n")
-    emit(rows, claims, chosen.json)
+    report(chosen, rows, claims, extra)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,9 @@ settings for embryoid bodies were chosen on the training half of seed 0.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -31,11 +28,12 @@ import torch
 from mudata import MuData
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.arguments import parser, report
 from benchmarks.trajectories.data import components
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 from virtualcell.model import VirtualCell
 from virtualcell.predictor.compatibility import DIVERGENCES, outlier_p_values, population_energy, unexpected
 from virtualcell.predictor.futures import Futures
@@ -265,21 +263,17 @@ def tables(space: str, results: list[Figures], seeds: Sequence[int]) -> tuple[li
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spaces", nargs="+", default=list(SPACES), choices=SPACES)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("pair_energy", __doc__)
+    known.add_argument("--spaces", nargs="+", default=list(SPACES), choices=SPACES)
+    known.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(1)
     rows: list[Row] = []
     claims: list[Claim] = []
     for space in chosen.spaces:
         more, said = tables(space, [one_seed(space, seed) for seed in chosen.seeds], chosen.seeds)
         rows, claims = rows + more, claims + said
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
-    emit(rows, claims, chosen.json)
+    report(chosen, rows, claims)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ all of them are upper bounds.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -22,9 +20,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from benchmarks.arguments import parser, report
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.demo import DEMO_SETTINGS, Bundle, bar, fit_demo, load_bundle, write_views
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 from virtualcell.figures.landscape import landscape_surface
 from virtualcell.figures.landscape_map import landscape_map
 from virtualcell.figures.relief import Relief
@@ -90,15 +89,11 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--demos", nargs="+", default=TIMED, choices=TIMED)
-    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--threads", type=int, default=2, help="of rollouts and pictures")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("speed", __doc__)
+    known.add_argument("--demos", nargs="+", default=TIMED, choices=TIMED)
+    known.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    known.add_argument("--threads", type=int, default=2, help="of rollouts and pictures")
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     rows: list[Row] = []
     claims: list[Claim] = []
@@ -118,9 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "drawing" in chosen.parts and bundle.landscape is not None:
             for metric, value in drawing(bundle).items():
                 note(key, metric, value, DRAWN_IN)
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
-    emit(rows, claims, as_json=chosen.json)
+    report(chosen, rows, claims)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,14 @@ and of those of the last time.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.arguments import parser, write
 from benchmarks.landscape.answers import learned_drift, of_density, on_grid
 from benchmarks.landscape.claims import Found, claims_of
 from benchmarks.landscape.ours import of_fit
@@ -33,7 +31,7 @@ from benchmarks.landscape.scores import FLAGGED, LAW, LAW_P, SAYS, bands_hold, o
 from benchmarks.landscape.truth import Truth
 from benchmarks.landscape.variants import CELLS, VARIANTS, Variant
 from virtualcell.demo import bar
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row, emit
 from virtualcell.landscape.barriers import any_crossed
 from virtualcell.schema import PredictorSettings
 from virtualcell.training.refits import fit_dynamics
@@ -99,16 +97,12 @@ def rows_of(variant: str, found: Found, seeds: Sequence[int], n: int) -> list[Ro
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.landscape", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--systems", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
-    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first of them")
-    parser.add_argument("--quick", action="store_true", help="few cells, few steps: shows that it runs, not how well")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("landscape", __doc__)
+    known.add_argument("--systems", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    known.add_argument("--seeds", type=int, default=5, help="how many")
+    known.add_argument("--first", type=int, default=FIRST_SEED, help="the first of them")
+    known.add_argument("--quick", action="store_true", help="few cells, few steps: shows that it runs, not how well")
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     n, settings = (QUICK_CELLS, QUICK) if chosen.quick else (CELLS, SETTINGS)
     rows: list[Row] = []
@@ -123,8 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 progress(name, i + 1, chosen.seeds, {})
             rows += rows_of(name, found, seeds, n)
             claims += claims_of(name, OURS, found)
-            if chosen.out:  # after every system, so that a long run that is stopped has said something
-                chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
+            write(chosen.out, rows, claims)  # after every system: a long run that is stopped has said something
     emit(rows, claims, as_json=chosen.json)
 
 

@@ -12,8 +12,6 @@ same cells, each with the best of three settings by its own inner validation; --
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.multiomics import coding, known, reach, throughput
+from benchmarks.arguments import parser, report
+from benchmarks.multiomics import coding, reach, throughput
 from benchmarks.multiomics.peers import judge_peers
 from benchmarks.multiomics.splits import Split
 from benchmarks.multiomics.table import claims_of, leaderboard, rows_of
@@ -29,7 +28,7 @@ from benchmarks.multiomics.translation import TIME, Found, Judge, baselines, eve
 from benchmarks.peers.splits import rows as halves
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS, bar
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 
 PARTS = ("translation", "coding", "known", "throughput")
 
@@ -73,19 +72,15 @@ def compress(key: str, seeds: Sequence[int]) -> tuple[dict[str, Any], dict[str, 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.multiomics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    known = parser("multiomics", __doc__)
+    known.add_argument(
         "--demo", nargs="*", default=["a549", "cite"], choices=[k for k, d in DEMOS.items() if k in ("a549", "cite")]
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--fusions", nargs="+", default=list(every_fusion()), choices=every_fusion())
-    parser.add_argument("--peers-cache", type=Path, help="folder with what the peers gave before")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    known.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    known.add_argument("--fusions", nargs="+", default=list(every_fusion()), choices=every_fusion())
+    known.add_argument("--peers-cache", type=Path, help="folder with what the peers gave before")
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(1)
     rows: list[Row] = []
     claims: list[Claim] = []
@@ -110,9 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows, claims = rows + table[0], claims + table[1]
     if len(chosen.demo) == 1:  # what a page of one demo reads stands at the top
         extra = extra.get(chosen.demo[0], {})
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims) | extra, indent=1) + "\n")
-    emit(rows, claims, chosen.json)
+    report(chosen, rows, claims, extra)
 
 
 if __name__ == "__main__":

@@ -12,27 +12,23 @@ reads, beside genes alike in expression and co-expression.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from benchmarks.perturbation import edits, kang, norman, toggle
+from benchmarks.arguments import parser, report
+from benchmarks.perturbation import edits, kang, norman, toggle, unseen
 from virtualcell.demo import bar
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 
-PARTS = {"kang": kang.run, "norman": norman.run, "toggle": toggle.run, "edits": edits.run}
+PARTS = {"kang": kang.run, "norman": norman.run, "unseen": unseen.run, "toggle": toggle.run, "edits": edits.run}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("perturbation", __doc__)
+    known.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    known.add_argument("--seeds", type=int, default=5, help="how many")
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(1)
     rows: list[Row] = []
     claims: list[Claim] = []
@@ -41,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for part in chosen.parts:
             more, said = PARTS[part](range(chosen.seeds), progress)
             rows, claims = [*rows, *more], [*claims, *said]
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
-    emit(rows, claims, chosen.json)
+    report(chosen, rows, claims)
 
 
 if __name__ == "__main__":

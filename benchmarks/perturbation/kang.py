@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.decomposition import PCA
 
-from benchmarks.perturbation.judge import FIGURES, halves, of_cells
+from benchmarks.perturbation.judge import (
+    CEILING,
+    ENERGY,
+    FIGURES,
+    OURS,
+    Case,
+    Judged,
+    Training,
+    across,
+    halves,
+    mean,
+    rows_by_size,
+    rows_of,
+    rows_of_cases,
+)
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.counts import counts_of
 from virtualcell.evaluation.report import Claim, Row
 from virtualcell.perturbation.response import Response
-from virtualcell.perturbation.rules import rules_across_groups
+from virtualcell.perturbation.rules_of_groups import rules_across_groups
 from virtualcell.perturbation.screen import Screen, log_expression
 
 DEPTH, COMPONENTS = 1000.0, 30
 """About the median count of a cell over these genes; components of the training cells in which populations are compared."""
 
-OURS, CEILING = "VirtualCell", "ceiling: half of the measured cells"
-ENERGY, PEARSON = "energy distance", "Pearson of change, top 50"
+PEARSON_50 = "Pearson of change, top 50"
 
 Progress = Callable[[str, int, int, dict[str, float | str]], None]
 
@@ -33,9 +45,8 @@ def screens() -> tuple[Screen, np.ndarray]:
     return Screen.of(expression, obs[columns.perturbation].to_numpy(), types, columns.control), donors
 
 
-def one(screen: Screen, held: np.ndarray, asked: dict[str, np.ndarray], seed: int) -> dict[str, FIGURES]:
-    """Every method without the treated cells ``held`` (cells,) bool; asked: group -> rows of its held treated cells. Method ->
-    figure, mean over groups."""
+def one(screen: Screen, held: np.ndarray, asked: dict[str, np.ndarray], seed: int) -> dict[str, Judged]:
+    """Every method without the treated cells ``held`` (cells,) bool; asked: group -> rows of its held treated cells."""
     rng = np.random.default_rng(seed)
     treatment = screen.treatments[0]
     starts, others, kept = {}, {}, ~held
@@ -44,80 +55,57 @@ def one(screen: Screen, held: np.ndarray, asked: dict[str, np.ndarray], seed: in
         starts[group], others[group] = halves(untreated, rng)
         kept[others[group]] = False
     training = screen.take(kept)
-    space = PCA(COMPONENTS, random_state=0).fit(training.expression)
-    found: dict[str, list[FIGURES]] = {}
+    predicted: dict[str, dict[str, np.ndarray]] = {group: {} for group in asked}
     for method in (*rules_across_groups(), Response(OURS)):
         method.fit(training, seed)
-        for group, rows in asked.items():
+        for group in asked:
             start = screen.expression[starts[group]]
-            predicted = start + method.change(start, treatment, group)
-            figures = of_cells(predicted, start, screen.expression[rows], screen.expression[others[group]], space)
-            found.setdefault(method.name, []).append(figures)
+            predicted[group][method.name] = start + method.change(start, treatment, group)
+    learned, found = Training.of(training, COMPONENTS), {}
     for group, rows in asked.items():
-        first, second = (screen.expression[half] for half in halves(rows, rng))
-        start, other = screen.expression[starts[group]], screen.expression[others[group]]
-        found.setdefault(CEILING, []).append(of_cells(second, start, first, other, space))
-    return {method: mean(figures) for method, figures in found.items()}
-
-
-def mean(figures: list[FIGURES]) -> FIGURES:
-    """Over cases, where a figure is known in all."""
-    return {name: float(np.mean([f[name] for f in figures])) for name in figures[0] if all(name in f for f in figures)}
+        cells = (screen.expression[part] for part in (starts[group], others[group], rows, *halves(rows, rng)))
+        found[group] = Judged.of(Case(*cells), predicted[group], learned)
+    return found
 
 
 def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
     """Each type held out in turn, then each donor (all its types at once)."""
     screen, donors = screens()
     treated = screen.treatment != screen.control
-    of_type: list[dict[str, FIGURES]] = []
-    by_type: dict[str, list[dict[str, FIGURES]]] = {group: [] for group in screen.groups}
-    of_donor: list[dict[str, FIGURES]] = []
+    of_type: list[dict[str, Judged]] = []
+    of_donor: list[dict[str, Judged]] = []
     single = Screen(
         screen.expression, screen.treatment, np.char.add(np.char.add(screen.group, ", donor "), donors), screen.control
     )
     for seed in seeds:
+        of_type.append({})
         for group in screen.groups:
             rows = treated & (screen.group == group)
-            by_type[group].append(one(screen, rows, {group: np.flatnonzero(rows)}, seed))
-        of_type.append(across([by_type[group][-1] for group in screen.groups]))
-        per_donor = []
+            of_type[-1] |= one(screen, rows, {group: np.flatnonzero(rows)}, seed)
+        of_donor.append({})
         for donor in np.unique(donors):
             held = treated & (donors == donor)
             asked = {group: np.flatnonzero(held & (single.group == group)) for group in np.unique(single.group[held])}
-            per_donor.append(one(single, held, asked, seed))
-        of_donor.append(across(per_donor))
+            of_donor[-1] |= one(single, held, asked, seed)
         progress("kang", seed - seeds[0] + 1, len(seeds), {})
-    where = f"kang, each of {len(screen.groups)} types held out in turn"
-    rows_out = rows_of(of_type, where, seeds) + rows_of(of_donor, "kang, each of two donors held out in turn", seeds)
-    for group, figures in by_type.items():
-        rows_out += rows_of(figures, f"{where}: {group}", seeds)
-    rows_out += gap(of_type, where, seeds)
-    ours = mean([figures[OURS] for figures in of_type])
+    places = (f"kang, each of {len(screen.groups)} types held out in turn", "kang, each of two donors held out in turn")
+    means = [[across([case.by_all for case in found.values()]) for found in by_seed] for by_seed in (of_type, of_donor)]
+    rows_out = [row for figures, where in zip(means, places, strict=True) for row in rows_of(figures, where, seeds)]
+    rows_out += rows_of_cases(of_type, places[0], seeds) + rows_by_size(of_type, places[0], seeds)
+    rows_out += rows_by_size(of_donor, places[1], seeds)
+    rows_out += gap(means[0], places[0], seeds)
+    ours = mean([figures[OURS] for figures in means[0]])
     claims = [
         Claim("Kang: energy distance, mean over held-out types and seeds", ours[ENERGY], "<=", 0.65),
-        Claim("Kang: Pearson of change, top 50, mean over held-out types and seeds", ours[PEARSON], ">=", 0.935),
+        Claim("Kang: Pearson of change, top 50, mean over held-out types and seeds", ours[PEARSON_50], ">=", 0.935),
     ]
     return rows_out, claims
-
-
-def across(cases: list[dict[str, FIGURES]]) -> dict[str, FIGURES]:
-    """Mean over cases of one seed."""
-    return {method: mean([case[method] for case in cases]) for method in cases[0]}
-
-
-def rows_of(by_seed: list[dict[str, FIGURES]], where: str, seeds: range) -> list[Row]:
-    return [
-        Row.over_seeds(method, metric, [figures[method][metric] for figures in by_seed], where=where, seeds=tuple(seeds))
-        for method in by_seed[0]
-        for metric in by_seed[0][method]
-        if all(metric in figures[method] for figures in by_seed)
-    ]
 
 
 def gap(by_seed: list[dict[str, FIGURES]], where: str, seeds: range) -> list[Row]:
     """Share of the way from the best rule, whichever that is on the held-out cells themselves, to the ceiling."""
     rows = []
-    for metric, best in ((ENERGY, min), (PEARSON, max)):
+    for metric, best in ((ENERGY, min), (PEARSON_50, max)):
         shares = []
         for figures in by_seed:
             rule = best(figures[method][metric] for method in figures if method not in (OURS, CEILING))

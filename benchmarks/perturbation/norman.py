@@ -1,28 +1,54 @@
-"""CRISPR activation: doubles from their singles, singles never measured, and which gene was switched on."""
+"""CRISPR activation: pairs of genes from single ones, and which gene was switched on."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from benchmarks.perturbation.judge import FIGURES, halves, of_change
-from benchmarks.perturbation.kang import CEILING, OURS, Progress, across, rows_of
+import numpy as np
+import scipy.sparse as sp
+
+from benchmarks.perturbation.judge import (
+    CEILING,
+    FIGURES,
+    L2,
+    OURS,
+    PEARSON,
+    Case,
+    Judged,
+    Training,
+    across,
+    halves,
+    rows_by_size,
+    rows_of,
+    rows_of_cases,
+)
+from benchmarks.perturbation.kang import COMPONENTS, Progress
 from virtualcell.data.catalogue import DEMOS, load_demo
-from virtualcell.evaluation.perturbation import changed_weight, discrimination_score
+from virtualcell.data.counts import counts_of
+from virtualcell.data.preprocess import preprocess
+from virtualcell.evaluation.perturbation import discrimination_score
 from virtualcell.evaluation.report import Claim, Row
+from virtualcell.perturbation.from_counts import fit_response
 from virtualcell.perturbation.inverse import rank_treatments
 from virtualcell.perturbation.response import Response
-from virtualcell.perturbation.rules import rules_across_treatments
-from virtualcell.perturbation.screen import Screen
+from virtualcell.perturbation.rules_of_treatments import rules_across_treatments
+from virtualcell.perturbation.screen import Screen, log_expression
+from virtualcell.schema import Settings
 
-ADDITIVE, PEARSON, L2 = "additive", "Pearson of change", "L2 of change"
-TOP, DISCRIMINATION = 3, "discrimination score"
+ADDITIVE, DISCRIMINATION, TOP = "additive", "discrimination score", 3
 
 
-def screen_and_genes() -> tuple[Screen, list[str]]:
+def whole_screen() -> Screen:
     """All cells; expression as its source normalised it, with counts of all genes and not of these 500 alone."""
     columns, cells = DEMOS["norman"].columns, load_demo("norman").mod["rna"]
-    table = Screen.of(cells.X.toarray().astype(float), cells.obs[columns.perturbation].to_numpy(), control=columns.control)
-    return table, [str(name) for name in cells.var_names]
+    return Screen.of(cells.X.toarray().astype(float), cells.obs[columns.perturbation].to_numpy(), control=columns.control)
+
+
+def app_counts() -> sp.csr_matrix:
+    """Recovered counts of the same cells, of the genes that the app's model reads."""
+    cells = load_demo("norman")
+    read = preprocess(cells, Settings().preprocess).mod["rna"].var_names
+    return sp.csr_matrix(counts_of(cells.mod["rna"][:, read], modality="rna"))
 
 
 def doubles_of(screen: Screen) -> list[str]:
@@ -31,42 +57,48 @@ def doubles_of(screen: Screen) -> list[str]:
     return [name for name in screen.treatments if "+" in name and set(name.split("+")) <= known]
 
 
-def one(screen: Screen, genes: list[str], held: list[str], seed: int) -> dict[str, FIGURES]:
-    """Every method without the cells of the treatments ``held``, mean over them. Untreated cells in halves: one makes the
-    predictions, of the other the measured change is taken."""
+def one(screen: Screen, held: list[str], seed: int, counts: sp.csr_matrix | None = None) -> dict[str, Judged]:
+    """Every method without the cells of the treatments ``held``; of counts, ours is what the app fits, and expression is scaled
+    as it scales it. A method that abstains in one of them has no figures there."""
     rng = np.random.default_rng(seed)
     here, there = halves(np.flatnonzero(screen.treatment == screen.control), rng)
     kept = ~np.isin(screen.treatment, held)
     kept[there] = False
-    training, start, other = screen.take(kept), screen.expression[here], screen.expression[there]
-    changes: dict[str, dict[str, np.ndarray]] = {}
-    for method in (*rules_across_treatments(), Response(OURS)):
-        method.fit(training, seed)
+    ours = Response(OURS)
+    if counts is None:
+        ours.fit(screen.take(kept), seed)
+    else:
+        fitted = fit_response(counts[kept], screen.treatment[kept], None, screen.control, seed)
+        if fitted is None:
+            raise ValueError("No treatment was measured in two cells or more, beside two untreated ones.")
+        ours = fitted
+        screen = Screen(log_expression(counts, ours.depth).astype(float), screen.treatment, screen.group, screen.control)
+    training, start = screen.take(kept), screen.expression[here]
+    predicted: dict[str, dict[str, np.ndarray]] = {name: {} for name in held}
+    for method in (*(rule.fit(training, seed) for rule in rules_across_treatments()), ours):
         for name in held:
             try:
-                changes.setdefault(method.name, {})[name] = method.change(start, name).mean(0)
-            except LookupError:  # nothing measured supports a prediction: the method abstains, and has no row
-                changes.pop(method.name, None)
-                break
-    measured, truth_of_half, weight = {}, {}, {}
+                predicted[name][method.name] = start + method.change(start, name)
+            except LookupError:  # nothing measured supports a prediction: the method abstains
+                continue
+    learned, found = Training.of(training, COMPONENTS), {}
     for name in held:
         rows = np.flatnonzero(screen.treatment == name)
-        first, second = (screen.expression[half].mean(0) for half in halves(rows, rng))
-        changes.setdefault(CEILING, {})[name] = second - start.mean(0)
-        # The half that makes the ceiling is judged by the other half: of fewer cells than all others are judged by.
-        truth_of_half[name], measured[name] = first - other.mean(0), screen.expression[rows].mean(0) - other.mean(0)
-        weight[name] = changed_weight(screen.expression[rows], other)
-    found = {}
-    for method, of_names in changes.items():
-        truth = truth_of_half if method == CEILING else measured
-        cases = [of_change(of_names[name], truth[name], weight[name]) for name in held]
-        figures = {metric: float(np.mean([case[metric] for case in cases])) for metric in cases[0]}
-        if len(held) > 1:
-            target = np.array([genes.index(name) if name in genes else -1 for name in held])
-            table = [np.array([of[name] for name in held]) for of in (of_names, truth)]
-            figures[DISCRIMINATION] = float(discrimination_score(*table, target).mean())
-        found[method] = figures
+        parts = (screen.expression[part] for part in (there, rows, *halves(rows, rng)))
+        found[name] = Judged.of(Case(start, *parts), predicted[name], learned)
     return found
+
+
+def means(found: Mapping[str, Judged], target: np.ndarray | None = None) -> dict[str, FIGURES]:
+    """Method -> figure, mean over cases; with how well each prediction is told from the measured effects of the others. target:
+    genes that are left out there, as for ``discrimination_score``."""
+    figures = across([case.by_all for case in found.values()])
+    for method in figures:
+        predicted = np.array([case.change[method] for case in found.values()])
+        measured = np.array([case.measured_half if method == CEILING else case.measured for case in found.values()])
+        if len(found) > 1:
+            figures[method][DISCRIMINATION] = float(discrimination_score(predicted, measured, target).mean())
+    return figures
 
 
 def which(screen: Screen, seed: int) -> tuple[float, float]:
@@ -89,23 +121,28 @@ def which(screen: Screen, seed: int) -> tuple[float, float]:
 
 
 def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
-    """Doubles all at once; singles one at a time, with every double that has them; which single it was."""
-    screen, genes = screen_and_genes()
+    """Doubles all at once, of all genes and as the app sees them; which single it was."""
+    screen, counts = whole_screen(), app_counts()
     doubles = doubles_of(screen)
     singles = [name for name in screen.treatments if "+" not in name]
-    of_doubles, of_singles, found = [], [], []
+    by_seed, in_app, shares = [], [], []
     for seed in seeds:
-        of_doubles.append(one(screen, genes, doubles, seed))
-        of_singles.append(across([left_out(screen, genes, name, seed) for name in singles]))
-        found.append(which(screen, seed))
+        by_seed.append(one(screen, doubles, seed))
+        in_app.append(one(screen, doubles, seed, counts))
+        shares.append(which(screen, seed))
         progress("norman", seed - seeds[0] + 1, len(seeds), {})
     where = f"norman, {len(doubles)} pairs of genes held out, both of which were measured alone"
-    rows = rows_of(of_doubles, where, seeds) + rows_of(of_singles, f"norman, each of {len(singles)} single genes left out", seeds)
+    # None of the genes of these pairs is among those that were measured: no target is to be left out.
+    figures = [means(found) for found in by_seed]
+    rows = rows_of(figures, where, seeds) + rows_of_cases(by_seed, where, seeds)
+    rows += rows_by_size(by_seed, where, seeds)
+    in_counts = f"norman, the same pairs in counts of the {counts.shape[1]} genes that the app reads"
+    rows += rows_of([means(found) for found in in_app], in_counts, seeds)
     for i, name in enumerate(("first", f"among the first {TOP}")):
         metric = f"share of singles whose own gene is ranked {name} of {len(singles)}"
-        values = [shares[i] for shares in found]
+        values = [share[i] for share in shares]
         rows.append(Row.over_seeds(OURS, metric, values, where="norman, which gene it was", seeds=tuple(seeds)))
-    ours, theirs = ([figures[method] for figures in of_doubles] for method in (OURS, ADDITIVE))
+    ours, theirs = ([found[method] for found in figures] for method in (OURS, ADDITIVE))
     claims = [
         Claim(
             "Norman, doubles: Pearson of change minus that of additive, worst seed",
@@ -121,15 +158,9 @@ def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
         ),
         Claim(
             f"Norman: share of singles whose own gene is among the first {TOP} of {len(singles)}",
-            float(np.mean([shares[1] for shares in found])),
+            float(np.mean([share[1] for share in shares])),
             ">=",
             0.5,
         ),
     ]
     return rows, claims
-
-
-def left_out(screen: Screen, genes: list[str], name: str, seed: int) -> dict[str, FIGURES]:
-    """A single that was measured neither alone nor in a double."""
-    free = np.array([name not in treatment.split("+") or treatment == name for treatment in screen.treatment])
-    return one(screen.take(free), genes, [name], seed)

@@ -19,16 +19,14 @@ predictor that ``virtualcell.evaluation.choice`` names for each gap without its 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.arguments import parser, report
 from benchmarks.trajectories.data import COMPONENTS, HELD, LAST, LATENTS, SIMULATED, components, populations
 from benchmarks.trajectories.torchcfm_peers import peers
 from benchmarks.trajectories.where_next import where_next
@@ -37,7 +35,7 @@ from virtualcell.evaluation.choice import Choice, choose
 from virtualcell.evaluation.floor import split_half
 from virtualcell.evaluation.horizon import Horizon, last_times
 from virtualcell.evaluation.metrics import energy_distance, mmd, wasserstein1
-from virtualcell.evaluation.report import Claim, Row, emit, payload
+from virtualcell.evaluation.report import Claim, Row
 from virtualcell.evaluation.rules import BETWEEN_ONLY, Rule, rules
 from virtualcell.predictor.population import Population, Predictor, mixture
 from virtualcell.training.both_sides import BothSides, SomeGrowth
@@ -258,12 +256,10 @@ def claims_of(space: str, found: Found) -> list[Claim]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     spaces = [*COMPONENTS, *LATENTS, *SIMULATED]
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spaces", nargs="+", default=spaces, choices=spaces)
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
-    parser.add_argument("--out", type=Path, help="also write the JSON object to this file")
-    chosen = parser.parse_args(arguments)
+    known = parser("trajectories", __doc__)
+    known.add_argument("--spaces", nargs="+", default=spaces, choices=spaces)
+    known.add_argument("--seeds", type=int, default=5, help="how many")
+    chosen = known.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     rows: list[Row] = []
     claims: list[Claim] = []
@@ -282,9 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             claims += claims_of(space, run.found)
             if space == NEXT_SPACE:
                 rows += [*where_next(space, range(min(chosen.seeds, NEXT_SEEDS))), horizon_of(space)]
-    if chosen.out:
-        chosen.out.write_text(json.dumps(payload(rows, claims), indent=1) + "\n")
-    emit(rows, claims, as_json=chosen.json)
+    report(chosen, rows, claims)
 
 
 if __name__ == "__main__":

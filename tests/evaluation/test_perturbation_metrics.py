@@ -17,6 +17,7 @@ from virtualcell.evaluation.perturbation import (
     direction,
     discrimination_score,
     overlap,
+    overlap_by_size,
     variance_ratio,
     weighted_mse,
 )
@@ -88,6 +89,14 @@ def test_a_gene_that_no_cell_shows_is_not_changed() -> None:
     assert not found.fold.any()
     assert overlap(found, found) == 0.0
     assert np.isnan(direction(np.ones(2), found))
+
+
+def test_largest_changes_are_held_against_changed_genes() -> None:
+    measured = Differential(np.array([2.0, -1.0, 0.1, 0.0]), np.array([0.01, 0.01, 0.5, 0.9]))
+    assert overlap_by_size(np.array([-3.0, 1.0, 0.5, 0.0]), measured) == 1.0
+    assert overlap_by_size(np.array([0.1, 1.0, 5.0, 0.0]), measured) == 0.5
+    assert overlap_by_size(np.zeros(4), measured) == 0.0, "no change names no gene, not the first ones"
+    assert np.isnan(overlap_by_size(np.ones(4), Differential(np.ones(4), np.ones(4))))
 
 
 def test_a_population_of_one_cell_has_no_variance() -> None:

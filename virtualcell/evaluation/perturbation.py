@@ -80,6 +80,20 @@ def overlap(predicted: Differential, measured: Differential, k: int | None = Non
     return len(np.intersect1d(ours[:n], theirs[:n])) / n if n else 0.0
 
 
+def overlap_by_size(predicted: np.ndarray, measured: Differential) -> float:
+    """Share of the measured changed genes among as many genes of largest predicted change (genes,), either sign; NaN where none
+    changed, 0 for no change at all.
+
+    For predictions that move all cells alike: where most counts are zero, a rank test of moved against unmoved zeros calls every
+    gene changed, whatever its size, so that ``overlap`` tells nothing of them.
+    """
+    n = int(measured.changed.sum())
+    if not n:
+        return float("nan")
+    largest = np.argsort(-np.abs(predicted), kind="stable")[:n]
+    return float((measured.changed[largest] & (predicted[largest] != 0)).mean())
+
+
 def direction(predicted: np.ndarray, measured: Differential) -> float:
     """Share of the measured changed genes whose predicted log fold change (genes,) has the measured sign; NaN where none changed.
     Source: cell-eval's de_direction_match."""
