@@ -4,7 +4,8 @@
 
 Kang: interferon in each of five cell types, and each of two donors, held out in turn: predicted cells start from half of the
 untreated cells of that type, the measured change is taken from the other half. Norman: five doubles from their singles, singles
-never measured in any pair, and which of 18 genes was switched on, from half of its cells. Intervals are over seeds, which draw
+never measured in any pair, and which of 18 genes was switched on, from half of its cells. Inverse: which treatment a cell, or a
+population, was given, by the head of the product and by others. Intervals are over seeds, which draw
 the halves; cells are the same in all. Toggle switch: the push at which a simulated cell no longer rolls back, learned from cells
 that were pushed less than half as much; seeds draw new cells. Edits: genes of the interferon response raised in what the model
 reads, beside genes alike in expression and co-expression.
@@ -17,11 +18,18 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.arguments import parser, report
-from benchmarks.perturbation import edits, kang, norman, toggle, unseen
+from benchmarks.perturbation import edits, inverse, kang, norman, toggle, unseen
 from virtualcell.demo import bar
 from virtualcell.evaluation.report import Claim, Row
 
-PARTS = {"kang": kang.run, "norman": norman.run, "unseen": unseen.run, "toggle": toggle.run, "edits": edits.run}
+PARTS = {
+    "kang": kang.run,
+    "norman": norman.run,
+    "unseen": unseen.run,
+    "inverse": inverse.run,
+    "toggle": toggle.run,
+    "edits": edits.run,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

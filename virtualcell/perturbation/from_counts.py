@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from mudata import MuData
 
 from virtualcell.perturbation.effect import PSEUDO
+from virtualcell.perturbation.inverse_head import InverseHead
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.screen import ALL, Screen, log_expression
 from virtualcell.training.fitted import Fitted
@@ -48,7 +49,9 @@ def fit_response(
         return None
     depth = float(np.median(untreated))
     screen = Screen.of(log_expression(counts[taken], depth), names[taken], groups[taken], control)
-    return Response(depth=depth).fit(screen, seed) if any(screen.measured()) else None
+    if not any(screen.measured()):
+        return None
+    return Response(depth=depth, head=InverseHead.fit(screen, seed)).fit(screen, seed)
 
 
 def fold_table(response: Response, before: np.ndarray, after: np.ndarray, treatment: str, genes: list[str]) -> pd.DataFrame:

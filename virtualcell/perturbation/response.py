@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
+from virtualcell.perturbation.inverse_head import InverseHead
 from virtualcell.perturbation.pairs import partners
 from virtualcell.perturbation.screen import ALL, Screen
 from virtualcell.perturbation.shrinkage import shrink
@@ -68,6 +69,8 @@ class Response:
     """Counts a cell to which expression was scaled."""
     choice: dict[str, dict[float, float]] = field(default_factory=dict)
     """Treatment -> strength -> mean energy distance over the groups left out."""
+    head: InverseHead | None = None
+    """Tells which treatment it was; fitted apart (``InverseHead.fit``), and missing from models of before there was one."""
 
     def fit(self, screen: Screen, seed: int = 0) -> Self:
         """ValueError where no treatment has two cells, and two untreated ones, in one group."""
@@ -104,6 +107,11 @@ class Response:
             if part in self.slope:
                 moved += (at - self.middle[part]) @ self.slope[part]
         return moved
+
+    def otherwise(self, cells: np.ndarray, treatment: str) -> np.ndarray:
+        """What it changes in these cells (n, genes) on average beyond what it changed in those it was learned from, (genes,)."""
+        shared = np.sum([self.shared[part] for part in self.parts(treatment)], axis=0)
+        return self.change(cells, treatment).mean(0) - shared
 
     def spread(self, treatment: str) -> np.ndarray:
         """Standard error of what all cells share of a change, as of a difference of means, (genes,): parts have the error of the
