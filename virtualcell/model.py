@@ -458,8 +458,10 @@ class VirtualCell:
     def which_push(
         self, start: MuData | ad.AnnData, goal: MuData | ad.AnnData, treatments: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Treatments, the one first that is said to bring the start nearest to the goal: columns treatment, apart, closer
-        (``perturbation.inverse.rank_treatments``).
+        """Treatments, the one first that most probably leads from start to goal: columns treatment, probability, apart, closer,
+        arriving, low, high, arriving_untreated, arriving_goal (``perturbation.inverse.rank_treatments``).
+
+        Each was measured at one dose, and is ranked at that dose only.
 
         treatments: by default all measured, and the pairs of those measured alone. Raises DataError where no treatment was
         measured beside its control at one time, some of the cells have no RNA counts, or there are fewer than two.

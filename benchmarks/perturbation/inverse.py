@@ -17,6 +17,7 @@ OURS, ENERGY, CHANCE = "VirtualCell", "energy distance of the pushed cells", "ch
 
 FIRST, AMONG = "own treatment first, share of cells", f"own treatment among the first {TOP}, share of cells"
 LOSS, CALIBRATION = "log loss", "calibration error"
+BOLDNESS = "probability said of the first minus share that is right"
 WHOLE_FIRST, WHOLE_AMONG = (
     "own gene first of all singles, share of populations",
     f"own gene among the first {TOP}, share of populations",
@@ -76,7 +77,8 @@ def norman(screen: Screen, seed: int) -> tuple[dict[str, FIGURES], dict[str, FIG
         of = np.array([head.population(start, screen.expression[goals[names[i]]], singles) for i in singles])
         whole[head.name] = ranks(of) | ({LOSS: float(-np.diagonal(of).mean())} if head.name == OURS else {})
         if head.name == OURS:
-            whole[head.name][CALIBRATION] = calibration_error(np.exp(of.max(1)), of.argmax(1) == np.arange(len(of)))
+            right = of.argmax(1) == np.arange(len(of))
+            whole[head.name][BOLDNESS] = float(np.exp(of.max(1)).mean() - right.mean())
     response = Response(OURS).fit(training, seed)
     of, arrival = [], []
     for i in singles:

@@ -97,8 +97,12 @@ def test_the_push_that_leads_there_comes_first(model: VirtualCell, cells: ad.Ann
     table = model.which_push(start, goal)
     assert table["treatment"].iloc[0] == "b"
     assert set(table["treatment"]) == {"a", "b", "a+c", "a+b"}
+    assert table["probability"].sum() == pytest.approx(1.0)
+    assert table["arriving"][0] > 2 * table["arriving_untreated"][0]
     with pytest.raises(DataError, match="never measured"):
         model.which_push(start, goal, ["nothing"])
+    with pytest.raises(DataError, match="no treatment to rank"):
+        model.which_push(start, goal, [])
 
 
 def test_saved_and_loaded_it_says_the_same(model: VirtualCell, cells: ad.AnnData, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import json
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.pages.test_pages import figures, open_page, words
 from virtualcell.data.catalogue import load_demo
-from virtualcell.demo import models_folder
+from virtualcell.demo import load_bundle, models_folder
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
 from virtualcell.ui.honesty import ONE_OF, UNRANKED
+from virtualcell.ui.push_cells import DRAWN
 from virtualcell.ui.words import OURS, is_limit, is_ours, larger_is_better
 
 pytestmark = pytest.mark.slow
@@ -52,13 +54,20 @@ def test_two_treatments_that_were_not_given_together_are_called_so() -> None:
     assert "was not measured: the changes" not in words(measured), "KLF1+MAP2K6 was measured, in whichever order it is asked"
 
 
+def ranks_of(at: AppTest) -> list[dict]:
+    """Traces of the ranking: way, cells that arrive, probability."""
+    (found,) = [fig for fig in figures(at) if "share of the way" in fig["layout"]["xaxis"].get("title", {}).get("text", "")]
+    return found["data"]
+
+
 def test_which_treatment_leads_there_is_drawn_beside_chance() -> None:
     at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1"})
+    assert not at.exception
     assert "Which treatment leads there?" in words(at)
     assert "A treatment drawn at random" in words(at)
-    (ranks,) = [fig for fig in figures(at) if "share of the way" in fig["layout"]["xaxis"].get("title", {}).get("text", "")]
-    bars = ranks["data"][0]
-    assert "KLF1" in bars["y"][-1]  # pairs with a gene of hardly any effect lead there as well
+    assert "no other dose is ranked" in words(at)
+    way, arriving, probability = ranks_of(at)
+    assert way["y"][0] == arriving["y"][0] == probability["y"][0] == "KLF1"
     assert not any("Which treatment" in text.value for text in open_page("perturb", "kang").markdown)
 
 
@@ -107,3 +116,32 @@ def test_genes_are_as_high_as_in_the_highest_cells() -> None:
     shown = [fig for fig in figures(at) if any("over-expression" in str(trace.get("name")) for trace in fig["data"])]
     assert len(shown) == 1
     assert f"ISG15 over-expression, to {level:.3g} per 10,000" in json.dumps(shown)
+
+
+def test_pairs_are_tried_where_they_are_asked_for() -> None:
+    at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1+MAP2K6", "tried-norman": "and untested pairs"})
+    known = VirtualCell.load(models_folder() / "norman").response.treatments
+    assert set(ranks_of(at)[0]["y"]) - set(known)
+    measured = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1+MAP2K6"})
+    assert set(ranks_of(measured)[0]["y"]) <= set(known)
+
+
+def test_two_lassos_are_a_start_and_a_goal() -> None:
+    at = open_page("perturb", "norman", **{"draw-push-norman": "true"})
+    assert "Start: 0 cells" in words(at)
+    b = load_bundle("norman")
+    given = b.cells.obs[b.demo.columns.perturbation].astype(str).to_numpy()
+    # What a drawing on the map leaves behind: a test cannot draw.
+    at.session_state["push-start-norman"] = np.flatnonzero(np.isin(given, ["control", "HK2"]))[:150]
+    at.session_state["push-goal-norman"] = np.flatnonzero(given == "KLF1")
+    at.run()
+    at.selectbox(key="start-of-push-norman").set_value(DRAWN)
+    at.selectbox(key="goal-of-push-norman").set_value(DRAWN).run()
+    assert not at.exception
+    assert "Start: 150 cells" in words(at)
+    assert "Goal: 100 cells" in words(at)
+    assert ranks_of(at)[0]["y"][0] == "KLF1"
+    at.button(key="clear-push-norman").click().run()
+    assert not at.exception
+    assert DRAWN not in at.selectbox(key="goal-of-push-norman").options
+    assert "Goal: 0 cells" in words(at)

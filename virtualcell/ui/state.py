@@ -240,15 +240,19 @@ def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, edit: E
 
 
 @st.cache_resource(max_entries=32, show_spinner="Trying all treatments …")
-def _pushes(key: str, stamp: int, goal: bytes) -> pd.DataFrame:
+def _pushes(key: str, stamp: int, start: bytes, goal: bytes, pairs: bool) -> pd.DataFrame:
     b = _bundle(key, stamp)
-    start, there = some(untreated(b), MOST_PUSHED), some(np.frombuffer(goal, dtype=np.int64), MOST_PUSHED)
-    return b.model.which_push(b.cells[start].copy(), b.cells[there].copy())
+    here, there = (some(np.frombuffer(rows, dtype=np.int64), MOST_PUSHED) for rows in (start, goal))
+    assert b.model.response is not None  # the panel is not drawn without one
+    names = None if pairs else list(b.model.response.treatments)
+    return b.model.which_push(b.cells[here].copy(), b.cells[there].copy(), names)
 
 
-def pushes(b: Bundle, goal: np.ndarray) -> pd.DataFrame:
-    """Treatments ranked by how near they bring untreated cells to those of the goal (rows); computed once."""
-    return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), np.asarray(goal, dtype=np.int64).tobytes())
+def pushes(b: Bundle, start: np.ndarray, goal: np.ndarray, *, pairs: bool = True) -> pd.DataFrame:
+    """Treatments ranked by how surely and how near they bring the start to the goal (rows); computed once. pairs: also those that
+    were not measured together."""
+    packed = [np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal)]
+    return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), *packed, pairs)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")

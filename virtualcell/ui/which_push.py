@@ -2,46 +2,75 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.ranking import ranking
 from virtualcell.ui import state
 from virtualcell.ui.parts import chart, table_download
+from virtualcell.ui.push_cells import GOAL, START, goals, lassos, starts, widget
 from virtualcell.ui.theme import look
 
-SHOWN, FEWEST = 12, 10
+SHOWN = 12
 
-MARKED = "cells marked on Explore"
+MEASURED, PAIRS = "measured", "and untested pairs"
 
 
 def which_push(b: Bundle) -> None:
-    """Choice of a goal, the treatments that are said to bring untreated cells nearest to it, and what chance would."""
+    """Choice of start and goal, the treatments that are said to lead there, and what chance would."""
     st.markdown("##### Which treatment leads there?")
-    goals = {title: rows for title, rows in state.groups(b).items() if title.startswith("treatment")}
-    marked = state.selection(b)
-    goals = ({MARKED: marked} if len(marked) else {}) | goals
-    goals = {title: rows for title, rows in goals.items() if len(rows) >= FEWEST and not np.isin(rows, state.untreated(b)).all()}
-    choose, shown = st.columns([1, 2.2], gap="large")
+    choose, shown = st.columns([1, 2.6], gap="large")
     with choose:
-        goal = st.selectbox("Goal", list(goals), key=state.own(b, "goal-of-push"), bind="query-params")
-        table = state.pushes(b, goals[goal])
-        if table["closer"].isna().any():
-            st.info("These cells cannot be told from the untreated ones, so there is no way to go.", icon=None)
-            return
-        mean = float(table["closer"].mean())
-        first = table.iloc[0]
-        st.markdown(
-            f"**{first['treatment']}** is said to bring untreated cells nearest: {100 * first['closer']:.0f} % of the way. "
-            f"A treatment drawn at random: {100 * mean:.0f} %."
+        offered = starts(b)
+        start = st.selectbox("Start", list(offered), key=widget(b, START), bind="query-params", help="Untreated cells of these.")
+        found = goals(b, offered[start])
+        goal = st.selectbox("Goal", list(found), key=widget(b, GOAL), bind="query-params")
+        tried = st.segmented_control(
+            "Treatments", [MEASURED, PAIRS], default=MEASURED, required=True, key=state.own(b, "tried"), bind="query-params"
         )
-        st.caption(
-            "How much each takes away of the energy distance between the untreated cells and the goal; below 0: farther. Pairs "
-            "that were not measured add their parts. Where the goal is a measured treatment, its effect was learned from these "
-            "very cells."
-        )
-        table_download(b, table, "pushes", "All treatments as CSV")
+        drawing = st.toggle("Draw start and goal on a map", key=state.own(b, "draw-push"), bind="query-params")
+        table = state.pushes(b, offered[start], found[goal], pairs=tried == PAIRS)
+        nowhere = table["closer"].isna().any()
+        if nowhere:
+            st.info("These cells cannot be told from those of the start, so there is no way to go.", icon=None)
+        else:
+            st.markdown(sentence(table))
+            table_download(b, table, "pushes", "All treatments as CSV")
     with shown:
-        fig = ranking(table["treatment"].head(SHOWN).tolist(), table["closer"].head(SHOWN).to_numpy(), chance=mean, look=look())
-        chart(fig, "which-push", alt=f"Treatments that lead nearest to {goal}", file=f"{b.demo.key}-which-push")
+        if drawing:
+            lassos(b)
+        if not nowhere:
+            fig = ranking(
+                table.head(SHOWN), closer=float(table["closer"].mean()), arriving=float(table["arriving"].mean()), look=look()
+            )
+            chart(fig, "which-push", alt=f"Treatments that lead from {start} to {goal}", file=f"{b.demo.key}-which-push")
+            st.caption(
+                "Way: what is taken away of the energy distance to the goal; below 0: farther. Arrive: pushed cells that lie "
+                "among the goal's, 95 % interval over cells; beside it the start without a push and the goal's own cells. "
+                "Probability: that it was this one, had the goal's cells been given one of those tried. Each treatment was "
+                "measured at one dose; no other dose is ranked. Where the goal is a measured treatment, its effect was learned "
+                "from these very cells."
+            )
+
+
+def sentence(table: pd.DataFrame) -> str:
+    """What the first of the ranking is said to do, beside a treatment drawn at random. table: ``VirtualCell.which_push``."""
+    first = table.iloc[0]
+    said = f"**{first['treatment']}** is said to lead there"
+    if pd.notna(first["probability"]):
+        said = f"**{first['treatment']}** is the most probable: {_percent(first['probability'])}"
+    said += (
+        f". It goes {_percent(first['closer'])} of the way and brings {_percent(first['arriving'])} of cells "
+        f"({_percent(first['low'])} to {_percent(first['high'])}). A treatment drawn at random: "
+        f"{_percent(table['closer'].mean())} of the way, {_percent(table['arriving'].mean())} of cells. "
+        f"No push: {_percent(first['arriving_untreated'])} of cells."
+    )
+    nearest = table.loc[table["apart"].idxmin()]
+    if nearest["treatment"] != first["treatment"]:
+        said += f" Nearest to the goal ends **{nearest['treatment']}**: {_percent(nearest['closer'])} of the way."
+    return said
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %".replace("-", "−")
