@@ -469,6 +469,21 @@ class VirtualCell:
         here, there = (self._table(cells, None, None) for cells in (start, goal))
         return ranked(self.response, here, there, treatments)
 
+    def relearned(self, cells: MuData | ad.AnnData) -> VirtualCell:
+        """The same model with what treatments change learned from these cells alone, as from all but those of a goal, which would
+        otherwise be ranked by what they themselves have taught. Raises DataError where no treatment was measured beside its
+        control in them."""
+        response = response_of(self._fitted, as_mudata(cells))
+        if response is None:
+            raise DataError(
+                "No treatment was measured beside its control in these cells.",
+                next_step="leave fewer cells out.",
+                field="treatment",
+            )
+        found = copy.copy(self)
+        found.response = response
+        return found
+
     # -- the landscape -----------------------------------------------------------------------------------------------------------
     def energy(self, states: np.ndarray) -> np.ndarray:
         """Potential of states (..., d) in units of D, up to a constant, (...)."""

@@ -105,6 +105,17 @@ def test_the_push_that_leads_there_comes_first(model: VirtualCell, cells: ad.Ann
         model.which_push(start, goal, [])
 
 
+def test_relearned_without_a_goal_it_does_not_know_the_goal(model: VirtualCell, cells: ad.AnnData) -> None:
+    names = cells.obs["given"].to_numpy()
+    less = model.relearned(cells[names != "b"].copy())
+    assert set(less.response.treatments) == {"a", "a+c"}
+    assert set(model.response.treatments) == {"a", "b", "a+c"}, "the model itself stays as it was"
+    again = model.relearned(cells)
+    np.testing.assert_allclose(again.response.shared["a"], model.response.shared["a"], atol=1e-6)
+    with pytest.raises(DataError, match="No treatment was measured"):
+        model.relearned(cells[names == "control"].copy())
+
+
 def test_saved_and_loaded_it_says_the_same(model: VirtualCell, cells: ad.AnnData, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = VirtualCell.load(tmp_path)

@@ -13,6 +13,7 @@ from virtualcell.data.catalogue import load_demo
 from virtualcell.demo import load_bundle, models_folder
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
+from virtualcell.ui import state
 from virtualcell.ui.honesty import ONE_OF, UNRANKED
 from virtualcell.ui.push_cells import DRAWN
 from virtualcell.ui.words import OURS, is_limit, is_ours, larger_is_better
@@ -116,6 +117,21 @@ def test_genes_are_as_high_as_in_the_highest_cells() -> None:
     shown = [fig for fig in figures(at) if any("over-expression" in str(trace.get("name")) for trace in fig["data"])]
     assert len(shown) == 1
     assert f"ISG15 over-expression, to {level:.3g} per 10,000" in json.dumps(shown)
+
+
+def test_a_goal_is_not_ranked_by_what_its_own_cells_have_taught() -> None:
+    b = load_bundle("norman")
+    given = b.cells.obs[b.demo.columns.perturbation].astype(str).to_numpy()
+    goal, start = np.flatnonzero(given == "TGFBR2"), np.flatnonzero(given == "control")
+    table = state.pushes(b, start, goal, pairs=False).set_index("treatment")["probability"]
+    taught = b.model.which_push(b.cells[start].copy(), b.cells[goal].copy(), list(table.index)).set_index("treatment")
+    # It changes next to nothing. A fit to its own chance would be certain of it.
+    assert taught["probability"]["TGFBR2"] > 0.8
+    assert table["TGFBR2"] < 0.3
+    at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: TGFBR2"})
+    assert any("ranks say little" in info.value for info in at.info)
+    at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: MAPK1"})
+    assert not any("ranks say little" in info.value for info in at.info)
 
 
 def test_pairs_are_tried_where_they_are_asked_for() -> None:

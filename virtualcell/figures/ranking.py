@@ -11,6 +11,9 @@ from virtualcell.figures.look import LIGHT, Look, figure
 
 ROW, GAP = 26, 0.075
 
+FARTHEST = 100.0
+"""Percent of the way in the other direction at which the picture ends."""
+
 NEEDED = ("treatment", "closer", "arriving", "low", "high", "arriving_untreated", "arriving_goal", "probability")
 
 
@@ -38,7 +41,9 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
             _line(fig, 100 * table["arriving_untreated"].iloc[0], "no push", look, at, level=0, dash="solid")
             _line(fig, 100 * table["arriving_goal"].iloc[0], "goal's own", look, at, level=0, dash="solid")
             _line(fig, 100 * arriving, "at random", look, at, level=1)
-            fig.update_xaxes(title_text=TITLES[panel], ticksuffix=" %", range=[0, 100], **at)
+            fig.update_xaxes(
+                title_text=TITLES[panel], ticksuffix=" %", showticksuffix="last", range=[0, 104], tickvals=[0, 50, 100], **at
+            )
             continue
         fig.add_bar(
             x=share,
@@ -50,13 +55,29 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
             **at,
         )
         if panel == "closer":
-            _line(fig, 100 * closer, "at random", look, at, level=1)
-            fig.update_xaxes(title_text=TITLES[panel], ticksuffix=" %", zeroline=True, zerolinecolor=look.faint, **at)
+            # One that leads far away would leave no room for those that do not.
+            text = "at random" if closer > -FARTHEST / 100 else f"at random: {100 * closer:,.0f} %".replace("-", "\u2212")
+            _line(fig, max(100 * closer, -FARTHEST), text, look, at, level=1)
+            fig.update_xaxes(
+                title_text=TITLES[panel],
+                ticksuffix=" %",
+                showticksuffix="last",
+                range=_reach(share),
+                zeroline=True,
+                zerolinecolor=look.faint,
+                **at,
+            )
         else:
-            fig.update_xaxes(title_text=TITLES[panel], ticksuffix=" %", range=[0, 100], **at)
+            fig.update_xaxes(
+                title_text=TITLES[panel], ticksuffix=" %", showticksuffix="last", range=[0, 104], tickvals=[0, 50, 100], **at
+            )
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
     fig.update_layout(margin={"t": 44, "r": 16}, bargap=0.35)
     return fig
+
+
+def _reach(share: np.ndarray) -> list[float]:
+    return [max(-FARTHEST, 1.05 * min(0.0, share.min())) - 4, max(104.0, 1.05 * share.max())]
 
 
 TITLES = {"closer": "share of the way", "arriving": "cells that arrive", "probability": "probability"}

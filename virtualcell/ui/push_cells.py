@@ -12,7 +12,7 @@ from virtualcell.ui.parts import chart, marked_rows
 from virtualcell.ui.theme import look
 
 FEWEST = 10
-"""Cells of start and of goal: of fewer nobody can say how many arrive."""
+"""Cells of the start, and of the half of the goal that is asked for: of fewer nobody can say how many arrive."""
 
 START, GOAL = "start", "goal"
 
@@ -45,9 +45,9 @@ def starts(b: Bundle) -> dict[str, np.ndarray]:
 
 
 def goals(b: Bundle, start: np.ndarray) -> dict[str, np.ndarray]:
-    """What can be the goal by name -> rows; what lies within the start is no goal."""
+    """What can be the goal by name -> rows; cells of the start are none of the goal's."""
     named = {DRAWN: drawn(b, GOAL), MARKED: state.selection(b)} | _named(b, TREATMENT) | _named(b, STATE)
-    return {title: rows for title, rows in named.items() if len(rows) >= FEWEST and not np.isin(rows, start).all()}
+    return {title: rows for title, rows in named.items() if (~np.isin(rows, start)).sum() >= 2 * FEWEST}
 
 
 def _named(b: Bundle, *kinds: str) -> dict[str, np.ndarray]:
@@ -65,7 +65,7 @@ def lassos(b: Bundle) -> None:
         role = st.session_state.get(state.own(b, "draws"), START)
         if len(rows):
             st.session_state[f"push-{role}-{b.demo.key}"] = rows
-            enough = len(np.intersect1d(rows, state.untreated(b))) if role == START else len(rows)
+            enough = len(np.intersect1d(rows, state.untreated(b))) if role == START else len(rows) // 2
             if enough >= FEWEST:
                 st.session_state[widget(b, role)] = DRAWN
             # A drawing lives in the browser's chart; another key is another chart, on which the next one is drawn.

@@ -242,15 +242,18 @@ def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, edit: E
 @st.cache_resource(max_entries=32, show_spinner="Trying all treatments …")
 def _pushes(key: str, stamp: int, start: bytes, goal: bytes, pairs: bool) -> pd.DataFrame:
     b = _bundle(key, stamp)
-    here, there = (some(np.frombuffer(rows, dtype=np.int64), MOST_PUSHED) for rows in (start, goal))
-    assert b.model.response is not None  # the panel is not drawn without one
-    names = None if pairs else list(b.model.response.treatments)
-    return b.model.which_push(b.cells[here].copy(), b.cells[there].copy(), names)
+    here, there = (np.frombuffer(rows, dtype=np.int64) for rows in (start, goal))
+    # Cells that taught what their treatment does would be certain to fit it: every second one is asked, all others teach.
+    asked = there[~np.isin(there, here)][1::2]
+    model = b.model.relearned(b.cells[np.setdiff1d(np.arange(b.cells.n_obs), asked)].copy())
+    assert model.response is not None  # or it would have raised
+    names = None if pairs else list(model.response.treatments)
+    return model.which_push(b.cells[some(here, MOST_PUSHED)].copy(), b.cells[some(asked, MOST_PUSHED)].copy(), names)
 
 
 def pushes(b: Bundle, start: np.ndarray, goal: np.ndarray, *, pairs: bool = True) -> pd.DataFrame:
     """Treatments ranked by how surely and how near they bring the start to the goal (rows); computed once. pairs: also those that
-    were not measured together."""
+    were not measured together. Half of the goal's cells, none of the start's, are asked for; treatments learn from all others."""
     packed = [np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal)]
     return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), *packed, pairs)
 
