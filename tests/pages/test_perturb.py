@@ -135,7 +135,7 @@ def test_a_goal_is_not_ranked_by_what_its_own_cells_have_taught() -> None:
 
 
 def test_pairs_are_tried_where_they_are_asked_for() -> None:
-    at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1+MAP2K6", "tried-norman": "and untested pairs"})
+    at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1+MAP2K6", "tried-norman": "pairs too"})
     known = VirtualCell.load(models_folder() / "norman").response.treatments
     assert set(ranks_of(at)[0]["y"]) - set(known)
     measured = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: KLF1+MAP2K6"})

@@ -31,19 +31,17 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
     panels += ["arriving"] if table["arriving"].notna().all() else []
     panels += ["probability"] if table["probability"].notna().all() else []
     fig = make_subplots(
-        rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=GAP, figure=figure(look, 116 + ROW * len(names))
+        rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=GAP, figure=figure(look, 128 + ROW * len(names))
     )
     for column, panel in enumerate(panels, start=1):
         at = {"row": 1, "col": column}
         share = 100 * table[panel].to_numpy()
         if panel == "arriving":
             _arriving(fig, names, table, look, at)
-            _line(fig, 100 * table["arriving_untreated"].iloc[0], "no push", look, at, level=0, dash="solid")
+            _line(fig, 100 * table["arriving_untreated"].iloc[0], "no push", look, at, level=1, dash="solid")
             _line(fig, 100 * table["arriving_goal"].iloc[0], "goal's own", look, at, level=0, dash="solid")
-            _line(fig, 100 * arriving, "at random", look, at, level=1)
-            fig.update_xaxes(
-                title_text=TITLES[panel], ticksuffix=" %", showticksuffix="last", range=[0, 104], tickvals=[0, 50, 100], **at
-            )
+            _line(fig, 100 * arriving, "at random", look, at, level=2)
+            fig.update_xaxes(title_text=TITLES[panel], range=[0, 104], tickvals=[0, 50, 100], ticktext=["0", "50", "100 %"], **at)
             continue
         fig.add_bar(
             x=share,
@@ -57,7 +55,7 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
         if panel == "closer":
             # One that leads far away would leave no room for those that do not.
             text = "at random" if closer > -FARTHEST / 100 else f"at random: {100 * closer:,.0f} %".replace("-", "\u2212")
-            _line(fig, max(100 * closer, -FARTHEST), text, look, at, level=1)
+            _line(fig, max(100 * closer, -FARTHEST), text, look, at, level=0)
             fig.update_xaxes(
                 title_text=TITLES[panel],
                 ticksuffix=" %",
@@ -68,11 +66,9 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
                 **at,
             )
         else:
-            fig.update_xaxes(
-                title_text=TITLES[panel], ticksuffix=" %", showticksuffix="last", range=[0, 104], tickvals=[0, 50, 100], **at
-            )
+            fig.update_xaxes(title_text=TITLES[panel], range=[0, 104], tickvals=[0, 50, 100], ticktext=["0", "50", "100 %"], **at)
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, tickfont={"size": 12, "color": look.text}, dtick=1)
-    fig.update_layout(margin={"t": 44, "r": 16}, bargap=0.35)
+    fig.update_layout(margin={"t": 56, "r": 16}, bargap=0.35)
     return fig
 
 
@@ -99,7 +95,7 @@ def _arriving(fig: go.Figure, names: list[str], table: pd.DataFrame, look: Look,
 
 
 def _line(fig: go.Figure, x: float, name: str, look: Look, at: dict[str, int], *, level: int, dash: str = "dot") -> None:
-    """A line across the panel with its name above; level: 0 or 1, so that near ones do not write over each other."""
+    """A line across the panel with its name above; level: how high, so that near ones do not write over each other."""
     fig.add_vline(
         x=x, line={"dash": dash, "width": 1.2, "color": look.text if dash == "dot" else look.faint}, layer="below", **at
     )

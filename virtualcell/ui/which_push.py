@@ -17,7 +17,7 @@ SHOWN = 12
 LEAST_APART = 0.15
 """Of shares of cells: of 50 cells either share is known to about this."""
 
-MEASURED, PAIRS = "measured", "and untested pairs"
+MEASURED, PAIRS = "measured", "pairs too"
 
 
 def which_push(b: Bundle) -> None:
@@ -30,9 +30,15 @@ def which_push(b: Bundle) -> None:
         found = goals(b, offered[start])
         goal = st.selectbox("Goal", list(found), key=widget(b, GOAL), bind="query-params")
         tried = st.segmented_control(
-            "Treatments", [MEASURED, PAIRS], default=MEASURED, required=True, key=state.own(b, "tried"), bind="query-params"
+            "Treatments",
+            [MEASURED, PAIRS],
+            default=MEASURED,
+            required=True,
+            key=state.own(b, "tried"),
+            bind="query-params",
+            help="Pairs that were not measured together add their parts.",
         )
-        drawing = st.toggle("Draw start and goal on a map", key=state.own(b, "draw-push"), bind="query-params")
+        drawing = st.toggle("Draw them", key=state.own(b, "draw-push"), bind="query-params", help="Start and goal, on a map.")
         table = state.pushes(b, offered[start], found[goal], pairs=tried == PAIRS)
         nowhere = table["closer"].isna().any()
         if nowhere:
@@ -55,9 +61,9 @@ def which_push(b: Bundle) -> None:
             st.caption(
                 "Way: what is taken away of the energy distance to the goal; below 0: farther. Arrive: pushed cells that lie "
                 "among the goal's, 95 % interval over cells; beside it the start without a push and the goal's own cells. "
-                "Probability: that it was this one, had the goal's cells been given one of those tried. Each treatment was "
-                "measured at one dose; no other dose is ranked. Half of the goal's cells are asked for; treatments were learned "
-                "from all other cells."
+                "Probability: that it was this one, had all of the goal's cells been given one and the same of those tried. Each "
+                "treatment was measured at one dose; no other dose is ranked. Half of the goal's cells are asked for; treatments "
+                "were learned from all other cells."
             )
 
 
