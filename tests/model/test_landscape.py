@@ -60,7 +60,7 @@ def test_passes_have_intervals_from_refits_and_say_whether_cells_crossed(wells: 
 def test_a_fit_of_which_no_pass_was_crossed_has_no_refits(wells: VirtualCell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(wells._fitted.refits) == 3
     asked = []
-    monkeypatch.setattr("virtualcell.model.any_crossed", lambda *told: bool(asked.append(told)))
+    monkeypatch.setattr("virtualcell.model.virtual_cell.any_crossed", lambda *told: bool(asked.append(told)))
     quick = replace(THREE, predictor=replace(THREE.predictor, steps=10, warm_steps=10, turning=False))
     again = VirtualCell(quick).fit(simulate_three_wells(0, 80, (0.0, 2.0, 8.0)), time="time", state="state", device="cpu")
     assert again._fitted.refits == ()

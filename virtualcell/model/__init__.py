@@ -1,0 +1,5 @@
+"""VirtualCell, the one public class."""
+
+from virtualcell.model.virtual_cell import VirtualCell
+
+__all__ = ["VirtualCell"]
