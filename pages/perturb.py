@@ -16,6 +16,7 @@ from virtualcell.ui.parts import caveats, chart, lead, provenance
 from virtualcell.ui.push_genes import changed
 from virtualcell.ui.push_release import push_release
 from virtualcell.ui.theme import look
+from virtualcell.ui.which_dose import which_dose
 from virtualcell.ui.which_push import which_push
 
 inside()
@@ -118,6 +119,8 @@ if treatment is not None:
     push_release(b, rows, treatment)
 if b.model.response is not None and len(treatments) > 1:
     which_push(b)
+elif treatments and b.model.times is not None:
+    which_dose(b)
 if treatment is not None:
     honesty(b)
 caveats(b)

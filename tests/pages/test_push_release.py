@@ -8,6 +8,7 @@ import pytest
 from tests.pages.test_pages import open_page, words
 from virtualcell.demo import load_bundle
 from virtualcell.landscape.dose_response import SETTLED
+from virtualcell.schema import DataError
 
 pytestmark = pytest.mark.slow
 
@@ -44,3 +45,21 @@ def test_what_the_page_says_is_what_the_library_computes() -> None:
     assert short is not None
     assert once == pytest.approx(1.74, abs=0.05)
     assert short > 1.5 * once
+
+
+def test_doses_are_ranked_where_there_are_times_and_forces() -> None:
+    at = open_page("perturb", "switch", **{"goal-of-push-switch": "cell state: Second gene on"})
+    assert "Which dose leads there?" in words(at)
+    assert "times** the measured dose" in words(at)
+    b = load_bundle("switch")
+    second = (b.cells.obs["state"] == "Second gene on").to_numpy()
+    start = b.state[(b.cells.obs["time"] == 0).to_numpy()][:100]
+    table = b.model.which_dose(start, b.state[second][:200], duration=12.0)
+    assert table["dose"][0] > 1.0, "less than half of the critical push was measured"
+    assert table["arriving"][0] > table["arriving_untreated"][0] + 0.3
+    with pytest.raises(DataError, match="which_push"):
+        load_bundle("norman").model.which_dose(start, start)
+    for wrong, field in (({"doses": [0.0]}, "doses"), ({"treatments": ["none"]}, "treatments")):
+        with pytest.raises(DataError) as caught:
+            b.model.which_dose(start, start, **wrong)
+        assert caught.value.field == field

@@ -58,3 +58,15 @@ def test_what_has_no_force_or_no_such_dose_is_refused(cells: np.ndarray) -> None
         rank_doses(law, cells, cells[:1])
     with pytest.raises(ValueError, match="no force of any"):
         rank_doses(law, cells, cells, treatments=[])
+
+
+def test_cells_arrive_at_the_dose_that_leads_to_the_goal(cells: np.ndarray) -> None:
+    goal = cells[::-1] + 4 * np.eye(2)[0]
+    table = rank_doses(Flat().eval(), cells, goal).set_index(["treatment", "dose"])
+    assert table.loc[("right", 4.0), "arriving"] > 0.8
+    assert table.loc[("up", 4.0), "arriving"] < 0.1
+    assert (table["low"] <= table["arriving"]).all()
+    assert (table["arriving"] <= table["high"]).all()
+    assert table["arriving_untreated"].iloc[0] < 0.1
+    assert table["arriving_goal"].iloc[0] > 0.8
+    assert rank_doses(Flat().eval(), cells[:9], goal)["arriving"].isna().all()

@@ -15,6 +15,7 @@ from mudata import MuData
 from virtualcell.landscape.dose_response import dose_response
 from virtualcell.model.moving import Moving
 from virtualcell.model.on_landscape import OnLandscape
+from virtualcell.perturbation.doses import DOSES, rank_doses
 from virtualcell.perturbation.edit import ATAC, Edit
 from virtualcell.perturbation.effect import FORCE, SENSITIVITY, Effect
 from virtualcell.perturbation.from_counts import response_of
@@ -174,6 +175,39 @@ class Pushing(Moving, OnLandscape):
             rest=self._spans(self.span if rest is None else rest),
             near=float(near),
         )
+
+    def which_dose(
+        self,
+        start: np.ndarray,
+        goal: np.ndarray,
+        *,
+        treatments: Sequence[str] | None = None,
+        doses: Sequence[float] = DOSES,
+        duration: float | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Treatments and doses, the one first whose push for ``duration`` (default: one span) ends nearest to the goal: columns
+        of ``perturbation.doses.rank_doses``.
+
+        start (n, d), goal (m, d): states. Raises DataError where there were no times, of which how fast a push acts is known,
+        for treatments that were not measured, such doses, and fewer than two cells.
+        """
+        if self.times is None:
+            raise DataError(
+                "Without times nothing is known of doses: each treatment is what it was when measured.",
+                next_step="rank treatments with which_push.",
+                field="time",
+            )
+        here, there = self._checked(start, "start", 2), self._checked(goal, "goal", 2)
+        spans = self._spans(self.span if duration is None else duration)
+        try:
+            return rank_doses(
+                copy.deepcopy(self.dynamics).cpu(), here, there, doses=doses, treatments=treatments, duration=spans, seed=seed
+            )
+        except LookupError as error:
+            raise DataError(str(error.args[0]), next_step="choose measured treatments.", field="treatments") from None
+        except ValueError as error:
+            raise DataError(str(error), next_step="give other doses or more cells.", field="doses") from None
 
     def which_push(
         self, start: MuData | ad.AnnData, goal: MuData | ad.AnnData, treatments: Sequence[str] | None = None

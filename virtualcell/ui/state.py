@@ -216,6 +216,19 @@ def critical(b: Bundle, rows: np.ndarray, treatment: str, duration: float, rest:
     return _critical(b.demo.key, stamp(b), most, treatment, duration, rest)
 
 
+@st.cache_resource(max_entries=32, show_spinner="Trying doses …")
+def _ranked_doses(key: str, stamp: int, start: bytes, goal: bytes, duration: float) -> pd.DataFrame:
+    b = _bundle(key, stamp)
+    here, there = (b.state[some(np.frombuffer(rows, dtype=np.int64), MOST_PUSHED)] for rows in (start, goal))
+    return b.model.which_dose(here, there, duration=duration)
+
+
+def ranked_doses(b: Bundle, start: np.ndarray, goal: np.ndarray, duration: float) -> pd.DataFrame:
+    """Treatments and doses ranked by how near they bring the start to the goal (rows) in so long; computed once."""
+    packed = (np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal))
+    return _ranked_doses(b.demo.key, stamp(b), *packed, duration)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _tilted(key: str, stamp: int, treatment: str, dose: float) -> Landscape:
     return _bundle(key, stamp).model.landscape(perturbation=treatment, dose=dose)
