@@ -68,7 +68,7 @@ with side:
     options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
     start = st.selectbox("Cells to push", list(options), key=state.own(b, "cells-to-push"), bind="query-params")
     rows = options[start]
-    if columns.perturbation and start not in everyone and start != "cells marked on Explore":
+    if columns.perturbation and start not in everyone:
         rows = np.intersect1d(rows, state.untreated(b))
 if len(rows) < 3:
     st.info("Fewer than three untreated cells are in this group; choose another.", icon=None)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.arguments import parser, report
-from benchmarks.multiomics import coding, reach, throughput
+from benchmarks.multiomics import coding, known, reach, throughput
 from benchmarks.multiomics.peers import judge_peers
 from benchmarks.multiomics.splits import Split
 from benchmarks.multiomics.table import claims_of, leaderboard, rows_of
@@ -72,15 +72,15 @@ def compress(key: str, seeds: Sequence[int]) -> tuple[dict[str, Any], dict[str, 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    known = parser("multiomics", __doc__)
-    known.add_argument(
+    command = parser("multiomics", __doc__)
+    command.add_argument(
         "--demo", nargs="*", default=["a549", "cite"], choices=[k for k, d in DEMOS.items() if k in ("a549", "cite")]
     )
-    known.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    known.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    known.add_argument("--fusions", nargs="+", default=list(every_fusion()), choices=every_fusion())
-    known.add_argument("--peers-cache", type=Path, help="folder with what the peers gave before")
-    chosen = known.parse_args(arguments)
+    command.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    command.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    command.add_argument("--fusions", nargs="+", default=list(every_fusion()), choices=every_fusion())
+    command.add_argument("--peers-cache", type=Path, help="folder with what the peers gave before")
+    chosen = command.parse_args(arguments)
     torch.set_num_threads(1)
     rows: list[Row] = []
     claims: list[Claim] = []

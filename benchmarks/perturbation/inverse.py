@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.perturbation.heads import Bayes, Centroid, Head, Logistic, OfResponse
-from benchmarks.perturbation.judge import FIGURES, halves
-from benchmarks.perturbation.kang import Progress, rows_of, screens
-from benchmarks.perturbation.norman import TOP, screen_and_genes
+from benchmarks.perturbation.judge import FIGURES, halves, rows_of
+from benchmarks.perturbation.kang import Progress, screens
+from benchmarks.perturbation.norman import whole_screen
 from virtualcell.evaluation.report import Claim, Row
 from virtualcell.perturbation.inverse import rank_treatments
 from virtualcell.perturbation.response import Response
 from virtualcell.perturbation.screen import Screen
 
+TOP = 3
 OURS, ENERGY, CHANCE = "VirtualCell", "energy distance of the pushed cells", "chance"
 
 FIRST, AMONG = "own treatment first, share of cells", f"own treatment among the first {TOP}, share of cells"
@@ -132,7 +133,7 @@ def kang(screen: Screen, seed: int) -> dict[str, FIGURES]:
 
 def run(seeds: range, progress: Progress) -> tuple[list[Row], list[Claim]]:
     """Which of all treatments of CRISPR activation, and interferon or not in a type that was never treated."""
-    activation, _ = screen_and_genes()
+    activation = whole_screen()
     interferon, _ = screens()
     cells, whole, arriving, of_types = [], [], [], []
     for seed in seeds:

@@ -65,7 +65,7 @@ def test_a_type_held_out_is_not_learned_from(monkeypatch: pytest.MonkeyPatch) ->
     assert found[CEILING]["Pearson of change"] > 0.8
 
 
-def test_pairs_and_goals_are_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_are_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     effects = {"control": [], "x": [0, 1], "y": [2, 3], "z": [4], "x+y": [0, 1, 2, 3], "y+w": [2, 3, 5]}
     cells = [2 + 0.3 * rng.normal(size=(CELLS, GENES)) + 2 * np.isin(np.arange(GENES), genes) for genes in effects.values()]
@@ -76,10 +76,6 @@ def test_pairs_and_goals_are_not_learned_from(monkeypatch: pytest.MonkeyPatch) -
     assert not shared(seen[0], screen.treated("x+y", ""))
     assert shared(seen[0], screen.untreated()) == CELLS // 2
     assert found[OURS]["L2 of change"] <= found["additive"]["L2 of change"]
-    seen.clear()
-    assert norman.which(screen, seed=0) == (1.0, 1.0)
-    for name in ("x", "y", "z"):
-        assert shared(seen[0], screen.treated(name, "")) == CELLS // 2
 
 
 def test_a_gene_left_out_is_in_nothing_that_is_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:

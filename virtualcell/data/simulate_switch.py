@@ -24,6 +24,9 @@ MEASURED = 0.15
 """Size of the push that is measured: less than half of the one that it takes."""
 
 CONTROL, PUSHED = "control", "inducer"
+FIRST = next(iter(TOGGLE_SWITCH.attractors))
+"""Where cells start, and where the inducer leads away from."""
+
 NEAR = 0.3
 """Within so much of where it was, a cell is back."""
 
@@ -36,14 +39,17 @@ def pushed_by(force: float) -> KnownSystem:
 def true_critical(duration: float | None = None, rest: float | None = None, halvings: int = 30) -> float:
     """The least size of the push for ``duration`` after which the noiseless cell does not come back in ``rest`` without it; both
     the measured period by default. Infinite where the largest tried, 8, is not enough."""
-    start, span = TOGGLE_SWITCH.places[0], TOGGLE_SWITCH.span
+    start = TOGGLE_SWITCH.places[0]
+    lasting, after = (TOGGLE_SWITCH.span if time is None else time for time in (duration, rest))
+    if not (lasting > 0 and after > 0):
+        raise ValueError(f"A push of {lasting} and a rest of {after}: both take some time.")
 
     def carried(z: np.ndarray, force: float, time: float) -> np.ndarray:
         drift = pushed_by(force).drift
         return solve_ivp(lambda _, at: drift(at[None])[0], (0.0, time), z, method="LSODA", rtol=1e-8, atol=1e-10).y[:, -1]
 
     def back(force: float) -> bool:
-        end = carried(carried(start, force, duration or span), 0.0, rest or span)
+        end = carried(carried(start, force, lasting), 0.0, after)
         return bool(np.linalg.norm(end - start) < NEAR)
 
     low, high = 0.0, 8.0

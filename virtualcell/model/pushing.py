@@ -129,6 +129,8 @@ class Pushing(Moving, OnLandscape):
         amounts = np.asarray(doses, dtype=float)
         if not (amounts.ndim == 1 and len(amounts) and np.isfinite(amounts).all() and (amounts >= 0).all()):
             raise DataError("Doses are 0 or more times the measured one.", next_step="give one or more.", field="doses")
+        if not len(states):
+            raise DataError("There is nothing to start from.", next_step="give cells or states.", field="states")
         places = [a.state for a in (landscape or self.landscape()).attractors]
         if not places:
             raise DataError("The landscape has no valley to leave.", next_step="train on more cells.", field="landscape")
@@ -227,7 +229,16 @@ class Pushing(Moving, OnLandscape):
         """The same model with what treatments change learned from these cells alone, as from all but those of a goal, which would
         otherwise be ranked by what they themselves have taught. Raises DataError where no treatment was measured beside its
         control in them."""
-        response = response_of(self._fitted, as_mudata(cells))
+        column, given = self.settings.columns.perturbation, as_mudata(cells)
+        if column is None or self.record["span"]:
+            raise DataError(
+                "This model was fitted to no treatment beside its control at one time.",
+                next_step="fit it with perturbation=..., to cells of one time.",
+                field="treatment",
+            )
+        if column not in given.obs:
+            raise DataError(f"There is no column {column!r} in obs.", next_step="give cells with their treatment.", field=column)
+        response = response_of(self._fitted, given)
         if response is None:
             raise DataError(
                 "No treatment was measured beside its control in these cells.",

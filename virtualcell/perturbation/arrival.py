@@ -17,7 +17,7 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Share:
-    """Of n cells, with Wilson's interval over cells (Wilson 1927), 95 %; NaN where there are none."""
+    """Of n cells, with Wilson's interval over cells (Wilson 1927), 95 %."""
 
     value: float
     low: float
@@ -35,8 +35,8 @@ class Arrival:
 
     A cell has arrived that is more likely of the goal than of the start, by linear discriminants with a covariance shrunk by
     Ledoit & Wolf 2004, both as likely beforehand, and that lies no farther from the goal's middle (Mahalanobis) than 95 % of the
-    goal's own cells: one that is pushed past the goal did not arrive. In five folds: a cell is judged by a rule that saw neither
-    it nor what it came from. ValueError for fewer than ten cells on either side.
+    goal's own cells: one that is pushed past the goal did not arrive. In five folds: a cell is judged by a rule that was
+    fitted to neither it nor what it came from; components are of all. ValueError for fewer than ten cells on either side.
     """
 
     def __init__(self, start: np.ndarray, goal: np.ndarray, seed: int = 0) -> None:

@@ -59,7 +59,7 @@ class Edit:
             return
         levels = self.level if isinstance(self.level, tuple) else (self.level,)
         put(self, "level", float(levels[0]) if len(levels) == 1 else tuple(map(float, levels)))
-        if len(levels) > 1 and not len(levels) == len(given) == len(self.genes):
+        if not levels or (len(levels) > 1 and not len(levels) == len(given) == len(self.genes)):
             raise DataError(
                 f"There are {len(levels)} levels for {len(self.genes)} genes.",
                 next_step="give one for all, or one a gene, and each gene once.",
@@ -81,12 +81,18 @@ class Edit:
         """From what callers have at hand: one name for one gene, any sequence for several."""
         levels = None if level is None else tuple(float(value) for value in np.atleast_1d(np.asarray(level, dtype=float)))
         one = levels[0] if levels is not None and len(levels) == 1 else levels
-        return cls((genes,) if isinstance(genes, str) else tuple(genes), fold, one, tuple(peaks))
+        names, open_or_closed = ((given,) if isinstance(given, str) else tuple(given) for given in (genes, peaks))
+        return cls(names, fold, one, open_or_closed)
 
     @property
     def raises(self) -> bool:
         """Whether there is more of the genes than before: over-expression."""
         return self.fold is None or self.fold > 1
+
+    @property
+    def done_to_peaks(self) -> str:
+        """What becomes of the peaks that go along."""
+        return "opened" if self.raises else "closed" if self.fold == 0 else "lowered"
 
     @property
     def name(self) -> str:
@@ -102,8 +108,7 @@ class Edit:
             told += " knock-out" if self.fold == 0 else f" knock-down, to {self.fold:g} times"
         if not self.peaks:
             return told
-        done = "opened" if self.raises else "closed" if self.fold == 0 else "lowered"
-        return f"{told}, {len(self.peaks)} peak{'s' if len(self.peaks) > 1 else ''} {done}"
+        return f"{told}, {len(self.peaks)} peak{'s' if len(self.peaks) > 1 else ''} {self.done_to_peaks}"
 
     def applied(self, table: CellTable, features: Mapping[str, Sequence[str]]) -> CellTable:
         """The same cells, edited; features[m]: names of the columns of ``table.values[m]``. ``table`` is left as it is.

@@ -55,10 +55,12 @@ def fit_response(
 
 
 def fold_table(response: Response, before: np.ndarray, after: np.ndarray, treatment: str, genes: list[str]) -> pd.DataFrame:
-    """Log2 ratio of mean expression before and after (cells, genes; logarithmic) a treatment, columns as ``fold_changes``.
+    """Log2 ratio of typical expression before and after (cells, genes; logarithmic) a treatment, columns as ``fold_changes``.
 
-    low, high: 1.96 standard errors of the measured difference of means around the predicted change, which is shrunk and so rather
-    nearer to none; that the change is the same in these cells is not in it.
+    Typical: back from the mean of the logarithms, as scanpy's fold changes are. It is what the response predicts: a ratio of
+    arithmetic means is another quantity where most counts are zero. low, high: 1.96 standard errors of the measured difference of
+    means around the predicted change, which is shrunk and so rather nearer to none; over cells, not over donors, and that the
+    change is the same in these cells is not in it.
     """
     error = CERTAIN * response.spread(treatment)
     start, end, low, high = (_mean(x, response.depth) for x in (before, after, after - error, after + error))
@@ -76,8 +78,8 @@ def as_counts(expression: np.ndarray, total: np.ndarray, depth: float) -> sp.csr
 
 
 def _mean(expression: np.ndarray, depth: float) -> np.ndarray:
-    """Mean counts per 10,000."""
-    return np.maximum(np.expm1(expression), 0.0).mean(0) * (1e4 / depth)
+    """Counts per 10,000 that the mean of the logarithms stands for, (genes,)."""
+    return np.maximum(np.expm1(expression.mean(0)), 0.0) * (1e4 / depth)
 
 
 def _some(names: np.ndarray, groups: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray:

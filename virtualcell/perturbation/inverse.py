@@ -35,7 +35,7 @@ def rank_treatments(
     """
     if min(len(start), len(goal)) < 2:
         raise ValueError("Two cells or more are needed on either side to tell how far apart they are.")
-    names = all_pushes(model) if treatments is None else list(treatments)
+    names = all_pushes(model) if treatments is None else list(dict.fromkeys(treatments))
     if not names:
         raise ValueError("There is no treatment to rank.")
     start, goal = some(start, seed), some(goal, seed)

@@ -89,10 +89,12 @@ def ranked(response: Response | None, start: CellTable, goal: CellTable, treatme
             next_step="fit it with perturbation=..., to cells of one time.",
             field="treatment",
         )
+    if treatments is not None and not len(treatments):
+        raise DataError("There is no treatment to rank.", next_step="name one or more, or none for all.", field="treatments")
+    if min(start.n_cells, goal.n_cells) < 2:
+        raise DataError("Two cells or more are needed on either side.", next_step="choose more cells.", field="goal")
     here, there = (log_expression(some(counts_of_cells(table), 0), response.depth) for table in (start, goal))
     try:
         return rank_treatments(response, here, there, treatments)
     except LookupError as error:
         raise DataError(str(error), next_step="choose treatments that were measured alone.", field="treatment") from None
-    except ValueError as error:
-        raise DataError(str(error), next_step="choose more cells.", field="goal") from None

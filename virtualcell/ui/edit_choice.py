@@ -39,7 +39,7 @@ def edit_choice(b: Bundle) -> Edit:
         st.stop()
     level = _levels(b, chosen) if how == HIGHEST else None
     fold = FOLDS.get(how)
-    peaks = _peaks(b, chosen, opened=level is not None or (fold or 0.0) > 1)
+    peaks = _peaks(b, chosen, Edit.of(chosen, fold, level).done_to_peaks)
     edit = Edit.of(chosen, fold, level, peaks)
     if fold == FOLDS[DOUBLED]:
         st.caption("Cells that counted none of a gene still have none when it is doubled.")
@@ -51,9 +51,8 @@ def _levels(b: Bundle, genes: list[str]) -> list[float]:
     return highest(rna.layers[COUNTS_LAYER].tocsr(), list(rna.var_names.get_indexer(genes)), SHARE).tolist()
 
 
-def _peaks(b: Bundle, genes: list[str], *, opened: bool) -> list[str]:
+def _peaks(b: Bundle, genes: list[str], done: str) -> list[str]:
     """Peaks that go along: those near the genes where the data say which, else those that the reader names."""
-    done = "opened" if opened else "closed"
     if not {RNA, ATAC} <= set(modalities(b)):
         return []
     atac, positions = b.cells.mod[ATAC].var, b.cells.mod[RNA].var

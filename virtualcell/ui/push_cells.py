@@ -65,7 +65,8 @@ def lassos(b: Bundle) -> None:
         role = st.session_state.get(state.own(b, "draws"), START)
         if len(rows):
             st.session_state[f"push-{role}-{b.demo.key}"] = rows
-            enough = len(np.intersect1d(rows, state.untreated(b))) if role == START else len(rows) // 2
+            untreated = state.untreated(b)
+            enough = len(np.intersect1d(rows, untreated)) if role == START else len(np.setdiff1d(rows, drawn(b, START))) // 2
             if enough >= FEWEST:
                 st.session_state[widget(b, role)] = DRAWN
             # A drawing lives in the browser's chart; another key is another chart, on which the next one is drawn.

@@ -91,8 +91,8 @@ def _table(b: Bundle, found: Effect, responded: bool) -> None:
         height=420,
         column_config={
             "gene": "Gene",
-            "before": number("without", format="%.2f", help="mean counts per 10,000"),
-            "after": number("with", format="%.2f", help="mean counts per 10,000"),
+            "before": number("without", format="%.2f", help="counts per 10,000"),
+            "after": number("with", format="%.2f", help="counts per 10,000"),
             "log2_fold_change": number("log2 fold change", format="%.2f"),
             "low": number("lower 95 %", format="%.2f"),
             "high": number("upper 95 %", format="%.2f"),
@@ -100,8 +100,9 @@ def _table(b: Bundle, found: Effect, responded: bool) -> None:
     )
     table_download(b, found.genes, "perturbation", "All genes as CSV")
     st.caption(
-        "Mean counts per 10,000, as measured and as predicted. Interval: 1.96 standard errors of the effect where it was "
-        "measured; that it is the same in these cells is not in it. A small change that all treatments have in common "
+        "Counts per 10,000, back from the mean of logarithms (as scanpy's fold changes), as measured and as predicted. Interval: "
+        "1.96 standard errors of the effect where it was measured, over cells, not over donors; that it is the same in these "
+        "cells is not in it. A small change that all treatments have in common "
         "cannot be told from chance in the untreated cells."
         if responded
         else "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "

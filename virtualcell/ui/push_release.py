@@ -88,8 +88,9 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         chart(fig, "push-outcomes", alt="Shares that stayed, rolled back and settled", file=f"{b.demo.key}-push-outcomes")
     with curve:
         st.markdown("**Which dose does it take?**")
-        critical = state.critical(b, rows, treatment, duration, rest)
-        truth = put_in.critical_dose(b, duration, rest)
+        valley = state.home(b, rows)
+        critical = state.critical(b, valley, treatment, duration, rest)
+        truth = put_in.critical_dose(b, drawn.attractors[valley].name, duration, rest)
         part = table[table["outcome"] == SETTLED]
         fig = dose_response(
             *(part[column].to_numpy() for column in ("dose", "share", "low", "high")),
@@ -99,10 +100,11 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
             look=look(),
         )
         chart(fig, "push-doses", alt="Share that settles elsewhere by dose", file=f"{b.demo.key}-doses")
+    home = drawn.attractors[valley].name
     said = (
-        f"A cell without noise that rests in its valley stays away from {critical:.2f} times the measured dose on."
+        f"A cell without noise that rests in the valley {home} stays away from {critical:.2f} times the measured dose on."
         if critical is not None
-        else "From no dose up to 16 times the measured one does a cell without noise stay away."
+        else f"A cell without noise comes back to the valley {home} from every dose up to 16 times the measured one."
     )
     if truth is not None and np.isfinite(truth):
         said += f" What was put in: {truth:.2f} times."
@@ -110,7 +112,7 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     table_download(b, table, "push", "All doses as CSV")
     st.caption(
         "The push is the force that was learned at the measured dose; any other dose is that force, scaled. In a simulated "
-        "switch whose answer is known the least dose that keeps a cell away came out within 20 % where the model saw the places "
-        "of the cells themselves (docs/perturbation.md); from counts it can be farther off. Lines and bands: 95 % over cells, "
-        "without the model's own error."
+        "switch whose answer is known the least dose that keeps a cell away came out within 20 % where the model was told the "
+        "noise and saw the places of the cells (docs/perturbation.md); from counts it is farther off. Lines and bands: 95 % over "
+        "cells, without the model's own error."
     )

@@ -22,7 +22,9 @@ def push_sets(b: Bundle, found: Effect, name: str) -> None:
     """Sets in a picture, their genes in a table, and a place for the reader's own."""
     picture, rest = st.columns([1.25, 1], gap="large")
     with rest:
-        sets = [*shipped(), *_own(b)]
+        own = _own(b)
+        # A set of the reader's takes the place of one of the same name.
+        sets = [*(one for one in shipped() if one.name not in {mine.name for mine in own}), *own]
     table = set_changes(found.genes, sets, _noise(b, found), b.model.features())
     with picture:
         if table.empty:

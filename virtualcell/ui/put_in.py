@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from virtualcell.data.simulate_switch import MEASURED, true_critical
+from virtualcell.data.simulate_switch import FIRST, MEASURED, true_critical
 from virtualcell.data.three_wells import DIFFUSION, saddles, wells
 from virtualcell.demo import Bundle
 
@@ -26,6 +26,7 @@ def _critical(duration: float, rest: float) -> float:
     return true_critical(duration, rest, halvings=16) / MEASURED
 
 
-def critical_dose(b: Bundle, duration: float, rest: float) -> float | None:
-    """The least dose, times the measured one, after which a cell without noise does not come back; None where it is not known."""
-    return _critical(duration, rest) if "switch" in b.cells.uns else None
+def critical_dose(b: Bundle, valley: str, duration: float, rest: float) -> float | None:
+    """The least dose, times the measured one, after which a cell of a valley does not come back without noise; None where it is
+    not known: of the switch from where the inducer leads away."""
+    return _critical(duration, rest) if "switch" in b.cells.uns and valley == FIRST else None

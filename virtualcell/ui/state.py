@@ -207,13 +207,17 @@ def _critical(key: str, stamp: int, valley: int, treatment: str, duration: float
     return b.model.critical_dose(start, treatment=treatment, duration=duration, rest=rest, landscape=b.landscape)
 
 
-def critical(b: Bundle, rows: np.ndarray, treatment: str, duration: float, rest: float) -> float | None:
-    """The least dose that keeps a cell without noise away from the resting place of most of the chosen cells; computed once."""
+def home(b: Bundle, rows: np.ndarray) -> int:
+    """Which attractor of the landscape most of the chosen cells roll into."""
     assert b.landscape is not None
     assert b.landscape.basin is not None
     valleys = b.landscape.basin[rows]
-    most = int(np.bincount(valleys[valleys >= 0]).argmax()) if (valleys >= 0).any() else 0
-    return _critical(b.demo.key, stamp(b), most, treatment, duration, rest)
+    return int(np.bincount(valleys[valleys >= 0]).argmax()) if (valleys >= 0).any() else 0
+
+
+def critical(b: Bundle, valley: int, treatment: str, duration: float, rest: float) -> float | None:
+    """The least dose that keeps a cell without noise away from a resting place; computed once."""
+    return _critical(b.demo.key, stamp(b), valley, treatment, duration, rest)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Trying doses …")
@@ -256,17 +260,26 @@ def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, edit: E
 def _pushes(key: str, stamp: int, start: bytes, goal: bytes, pairs: bool) -> pd.DataFrame:
     b = _bundle(key, stamp)
     here, there = (np.frombuffer(rows, dtype=np.int64) for rows in (start, goal))
-    # Cells that taught what their treatment does would be certain to fit it: every second one is asked, all others teach.
-    asked = there[~np.isin(there, here)][1::2]
-    model = b.model.relearned(b.cells[np.setdiff1d(np.arange(b.cells.n_obs), asked)].copy())
+    # Cells that taught what their treatment does would be certain to fit it. Every second cell of each treatment teaches, the
+    # others are asked: where only the goal's were left out, its own treatment alone was known less well than the others, and
+    # probabilities were too sure.
+    taught = every_second(values(b, b.demo.columns.perturbation or ""))
+    asked, fresh = np.setdiff1d(there, [*here, *taught]), np.setdiff1d(here, taught)
+    model = b.model.relearned(b.cells[taught].copy())
     assert model.response is not None  # or it would have raised
     names = None if pairs else list(model.response.treatments)
-    return model.which_push(b.cells[some(here, MOST_PUSHED)].copy(), b.cells[some(asked, MOST_PUSHED)].copy(), names)
+    return model.which_push(b.cells[some(fresh, MOST_PUSHED)].copy(), b.cells[some(asked, MOST_PUSHED)].copy(), names)
+
+
+def every_second(names: np.ndarray) -> np.ndarray:
+    """Rows of every second cell of each name, sorted."""
+    return np.sort(np.concatenate([np.flatnonzero(names == name)[::2] for name in np.unique(names)]))
 
 
 def pushes(b: Bundle, start: np.ndarray, goal: np.ndarray, *, pairs: bool = True) -> pd.DataFrame:
     """Treatments ranked by how surely and how near they bring the start to the goal (rows); computed once. pairs: also those that
-    were not measured together. Half of the goal's cells, none of the start's, are asked for; treatments learn from all others."""
+    were not measured together. Half of the goal's and of the start's cells are looked at; treatments learn from the other half of
+    all."""
     packed = [np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal)]
     return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), *packed, pairs)
 

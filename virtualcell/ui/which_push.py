@@ -62,8 +62,9 @@ def which_push(b: Bundle) -> None:
                 "Way: what is taken away of the energy distance to the goal; below 0: farther. Arrive: pushed cells that lie "
                 "among the goal's, 95 % interval over cells; beside it the start without a push and the goal's own cells. "
                 "Probability: that it was this one, had all of the goal's cells been given one and the same of those tried. Each "
-                "treatment was measured at one dose; no other dose is ranked. Half of the goal's cells are asked for; treatments "
-                "were learned from all other cells."
+                "treatment was measured at one dose; no other dose is ranked. Half of the cells are looked at; what treatments "
+                "do was learned again from the other half. Intervals are over the cells pushed: the error of what was learned "
+                "is not in them, and is about as large (docs/perturbation.md)."
             )
 
 
@@ -77,7 +78,10 @@ def sentence(table: pd.DataFrame) -> str:
     first = table.iloc[0]
     said = f"**{first['treatment']}** is said to lead there"
     if pd.notna(first["probability"]):
-        said = f"**{first['treatment']}** is the most probable: {_percent(first['probability'])}"
+        said = (
+            f"If all of the goal's cells were given one of these, **{first['treatment']}** is the most probable: "
+            f"{_percent(first['probability'])}"
+        )
     said += (
         f". It goes {_percent(first['closer'])} of the way and brings {_percent(first['arriving'])} of cells "
         f"({_percent(first['low'])} to {_percent(first['high'])}). A treatment drawn at random: "
