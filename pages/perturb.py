@@ -24,6 +24,8 @@ b = state.bundle()
 columns = b.demo.columns
 treatments = list(b.model.record["treatments"])
 TREATMENT, GENES, NOTHING_MORE = "treatment", "genes", "nothing else"
+FEWEST = 3
+"""Cells that can be pushed."""
 
 
 def pair(first: str, second: str, known: list[str]) -> str:
@@ -65,19 +67,21 @@ with side:
     everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
     marked = state.selection(b)
     options = everyone | ({"cells marked on Explore": marked} if len(marked) else {})
-    options |= {title: rows for title, rows in groups.items() if not title.startswith("treatment")}
+    alone = state.untreated(b)
+    named = {title: np.intersect1d(rows, alone) for title, rows in groups.items() if not title.startswith("treatment")}
+    options |= {title: rows for title, rows in named.items() if len(rows) >= FEWEST}
     start = st.selectbox("Cells to push", list(options), key=state.own(b, "cells-to-push"), bind="query-params")
     rows = options[start]
     if columns.perturbation and start not in everyone:
         rows = np.intersect1d(rows, state.untreated(b))
-if len(rows) < 3:
+if len(rows) < FEWEST:
     st.info("Fewer than three untreated cells are in this group; choose another.", icon=None)
     st.stop()
 
 rows = state.some(rows, 250)
 found = state.effect(b, rows, treatment=treatment, edit=edit)
 responded = found.kind in (MEASURED, ADDED)
-stays = responded or not b.model.moves
+stays = responded or not b.model.moves or (edit is not None and b.model.times is None)
 genes, certain = found.genes, changed(found.genes)
 with side:
     st.metric(

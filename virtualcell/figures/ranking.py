@@ -60,7 +60,7 @@ def ranking(table: pd.DataFrame, *, closer: float, arriving: float, look: Look =
                 title_text=TITLES[panel],
                 ticksuffix=" %",
                 showticksuffix="last",
-                range=_reach(share),
+                range=_reach(np.append(share, 100 * closer)),
                 zeroline=True,
                 zerolinecolor=look.faint,
                 **at,

@@ -84,7 +84,8 @@ class Pushing(Moving, OnLandscape):
         start = self._states(table)
         begin = start if edited is None else self._states(edited)
         untreated, treated = start, begin
-        if self.moves:
+        # Without times nothing says how cells drift: an edit changes how they are read, and no more.
+        if self.moves and (edited is None or self.times is not None):
             course: dict[str, Any] = {"duration": self.span if duration is None else duration, "frames": 2, "seed": seed}
             untreated = self.predict(states=start, **course).states[-1]
             treated = self.predict(states=begin, perturbation=treatment, **course).states[-1]

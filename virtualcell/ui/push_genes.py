@@ -66,8 +66,8 @@ def _bars(b: Bundle, found: Effect, name: str) -> None:
 
 def _volcano(b: Bundle, found: Effect, name: str) -> None:
     genes = found.genes
-    if not genes["log2_fold_change"].any():
-        st.markdown("No gene changes at all, so there is nothing to draw.")
+    if changed(genes).empty:
+        st.markdown("No gene changes by 20 % or more, so none is drawn; the table has the numbers.")
         return
     fig = effect_volcano(
         [symbol(gene) for gene in genes["gene"]],
@@ -105,6 +105,7 @@ def _table(b: Bundle, found: Effect, responded: bool) -> None:
         "cells is not in it. A small change that all treatments have in common "
         "cannot be told from chance in the untreated cells."
         if responded
-        else "Predicted mean counts per 10,000. Interval: bootstrap over cells; it holds the spread of cells, not the "
+        else "Predicted mean counts per 10,000 of the genes read, also of an edited gene: what the model makes of the cell, not "
+        "what was put in. Interval: bootstrap over cells; it holds the spread of cells, not the "
         "model's own error."
     )

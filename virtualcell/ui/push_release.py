@@ -38,11 +38,13 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     )
     steps = span / 12
     duration = controls[1].slider(
-        f"Push for ({unit})", steps, 2 * span, span / 2, steps, key=state.own(b, "push-for"), bind="query-params"
+        f"Push for ({unit})", steps, span, span / 2, steps, key=state.own(b, "push-for"), bind="query-params"
     )
     rest = controls[2].slider(
-        f"Then leave alone for ({unit})", steps, 2 * span, span / 2, steps, key=state.own(b, "rest-for"), bind="query-params"
+        f"Then leave alone for ({unit})", steps, span, span / 2, steps, key=state.own(b, "rest-for"), bind="query-params"
     )
+    if duration + rest > span + steps / 2:
+        st.caption(f"Cells are followed for {duration + rest:g} {unit}, longer than any were measured: nothing tests the rest.")
     rows = state.some(rows, CELLS)
     moved = state.pushed(b, rows, treatment, dose, duration, rest, FRAMES)
     table = state.doses(b, rows, treatment, tuple(sorted({*DOSES, dose})), duration, rest)
@@ -50,7 +52,7 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     settled, alone = (100 * part.loc[SETTLED, "share"] for part in (mine, free))
     back = 100 * mine.loc[BACK, "share"]
     st.markdown(
-        f"**{settled:.0f} % of the cells settle in another valley**; without the push {alone:.0f} % do. "
+        f"**{settled:.0f} % of the cells settle in another valley**; without the push {alone:.0f} % do, by noise alone. "
         f"{back:.0f} % left their valley while pushed and rolled back."
     )
     before, after = st.columns(2, gap="medium")
@@ -68,6 +70,11 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         with place:
             st.markdown(f"**{title}**")
             fig = landscape_map(surface, part, ends[shown], colours=palette, look=look(), height=430, relief=Relief.of(surface))
+            fig.update_traces(showscale=False, selector={"type": "contour"})
+            fig.update_layout(
+                legend={"orientation": "h", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom", "yref": "container"}
+            )
+            fig.update_layout(margin={"b": 76})
             chart(fig, f"push-{'tilted' if surface is tilted else 'free'}", alt=f"Landscape. {title}", file=f"{b.demo.key}-push")
     st.caption(
         "Contours: the model's energy, on the left with the treatment's tilt. ◆ resting places that are there. Lines: cells, "

@@ -38,7 +38,8 @@ def which_dose(b: Bundle) -> None:
             f"**{first['treatment']} at {first['dose']:g} times** the measured dose{kept} ends nearest: "
             f"{100 * first['closer']:.0f} % of the way, and {100 * first['arriving']:.0f} % of the cells arrive "
             f"({100 * first['low']:.0f} to {100 * first['high']:.0f} %). Without a push "
-            f"{100 * first['arriving_untreated']:.0f} % do; a dose drawn at random brings {100 * table['arriving'].mean():.0f} %."
+            f"{100 * first['arriving_untreated']:.0f} % do; one drawn at random (median) brings "
+            f"{100 * table['arriving'].median():.0f} %."
         )
         table_download(b, table, "doses", "All treatments and doses as CSV")
     with shown:
@@ -46,7 +47,7 @@ def which_dose(b: Bundle) -> None:
             lassos(b)
         named = table.assign(treatment=[f"{t} × {dose:g}" for t, dose in zip(table["treatment"], table["dose"], strict=True)])
         fig = ranking(
-            named.assign(probability=np.nan), closer=float(table["closer"].mean()), arriving=float(table["arriving"].mean()),
+            named.assign(probability=np.nan), closer=float(table["closer"].median()), arriving=float(table["arriving"].median()),
             look=look(),
         )  # fmt: skip
         chart(fig, "which-dose", alt=f"Doses that lead from {start} to {goal}", file=f"{b.demo.key}-which-dose")

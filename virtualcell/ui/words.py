@@ -16,8 +16,8 @@ NO_ENERGY = "No landscape can be learned from these cells: they have neither sev
 MAP = "Each point is a cell; cells that the model reads alike lie close together. Distances between far groups mean little."
 SENSITIVITY = (
     "Model sensitivity, not causal evidence: an edit shows which genes are read together, not which one drives the others. In "
-    "blood cells, raising genes made at the end of the interferon response looks more like that response than raising those that "
-    "carry its signal, and plain co-expression comes nearer still."
+    "blood cells with interferon, the one place where this was tested, raising genes made at the end of the response looks more "
+    "like it than raising those that carry its signal, and plain co-expression comes nearer still."
 )
 """Of ``benchmarks.perturbation --parts edits``."""
 DRUG_IS_TIME = (
