@@ -9,7 +9,7 @@ from virtualcell.demo import Bundle
 from virtualcell.figures.ranking import ranking
 from virtualcell.ui import state
 from virtualcell.ui.parts import chart, table_download
-from virtualcell.ui.push_cells import GOAL, START, goals, lassos, starts, widget
+from virtualcell.ui.push_cells import GOAL, START, STATE, goals, lassos, starts, widget
 from virtualcell.ui.theme import look
 
 
@@ -19,26 +19,34 @@ def which_dose(b: Bundle) -> None:
     choose, shown = st.columns([1, 2.6], gap="large")
     unit, span = state.unit(b), b.model.span
     with choose:
-        offered = starts(b)
+        alone, time = state.untreated(b), state.values(b, b.demo.columns.time or "")
+        first = float(time[alone].min())
+        offered = {f"untreated cells of {first:g} {unit}": alone[time[alone] == first]} | starts(b)
         start = st.selectbox("Start", list(offered), key=widget(b, START), bind="query-params", help="Untreated cells of these.")
-        found = goals(b, offered[start])
+        named = goals(b, offered[start])
+        # A state is a place; cells of a treatment are those of all its times.
+        found = {title: rows for title, rows in named.items() if title.startswith(STATE)} | named
         if not found:
             st.info("No other group has enough cells to be a goal; choose another start, or draw one.", icon=None)
             return
-        goal = st.selectbox("Goal", list(found), key=widget(b, GOAL), bind="query-params")
+        middle = b.state[offered[start]].mean(0)
+        far = [float(np.linalg.norm(b.state[rows].mean(0) - middle)) for rows in found.values()]
+        goal = st.selectbox("Goal", list(found), index=int(np.argmax(far)), key=widget(b, GOAL), bind="query-params")
         duration = st.slider(
             f"Pushed for ({unit})", span / 12, span, span, span / 12, key=state.own(b, "goal-in"), bind="query-params"
         )
         drawing = st.toggle("Draw them", key=state.own(b, "draw-push"), bind="query-params", help="Start and goal, on a map.")
         rows = np.setdiff1d(found[goal], offered[start])
         table = state.ranked_doses(b, offered[start], rows, duration)
-        first = table.iloc[0]
-        kept = "" if first["measured"] else ", a dose that was not measured"
+        best = table.iloc[0]
+        kept = "" if best["measured"] else ", a dose that was not measured"
+        if not best["closer"] > 0:
+            st.markdown("**No dose that was tried leads nearer than no push.**")
         st.markdown(
-            f"**{first['treatment']} at {first['dose']:g} times** the measured dose{kept} ends nearest: "
-            f"{100 * first['closer']:.0f} % of the way, and {100 * first['arriving']:.0f} % of the cells arrive "
-            f"({100 * first['low']:.0f} to {100 * first['high']:.0f} %). Without a push "
-            f"{100 * first['arriving_untreated']:.0f} % do; one drawn at random (median) brings "
+            f"**{best['treatment']} at {best['dose']:g} times** the measured dose{kept} ends nearest: "
+            f"{100 * best['closer']:.0f} % of the way, and {100 * best['arriving']:.0f} % of the cells arrive "
+            f"({100 * best['low']:.0f} to {100 * best['high']:.0f} %). Without a push "
+            f"{100 * best['arriving_untreated']:.0f} % do; one drawn at random (median) brings "
             f"{100 * table['arriving'].median():.0f} %."
         )
         table_download(b, table, "doses", "All treatments and doses as CSV")

@@ -63,10 +63,10 @@ def which_push(b: Bundle) -> None:
             st.caption(
                 "Sorted by probability. Way: what is taken away of the energy distance to the goal; below 0: farther. Arrive: "
                 "pushed cells that lie among the goal's, 95 % interval over cells; beside it the start without a push and the "
-                "goal's own cells. Probability: that it was this one, had all of the goal's cells been given one and the same of those tried. Each "
-                "treatment was measured at one dose; no other dose is ranked. Half of the cells are looked at; what treatments "
-                "do was learned again from the other half. Intervals are over the cells pushed: the error of what was learned "
-                "is not in them, and is about as large (docs/perturbation.md)."
+                "goal's own cells. Probability: that it was this one, had all of the goal's cells been given one and the "
+                "same of those tried. Each treatment was measured at one dose; no other dose is ranked. Half of "
+                "the cells are looked at; what treatments do was learned again from the other half. Intervals are over the cells "
+                "pushed: the error of what was learned is not in them, and is about as large (docs/perturbation.md)."
             )
 
 
