@@ -63,7 +63,8 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, clear: np.ndarra
             mode="markers",
             name="measured together",
             marker={
-                "symbol": "diamond",
+                # Open where the parts are too weak alone for a share of their sum.
+                "symbol": np.where(measured["scale"].notna(), "diamond", "diamond-open"),
                 "size": 0.66 * cell,
                 "color": np.where(known, measured["scale"].fillna(1.0), 1.0),
                 "cmin": 1 - WIDEST,

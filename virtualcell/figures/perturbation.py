@@ -90,7 +90,7 @@ def top_genes(
     change = np.asarray(change, float)
     most = np.argsort(-np.abs(change), kind="stable")[:n]
     order = most[np.argsort(-change[most], kind="stable")]
-    fig = figure(look, 60 + 20 * len(order))
+    fig = figure(look, max(150, 60 + 20 * len(order)))
     colours = [UP if value > 0 else DOWN for value in change[order]]
     spread, hover, ends = None, "%{y}: %{x:+.2f}<extra></extra>", change[order]
     custom = None

@@ -85,7 +85,7 @@ class LatentSum(SameForAll):
 
 
 class TransportedSum(Transported):
-    """Each cell changes as the ten untreated cells nearest to it would under each part, towards their soft partners."""
+    """Each cell changes as the untreated cells nearest to it would under each part, towards their soft partners."""
 
     def change(self, cells: np.ndarray, treatment: str, group: str = ALL) -> np.ndarray:
         return np.sum([super(TransportedSum, self).change(cells, part, group) for part in treatment.split("+")], axis=0)
