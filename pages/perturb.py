@@ -59,6 +59,8 @@ with side:
             second = st.selectbox("Together with", with_it, key=state.own(b, "together-with"), bind="query-params")
             if second != NOTHING_MORE:
                 treatment = pair(treatment, second, treatments)
+        if len(parts) > 1:
+            st.caption("Of a treatment that was never measured, alone or with others, nothing is claimed.")
         name = treatment
     else:
         edit = edit_choice(b)

@@ -13,6 +13,7 @@ from virtualcell.data.catalogue import load_demo
 from virtualcell.demo import load_bundle, models_folder
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
+from virtualcell.schema import DataError
 from virtualcell.ui import state
 from virtualcell.ui.honesty import ONE_OF, UNRANKED
 from virtualcell.ui.push_cells import DRAWN
@@ -132,6 +133,15 @@ def test_a_goal_is_not_ranked_by_what_its_own_cells_have_taught() -> None:
     assert any("ranks say little" in info.value for info in at.info)
     at = open_page("perturb", "norman", **{"goal-of-push-norman": "treatment: MAPK1"})
     assert not any("ranks say little" in info.value for info in at.info)
+
+
+def test_nothing_is_claimed_of_a_gene_that_was_never_switched_on() -> None:
+    at = open_page("perturb", "norman")
+    assert "Of a treatment that was never measured, alone or with others, nothing is claimed" in words(at)
+    known = set(VirtualCell.load(models_folder() / "norman").record["treatments"])
+    assert set(at.selectbox(key="treatment-norman").options) == known
+    with pytest.raises(DataError, match=r"was (never|not) measured"):
+        load_bundle("norman").model.perturb(load_bundle("norman").cells[:20].copy(), treatment="GATA1")
 
 
 def test_pairs_are_tried_where_they_are_asked_for() -> None:
