@@ -24,8 +24,7 @@ b = state.bundle()
 columns = b.demo.columns
 treatments = list(b.model.record["treatments"])
 TREATMENT, GENES, NOTHING_MORE = "treatment", "genes", "nothing else"
-FEWEST = 3
-"""Cells that can be pushed."""
+FEWEST = 3  # cells that can be pushed; no string stands alone here, as Streamlit would write it on the page
 
 
 def pair(first: str, second: str, known: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import time
 from pathlib import Path
@@ -39,6 +40,14 @@ def words(at: AppTest) -> str:
 def figures(at: AppTest) -> list[dict]:
     """Plotly figures on the page as JSON."""
     return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "pages").glob("*.py")), ids=lambda file: file.name)
+def test_no_page_writes_its_own_comments(file):
+    """Streamlit writes any string that stands alone in a page, but for the first."""
+    body = ast.parse(file.read_text("utf-8")).body
+    alone = [n.lineno for n in body[1:] if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    assert not alone
 
 
 @pytest.mark.parametrize("demo", DEMOS)
