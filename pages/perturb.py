@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.figures.perturbation import shift
 from virtualcell.perturbation.effect import ADDED, MEASURED
-from virtualcell.ui import state, words
+from virtualcell.ui import pushed, state, words
 from virtualcell.ui.edit_choice import edit_choice
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
@@ -79,8 +79,8 @@ if len(rows) < FEWEST:
     st.info("Fewer than three untreated cells are in this group; choose another.", icon=None)
     st.stop()
 
-rows = state.some(rows, 250)
-found = state.effect(b, rows, treatment=treatment, edit=edit)
+rows = state.some(rows, pushed.MOST_PUSHED)
+found = pushed.effect(b, rows, treatment=treatment, edit=edit)
 responded = found.kind in (MEASURED, ADDED)
 stays = responded or not b.model.moves or (edit is not None and b.model.times is None)
 genes, certain = found.genes, changed(found.genes)

@@ -14,7 +14,7 @@ from virtualcell.demo import load_bundle, models_folder
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
 from virtualcell.schema import DataError
-from virtualcell.ui import state
+from virtualcell.ui import pushed
 from virtualcell.ui.honesty import ONE_OF, UNRANKED
 from virtualcell.ui.push_cells import DRAWN
 from virtualcell.ui.words import OURS, is_limit, is_ours, larger_is_better
@@ -124,7 +124,7 @@ def test_a_goal_is_not_ranked_by_what_its_own_cells_have_taught() -> None:
     b = load_bundle("norman")
     given = b.cells.obs[b.demo.columns.perturbation].astype(str).to_numpy()
     goal, start = np.flatnonzero(given == "TGFBR2"), np.flatnonzero(given == "control")
-    table = state.pushes(b, start, goal, pairs=False).set_index("treatment")["probability"]
+    table = pushed.pushes(b, start, goal, pairs=False).set_index("treatment")["probability"]
     taught = b.model.which_push(b.cells[start].copy(), b.cells[goal].copy(), list(table.index)).set_index("treatment")
     # It changes next to nothing. A fit to its own chance would be certain of it.
     assert taught["probability"]["TGFBR2"] > 0.8

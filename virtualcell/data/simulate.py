@@ -96,20 +96,12 @@ def simulate_three_wells(seed: int = 0, n_per_time: int = 300, times: Sequence[f
     """
     rng = np.random.default_rng(seed)
     places = np.concatenate([_sample(time, n_per_time, growth, rng) for time in times])
-    counts = draw_counts(mean_expression(places), rng)
     minima = np.stack([well.xy for well in wells()])
     nearest = ((places[:, None] - minima) ** 2).sum(axis=-1).argmin(axis=1)
-    cells = [f"simulated-{i:05d}" for i in range(len(places))]
     obs = pd.DataFrame(
-        {"time": np.repeat(np.asarray(times, dtype=float), n_per_time), "state": pd.Categorical.from_codes(nearest, list(NAMES))},
-        index=cells,
+        {"time": np.repeat(np.asarray(times, dtype=float), n_per_time), "state": pd.Categorical.from_codes(nearest, list(NAMES))}
     )
-    rna = AnnData(counts, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=gene_names()))
-    mdata = MuData({"rna": rna})
-    mdata.obs = obs
-    mdata.obsm["true_latent"] = places
-    mdata.obsm[MEASURED_KEY] = np.ones((len(places), 1), dtype=bool)
-    mdata.uns["simulated"] = True
+    mdata = simulated_cells(draw_counts(mean_expression(places), rng), gene_names(), obs, places)
     mdata.uns["three_wells"] = {
         "seed": seed,
         "growth": growth,
@@ -121,6 +113,18 @@ def simulate_three_wells(seed: int = 0, n_per_time: int = 300, times: Sequence[f
         "widths": WIDTHS.copy(),
         "inverse_dispersion": INVERSE_DISPERSION,
     }
+    return mdata
+
+
+def simulated_cells(counts: sp.csr_matrix, genes: list[str], obs: pd.DataFrame, places: np.ndarray) -> MuData:
+    """Counts (cells, genes) as measured cells are read, with their true places (cells, 2), and called simulated; obs: columns."""
+    cells = [f"simulated-{i:05d}" for i in range(len(places))]
+    rna = AnnData(counts, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=genes))
+    mdata = MuData({"rna": rna})
+    mdata.obs = obs.set_axis(cells)
+    mdata.obsm["true_latent"] = places
+    mdata.obsm[MEASURED_KEY] = np.ones((len(places), 1), dtype=bool)
+    mdata.uns["simulated"] = True
     return mdata
 
 

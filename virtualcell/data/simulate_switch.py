@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from mudata import MuData
 from scipy.integrate import solve_ivp
 
 from virtualcell.data.known.system import KnownSystem, Snapshots
 from virtualcell.data.known.toggle_switch import TOGGLE_SWITCH
-from virtualcell.data.simulate import DECODER_SEED, INVERSE_DISPERSION, N_GENES, N_MARKERS, draw_counts, named
-from virtualcell.schema import MEASURED_KEY
+from virtualcell.data.simulate import DECODER_SEED, INVERSE_DISPERSION, N_GENES, N_MARKERS, draw_counts, named, simulated_cells
 
 PUSH = np.array([0.0, 1.0])
 """The inducer makes the second gene, which is off at the start."""
@@ -91,22 +89,14 @@ def simulate_switch(seed: int = 0, n_per_time: int = 250) -> MuData:
     free, forced = screened(seed, n_per_time)
     later = forced.time > 0
     places = np.concatenate([free.xy, forced.xy[later]])
-    cells = [f"simulated-{i:05d}" for i in range(len(places))]
     obs = pd.DataFrame(
         {
             "time": np.concatenate([free.time, forced.time[later]]),
-            "treatment": np.repeat([CONTROL, PUSHED], [len(free.xy), int(later.sum())]),
-            "state": np.concatenate([free.state, forced.state[later]]),
-        },
-        index=cells,
+            "treatment": pd.Categorical(np.repeat([CONTROL, PUSHED], [len(free.xy), int(later.sum())])),
+            "state": pd.Categorical(np.concatenate([free.state, forced.state[later]])),
+        }
     )
-    counts = draw_counts(mean_expression(places), rng)
-    rna = AnnData(counts, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=named("FIRST", "SECOND")))
-    mdata = MuData({"rna": rna})
-    mdata.obs = obs.astype({"treatment": "category", "state": "category"})
-    mdata.obsm["true_latent"] = places
-    mdata.obsm[MEASURED_KEY] = np.ones((len(places), 1), dtype=bool)
-    mdata.uns["simulated"] = True
+    mdata = simulated_cells(draw_counts(mean_expression(places), rng), named("FIRST", "SECOND"), obs, places)
     mdata.uns["switch"] = {
         "seed": seed,
         "diffusion": TOGGLE_SWITCH.diffusion,

@@ -7,7 +7,7 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.fate_change import fate_change as drawn
 from virtualcell.perturbation.effect import ADDED, MEASURED, SENSITIVITY, Effect
-from virtualcell.ui import state
+from virtualcell.ui import pushed
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -27,7 +27,7 @@ def has_fates(b: Bundle, found: Effect) -> bool:
 
 def push_fates(b: Bundle, found: Effect, name: str) -> None:
     """Shares of where the same cells end, in a picture and a table of differences."""
-    table = state.fate_change(b, found, copies=COPIES)
+    table = pushed.fate_change(b, found, copies=COPIES)
     picture, rest = st.columns([1.25, 1], gap="large")
     some = table[table[["without_high", "with_high"]].max(axis=1) >= NONE]
     sides = [tuple(some[f"{side}{end}"].to_numpy() for end in ("", "_low", "_high")) for side in ("without", "with")]

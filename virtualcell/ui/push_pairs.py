@@ -8,7 +8,7 @@ from virtualcell.demo import Bundle
 from virtualcell.figures.pair_matrix import pair_matrix
 from virtualcell.figures.pair_scales import pair_scales
 from virtualcell.perturbation.interaction import ADDITIVE
-from virtualcell.ui import state
+from virtualcell.ui import pushed, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -26,7 +26,7 @@ def has_pairs(b: Bundle) -> bool:
 
 def push_pairs(b: Bundle) -> None:
     """The matrix, of which a click chooses the pair to push by, and measured pairs with their intervals."""
-    additive, measured = state.additive_pairs(b), state.interactions(b)
+    additive, measured = pushed.additive_pairs(b), pushed.interactions(b)
     together = [name for name in b.model.record["treatments"] if "+" in name]
     picture, rest = st.columns([1.5, 1], gap="large")
     key = state.own(b, "pair-matrix")

@@ -11,7 +11,7 @@ from virtualcell.figures.fates import fates
 from virtualcell.figures.landscape_map import landscape_map
 from virtualcell.figures.relief import Relief
 from virtualcell.landscape.dose_response import BACK, OUTCOMES, SETTLED
-from virtualcell.ui import colours, put_in, state
+from virtualcell.ui import colours, pushed, put_in, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -46,8 +46,8 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     if duration + rest > span + steps / 2:
         st.caption(f"Cells are followed for {duration + rest:g} {unit}, longer than any were measured: nothing tests the rest.")
     rows = state.some(rows, CELLS)
-    moved = state.pushed(b, rows, treatment, dose, duration, rest, FRAMES)
-    table = state.doses(b, rows, treatment, tuple(sorted({*DOSES, dose})), duration, rest)
+    moved = pushed.course(b, rows, treatment, dose, duration, rest, FRAMES)
+    table = pushed.doses(b, rows, treatment, tuple(sorted({*DOSES, dose})), duration, rest)
     mine, free = (table[table["dose"] == at].set_index("outcome") for at in (dose, 0.0))
     settled, alone = (100 * part.loc[SETTLED, "share"] for part in (mine, free))
     back = 100 * mine.loc[BACK, "share"]
@@ -62,7 +62,7 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     shown = np.unique(np.linspace(0, len(ends) - 1, DRAWN).astype(int))
     palette = colours.of(b, sorted(set(ends[shown].tolist())))
     paths = drawn.on_plane(moved.states[:, shown])
-    tilted = state.tilted(b, treatment, dose)
+    tilted = pushed.tilted(b, treatment, dose)
     for place, title, surface, part in (
         (before, f"While pushed: {duration:g} {unit}", tilted, paths[: released + 1]),
         (after, f"Let go: {rest:g} {unit}", drawn, paths[released:]),
@@ -95,8 +95,8 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         chart(fig, "push-outcomes", alt="Shares that stayed, rolled back and settled", file=f"{b.demo.key}-push-outcomes")
     with curve:
         st.markdown("**Which dose does it take?**")
-        valley = state.home(b, rows)
-        critical = state.critical(b, valley, treatment, duration, rest)
+        valley = pushed.home(b, rows)
+        critical = pushed.critical(b, valley, treatment, duration, rest)
         truth = put_in.critical_dose(b, drawn.attractors[valley].name, duration, rest)
         part = table[table["outcome"] == SETTLED]
         fig = dose_response(

@@ -11,7 +11,7 @@ from virtualcell.figures.set_changes import set_changes as drawn
 from virtualcell.perturbation.effect import ADDED, MEASURED, PSEUDO, Effect
 from virtualcell.perturbation.set_change import FEWEST, around_means, set_changes
 from virtualcell.schema import DataError
-from virtualcell.ui import state
+from virtualcell.ui import pushed, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -105,7 +105,7 @@ def _noise(b: Bundle, found: Effect) -> np.ndarray:
     says of these."""
     if found.kind in (MEASURED, ADDED):
         assert b.model.response is not None  # it responded
-        screen = state.screen(b)
+        screen = pushed.screen(b)
         taken = np.isin(screen.treatment, [*b.model.response.parts(found.name), screen.control])
         kinds = np.char.add(np.char.add(screen.treatment[taken], "\n"), screen.group[taken])
         return around_means(screen.expression[taken], kinds)

@@ -12,22 +12,13 @@ from virtualcell.data.catalogue import DEMOS
 from virtualcell.demo import Bundle, load_bundle, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.placing import Placing
-from virtualcell.perturbation.additive import additive_pairs as sums_of_pairs
-from virtualcell.perturbation.edit import Edit
-from virtualcell.perturbation.effect import FORCE, Effect
-from virtualcell.perturbation.fate_change import fate_change as share_of_fates
-from virtualcell.perturbation.interaction import interactions as pair_interactions
-from virtualcell.perturbation.screen import Screen, log_expression
-from virtualcell.schema import DataError, Landscape, Trajectory
+from virtualcell.schema import DataError, Trajectory
 from virtualcell.ui.markers import markers
 
 DEMO = "demo"
 """Key of the demo's picker in the session and in the link."""
 
 _WRITTEN = "demo-in-link"
-
-MOST_PUSHED = 250
-"""Cells that are pushed by every treatment in turn."""
 
 
 def own(b: Bundle, name: str) -> str:
@@ -165,125 +156,6 @@ def trajectory(
     return _trajectory(key, stamp, packed, float(duration), frames, treatment, seed, copies, noise)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Pushing cells …")
-def _pushed(
-    key: str, stamp: int, rows: bytes, treatment: str, dose: float, duration: float, rest: float, frames: int
-) -> Trajectory:
-    b = _bundle(key, stamp)
-    states = b.state[np.frombuffer(rows, dtype=np.int64)]
-    return b.model.predict(
-        states=states, duration=duration + rest, frames=frames, perturbation=treatment, dose=dose, applied=duration
-    )
-
-
-def pushed(b: Bundle, rows: np.ndarray, treatment: str, dose: float, duration: float, rest: float, frames: int) -> Trajectory:
-    """The chosen cells under a dose of a treatment for ``duration``, then without it for ``rest``; computed once."""
-    packed = np.asarray(rows, dtype=np.int64).tobytes()
-    return _pushed(b.demo.key, stamp(b), packed, treatment, dose, duration, rest, frames)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Trying doses …")
-def _doses(
-    key: str, stamp: int, rows: bytes, treatment: str, doses: tuple[float, ...], duration: float, rest: float
-) -> pd.DataFrame:
-    b = _bundle(key, stamp)
-    states = b.state[np.frombuffer(rows, dtype=np.int64)]
-    return b.model.dose_response(
-        states=states, treatment=treatment, doses=doses, duration=duration, rest=rest, landscape=b.landscape
-    )
-
-
-def doses(b: Bundle, rows: np.ndarray, treatment: str, amounts: tuple[float, ...], duration: float, rest: float) -> pd.DataFrame:
-    """What becomes of the chosen cells under each dose; computed once."""
-    packed = np.asarray(rows, dtype=np.int64).tobytes()
-    return _doses(b.demo.key, stamp(b), packed, treatment, amounts, duration, rest)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _critical(key: str, stamp: int, valley: int, treatment: str, duration: float, rest: float) -> float | None:
-    b = _bundle(key, stamp)
-    assert b.landscape is not None, "asked for where there are valleys"
-    start = b.landscape.attractors[valley].state
-    return b.model.critical_dose(start, treatment=treatment, duration=duration, rest=rest, landscape=b.landscape)
-
-
-def home(b: Bundle, rows: np.ndarray) -> int:
-    """Which attractor of the landscape most of the chosen cells roll into."""
-    assert b.landscape is not None
-    assert b.landscape.basin is not None
-    valleys = b.landscape.basin[rows]
-    return int(np.bincount(valleys[valleys >= 0]).argmax()) if (valleys >= 0).any() else 0
-
-
-def critical(b: Bundle, valley: int, treatment: str, duration: float, rest: float) -> float | None:
-    """The least dose that keeps a cell without noise away from a resting place; computed once."""
-    return _critical(b.demo.key, stamp(b), valley, treatment, duration, rest)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Trying doses …")
-def _ranked_doses(key: str, stamp: int, start: bytes, goal: bytes, duration: float) -> pd.DataFrame:
-    b = _bundle(key, stamp)
-    here, there = (b.state[some(np.frombuffer(rows, dtype=np.int64), MOST_PUSHED)] for rows in (start, goal))
-    return b.model.which_dose(here, there, duration=duration)
-
-
-def ranked_doses(b: Bundle, start: np.ndarray, goal: np.ndarray, duration: float) -> pd.DataFrame:
-    """Treatments and doses ranked by how near they bring the start to the goal (rows) in so long; computed once."""
-    packed = (np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal))
-    return _ranked_doses(b.demo.key, stamp(b), *packed, duration)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _tilted(key: str, stamp: int, treatment: str, dose: float) -> Landscape:
-    return _bundle(key, stamp).model.landscape(perturbation=treatment, dose=dose)
-
-
-def tilted(b: Bundle, treatment: str, dose: float) -> Landscape:
-    """The landscape under a dose of a treatment; computed once."""
-    return _tilted(b.demo.key, stamp(b), treatment, dose)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Computing …")
-def _effect(key: str, stamp: int, rows: bytes, treatment: str | None, edit: Edit | None, seed: int) -> Effect:
-    b = _bundle(key, stamp)
-    asked = {} if edit is None else {"genes": edit.genes, "fold": edit.fold, "level": edit.level, "peaks": edit.peaks}
-    return b.model.perturb(b.cells[np.frombuffer(rows, dtype=np.int64)].copy(), treatment=treatment, seed=seed, **asked)
-
-
-def effect(b: Bundle, rows: np.ndarray, *, treatment: str | None = None, edit: Edit | None = None, seed: int = 0) -> Effect:
-    """What a treatment or an edit of genes does to the chosen cells; the same request is computed once."""
-    key = b.demo.key
-    return _effect(key, _stamp(models_folder() / key), np.asarray(rows, dtype=np.int64).tobytes(), treatment, edit, seed)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Trying all treatments …")
-def _pushes(key: str, stamp: int, start: bytes, goal: bytes, pairs: bool) -> pd.DataFrame:
-    b = _bundle(key, stamp)
-    here, there = (np.frombuffer(rows, dtype=np.int64) for rows in (start, goal))
-    # Cells that taught what their treatment does would be certain to fit it. Every second cell of each treatment teaches, the
-    # others are asked: where only the goal's were left out, its own treatment alone was known less well than the others, and
-    # probabilities were too sure.
-    taught = every_second(values(b, b.demo.columns.perturbation or ""))
-    asked, fresh = np.setdiff1d(there, [*here, *taught]), np.setdiff1d(here, taught)
-    model = b.model.relearned(b.cells[taught].copy())
-    assert model.response is not None  # or it would have raised
-    names = None if pairs else list(model.response.treatments)
-    return model.which_push(b.cells[some(fresh, MOST_PUSHED)].copy(), b.cells[some(asked, MOST_PUSHED)].copy(), names)
-
-
-def every_second(names: np.ndarray) -> np.ndarray:
-    """Rows of every second cell of each name, sorted."""
-    return np.sort(np.concatenate([np.flatnonzero(names == name)[::2] for name in np.unique(names)]))
-
-
-def pushes(b: Bundle, start: np.ndarray, goal: np.ndarray, *, pairs: bool = True) -> pd.DataFrame:
-    """Treatments ranked by how surely and how near they bring the start to the goal (rows); computed once. pairs: also those that
-    were not measured together. Half of the goal's and of the start's cells are looked at; treatments learn from the other half of
-    all."""
-    packed = [np.asarray(rows, dtype=np.int64).tobytes() for rows in (start, goal)]
-    return _pushes(b.demo.key, _stamp(models_folder() / b.demo.key), *packed, pairs)
-
-
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
 def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
     return markers(_bundle(key, stamp).cells.mod["rna"], np.frombuffer(rows, dtype=np.int64))
@@ -345,60 +217,3 @@ def untreated(b: Bundle) -> np.ndarray:
     """Rows of the control cells; all rows where no treatment was recorded."""
     column = b.demo.columns.perturbation
     return np.arange(b.cells.n_obs) if column is None else np.flatnonzero(values(b, column) == b.demo.columns.control)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _screen(key: str, stamp: int) -> Screen:
-    b = _bundle(key, stamp)
-    assert b.model.response is not None, "asked for where treatments were measured"
-    names = values(b, str(b.demo.columns.perturbation))
-    group = values(b, b.demo.columns.state) if b.demo.columns.state else None
-    counts = b.cells.mod["rna"][:, b.model.features()].layers["counts"]
-    kept = np.asarray(counts.sum(1)).ravel() > 0
-    expression = log_expression(counts[kept], b.model.response.depth)
-    return Screen.of(expression, names[kept], None if group is None else group[kept], b.demo.columns.control)
-
-
-def screen(b: Bundle) -> Screen:
-    """Measured cells by treatment, as the response looks at them."""
-    return _screen(b.demo.key, _stamp(models_folder() / b.demo.key))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Comparing pairs …")
-def _pairs(key: str, stamp: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    b, measured = _bundle(key, stamp), _screen(key, stamp)
-    assert b.model.response is not None, "asked for where treatments were measured"
-    return pair_interactions(measured), sums_of_pairs(b.model.response, measured.untreated())
-
-
-def interactions(b: Bundle) -> pd.DataFrame:
-    """Measured pairs against the sum of their parts; computed once."""
-    return _pairs(b.demo.key, _stamp(models_folder() / b.demo.key))[0]
-
-
-def additive_pairs(b: Bundle) -> pd.DataFrame:
-    """All pairs of treatments measured alone, added up; computed once."""
-    return _pairs(b.demo.key, _stamp(models_folder() / b.demo.key))[1]
-
-
-@st.cache_resource(max_entries=32, show_spinner="Following cells …")
-def _fate_change(
-    key: str, stamp: int, start: bytes, edited: bytes | None, treatment: str | None, copies: int, seed: int
-) -> pd.DataFrame:
-    model = _bundle(key, stamp).model
-    before, after = (np.frombuffer(x, dtype=np.float32).reshape(-1, model.states.shape[1]) for x in (start, edited or start))
-    sides = [
-        model.predict(states=states, duration=model.span, frames=2, copies=copies, perturbation=push, seed=seed)
-        for states, push in ((before, None), (after, treatment))
-    ]
-    ends = [model.ends(side) for side in sides]
-    weights = sides[0].log_weights[-1], sides[1].log_weights[-1]
-    return share_of_fates(ends[0], ends[1], list(model.names_of_ends()), sides[0].start, weights, seed)
-
-
-def fate_change(b: Bundle, found: Effect, *, copies: int) -> pd.DataFrame:
-    """Where the cells of an effect end without and with it; computed once."""
-    edited = None if found.edited is None else np.asarray(found.edited, np.float32).tobytes()
-    start = np.asarray(found.start, np.float32).tobytes()
-    treatment = found.name if found.kind == FORCE else None
-    return _fate_change(b.demo.key, _stamp(models_folder() / b.demo.key), start, edited, treatment, copies, found.seed)

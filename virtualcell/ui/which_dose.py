@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.ranking import ranking
-from virtualcell.ui import state
+from virtualcell.ui import pushed, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.push_cells import GOAL, START, STATE, goals, lassos, starts, widget
 from virtualcell.ui.theme import look
@@ -37,7 +37,7 @@ def which_dose(b: Bundle) -> None:
         )
         drawing = st.toggle("Draw them", key=state.own(b, "draw-push"), bind="query-params", help="Start and goal, on a map.")
         rows = np.setdiff1d(found[goal], offered[start])
-        table = state.ranked_doses(b, offered[start], rows, duration)
+        table = pushed.ranked_doses(b, offered[start], rows, duration)
         best = table.iloc[0]
         kept = "" if best["measured"] else ", a dose that was not measured"
         if not best["closer"] > 0:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.ranking import ranking
-from virtualcell.ui import state
+from virtualcell.ui import pushed, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.push_cells import GOAL, START, TREATMENT, goals, lassos, starts, widget
 from virtualcell.ui.theme import look
@@ -42,7 +42,7 @@ def which_push(b: Bundle) -> None:
             help="Pairs that were not measured together add their parts.",
         )
         drawing = st.toggle("Draw them", key=state.own(b, "draw-push"), bind="query-params", help="Start and goal, on a map.")
-        table = state.pushes(b, offered[start], found[goal], pairs=tried == PAIRS)
+        table = pushed.pushes(b, offered[start], found[goal], pairs=tried == PAIRS)
         nowhere = table["closer"].isna().any()
         if nowhere:
             st.info("These cells cannot be told from those of the start, so there is no way to go.", icon=None)
