@@ -75,7 +75,7 @@ def train(
     objective: Annotated[
         list[str] | None, typer.Option(help="Weight of an objective, such as contrast=0.1; may be given several times.")
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder to write to on the way; stopped, it goes on from there.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder to write to on the way; stopped, it goes on there.")] = None,
 ) -> None:
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
