@@ -1,1 +1,34 @@
-"""Questions asked of cells already drawn: which are inside an outline, what sets them apart, what they are called."""
+"""What the Explore page computes, without the page: comparisons, scores of gene sets, annotations, maps of subsets."""
+
+from virtualcell.explore.annotate import Annotation, annotate
+from virtualcell.explore.by_group import by_group, short_names, values_of
+from virtualcell.explore.compare import compare, describe
+from virtualcell.explore.composition import composition_over_time
+from virtualcell.explore.export import export, export_bytes
+from virtualcell.explore.polygon import members, pack, unpack
+from virtualcell.explore.reembed import reembed
+from virtualcell.explore.score import find_genes, read_sets, score_set
+from virtualcell.explore.spaces import read_spaces, spaces, write_spaces
+
+__all__ = [
+    "Annotation",
+    "annotate",
+    "by_group",
+    "compare",
+    "composition_over_time",
+    "describe",
+    "export",
+    "export_bytes",
+    "find_genes",
+    "members",
+    "pack",
+    "read_sets",
+    "read_spaces",
+    "reembed",
+    "score_set",
+    "short_names",
+    "spaces",
+    "unpack",
+    "values_of",
+    "write_spaces",
+]
