@@ -23,6 +23,7 @@ ORDER = [
     {"virtualcell"},  # the package itself hands out what model.py and data/ define
     {"virtualcell.demo"},
     {"virtualcell.model"},
+    {"virtualcell.explore"},
     {"virtualcell.trust"},
     {"virtualcell.evaluation"},
     {"virtualcell.landscape"},
