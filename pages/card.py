@@ -22,7 +22,7 @@ lead(
     "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on "
     "and where it fails.",
 )
-model, cells, yours = st.tabs(["The model", "The cells shown", "Your own cells"])
+model, cells, yours = st.tabs(["The model", "The cells shown", "Your own cells"], key="card", bind="query-params")
 
 with yours:
     left, right = st.columns([1, 1.6], gap="large")
