@@ -84,12 +84,12 @@ def other(element) -> tuple[object, str | list[str]] | None:
         return choices, choices
     if element.type == "button_group":
         choices = [option.content for option in element.proto.options]
-        choices = [option for option in choices if option not in element.value]
-        return ([choices[-1]], choices[-1]) if choices else None
+        choices = [option for option in choices if option != element.value]
+        return (choices[-1], choices[-1]) if choices else None
     if element.type == "slider":
         value = element.min if element.value != element.min else element.max
         return value, f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if element.type == "checkbox":
+    if element.type in ("checkbox", "toggle"):
         return not element.value, str(not element.value).lower()
     if element.type == "number_input":
         return element.value + 1, str(element.value + 1)
@@ -143,23 +143,22 @@ def square(b, rows: np.ndarray) -> str:
 
 
 def test_drawings_on_perturb_come_back():
-    b = state.bundle("kang")
+    b = state.bundle("switch")
     untreated = state.untreated(b)
-    # A treated cell and its neighbours are the goal, untreated ones of another kind the start.
     kinds = state.values(b, b.demo.columns.state)
     start = square(b, untreated[kinds[untreated] == kinds[untreated[0]]][:40])
     inside = members(b.umap2, unpack(start))
     goal = square(b, np.setdiff1d(np.flatnonzero(kinds != kinds[untreated[0]]), inside)[:40])
-    drawn = {"push-start-kang": start, "push-goal-kang": goal}
-    named = {"start-of-push-kang": "cells drawn here", "goal-of-push-kang": "cells drawn here"}
-    at = open_page("perturb", "kang", **drawn, **named, **{"draw-push-kang": "true"})
+    drawn = {"push-start-switch": start, "push-goal-switch": goal}
+    named = {"start-of-push-switch": "cells drawn here", "goal-of-push-switch": "cells drawn here"}
+    at = open_page("perturb", "switch", **drawn, **named, **{"draw-push-switch": "true"})
     assert not at.exception
-    assert at.selectbox(key="start-of-push-kang").value == "cells drawn here"
-    assert at.selectbox(key="goal-of-push-kang").value == "cells drawn here"
+    assert at.selectbox(key="start-of-push-switch").value == "cells drawn here"
+    assert at.selectbox(key="goal-of-push-switch").value == "cells drawn here"
     said = "\n".join(element.value for element in at.markdown)
     assert f"Start: {len(inside):,} cells" in said
     assert f"Goal: {len(members(b.umap2, unpack(goal))):,} cells" in said
-    at.button(key="clear-push-kang").click().run()
+    at.button(key="clear-push-switch").click().run()
     assert not set(drawn) & set(at.query_params)
 
 
