@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.demo import Bundle
 from virtualcell.ui.words import SIMULATED
@@ -27,11 +29,14 @@ def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **ot
     return st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **others)
 
 
-def lead(b: Bundle, sentence: str) -> None:
-    """One line under the title that says what one looks at; simulated cells are called so on every page."""
+def lead(b: Bundle, sentence: str) -> DeltaGenerator:
+    """One line under the title that says what one looks at; simulated cells are called so on every page. Returns the place beside
+    it, where ``share`` puts its button."""
     if b.demo.simulated:
         st.warning(SIMULATED, icon=None)
-    st.markdown(f":gray[{sentence}]")
+    said, place = st.columns([5, 1], vertical_alignment="top", gap="medium")
+    said.markdown(f":gray[{sentence}]")
+    return place
 
 
 def source(b: Bundle) -> dict[str, Any]:
@@ -76,11 +81,15 @@ def provenance(b: Bundle, *more: str) -> None:
     st.caption(" · ".join([line, *more]) + f". {kind}")
 
 
-def table_download(b: Bundle, table: pd.DataFrame, name: str, label: str = "Table as CSV") -> None:
-    """The whole table as CSV with its source in comment lines on top."""
+def table_download(b: Bundle, table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "Table as CSV") -> None:
+    """The whole table as CSV with its source in comment lines on top; a function is called when the file is asked for."""
     head = "".join(f"# {key}: {value}\n" for key, value in source(b).items())
-    text = head + table.to_csv(index=False)
-    st.download_button(label, text, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
+
+    def text() -> str:
+        return head + (table() if callable(table) else table).to_csv(index=False)
+
+    made = text if callable(table) else text()
+    st.download_button(label, made, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
 
 
 def marked_rows(event: Any) -> np.ndarray:

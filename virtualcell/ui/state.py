@@ -225,16 +225,6 @@ def mark(b: Bundle, rows: np.ndarray) -> None:
     st.session_state[f"marked-{b.demo.key}"] = np.asarray(rows, dtype=np.int64)
 
 
-def drawn(b: Bundle) -> np.ndarray:
-    """Rows inside the lasso that the reader drew on the page Trajectories for this demo; empty where none."""
-    return st.session_state.get(f"drawn-{b.demo.key}", np.empty(0, dtype=np.int64))
-
-
-def draw(b: Bundle, rows: np.ndarray) -> None:
-    """Keeps rows inside a lasso on the page Trajectories; no rows forget it."""
-    st.session_state[f"drawn-{b.demo.key}"] = np.asarray(rows, dtype=np.int64)
-
-
 def some(rows: np.ndarray, most: int) -> np.ndarray:
     """At most ``most`` of the rows, spread evenly over them, so that a link always shows the same cells."""
     return rows if len(rows) <= most else rows[np.unique(np.linspace(0, len(rows) - 1, most).astype(int))]
