@@ -10,12 +10,9 @@ from mudata import MuData
 
 from virtualcell.data.counts import why_not_counts
 from virtualcell.data.preprocess import COVERAGE
-from virtualcell.data.read import SOURCE_KEY
+from virtualcell.data.read import CHANGES, SOURCE_KEY
 from virtualcell.data.times import TimesRead
 from virtualcell.schema import COUNTS_LAYER, MEASURED_KEY
-
-CHANGES = "changes"
-"""Entry of ``uns["virtualcell_source"]``: what was done to the cells after they were read, one sentence each, in order."""
 
 
 def told(cells: MuData) -> list[str]:
