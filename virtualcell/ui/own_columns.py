@@ -68,23 +68,25 @@ def _controls(own: Given) -> Columns:
         return None if found == NONE else found
 
     first, second = st.columns(2)
-    time = pick(first, "Time of measurement", "time", names, "When each cell was measured. Two times or more teach movement.")
+    time = pick(first, "Time", "time", names, "When each cell was measured. Two times or more teach movement.")
     unit = pick(second, "Unit of time", "time_unit", list(HOURS), "Of the numbers in the column with the time.")
+    first, second = st.columns(2)
     treatment = pick(first, "Treatment", "perturbation", names, "Drug, guide or stimulus that each cell was given.")
     control = now.control
     if treatment is not None:
         kinds = sorted(obs[treatment].dropna().astype(str).unique())
         # A name that no cell carries stays visible until the reader chooses another: nothing is changed silently.
         kinds = kinds if control in kinds else [control, *kinds]
-        control = (
-            pick(second, "Untreated cells are called", "control", kinds, "All treatments are compared with these.") or control
-        )
+        hint = "All treatments are compared with these."
+        control = pick(second, "Untreated are called", "control", kinds, hint) or control
+    first, second = st.columns(2)
     state = pick(first, "Cell type or state", "state", names, "Names the resting places and fates.")
-    batch = pick(second, "Batch", "batch", names, "Technical differences between its values are taken out.")
-    donor = pick(first, "Donor", "donor", names, "Where it is known beside the batch: taken out as well.")
     clones = now.clones
     if slots:
         clones = pick(second, "Clone barcodes", "clones", [NONE, *slots], "Cells by clones: who descends from the same cell.")
+    first, second = st.columns(2)
+    batch = pick(first, "Batch", "batch", names, "Technical differences between its values are taken out.")
+    donor = pick(second, "Donor", "donor", names, "Where it is known beside the batch: taken out as well.")
     return replace(
         now, time=time, time_unit=unit or "h", perturbation=treatment, control=control, batch=batch, donor=donor, state=state,
         clones=clones,

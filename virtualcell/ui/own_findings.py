@@ -56,19 +56,35 @@ def report(own: Given) -> bool:
 
 
 def _show(own: Given, finding: Finding, number: int) -> None:
+    offered = fixes(finding, own.draft)
     with st.container(border=True):
-        st.markdown(f"{_HEADS[finding.severity]} · {finding.field}  \n{finding.problem}")
-        st.markdown(f":gray[What to do: {finding.next_step}]")
-        offered = fixes(finding, own.draft)
-        if len(offered) > _BUTTONS:
-            left, right = st.columns([2, 1], vertical_alignment="bottom")
-            by_label = {fix.label: fix for fix in offered}
-            label = left.selectbox("It is", list(by_label), key=f"own-fix-{number}", label_visibility="collapsed")
-            right.button("Take this", key=f"own-do-{number}", on_click=_do, args=(own, by_label[label]), width="stretch")
-        elif offered:
-            with st.container(horizontal=True):
-                for place, fix in enumerate(offered):
-                    st.button(fix.label, key=f"own-do-{number}-{place}", on_click=_do, args=(own, fix))
+        text, act = st.columns([2.4, 1], vertical_alignment="center", gap="medium") if offered else (st.container(), None)
+        text.markdown(
+            f"{_HEADS[finding.severity]} · {where(finding.field)}: {finding.problem}  \n:gray[What to do: {finding.next_step}]"
+        )
+        if act is None:
+            return
+        with act:
+            if len(offered) > _BUTTONS:
+                by_label = {fix.label: fix for fix in offered}
+                label = st.selectbox(
+                    "It is", list(by_label), key=f"own-fix-{finding.cause}-{finding.field}", label_visibility="collapsed"
+                )
+                st.button("Take this", key=f"own-do-{number}", on_click=_do, args=(own, by_label[label]), width="stretch")
+                return
+            for place, fix in enumerate(offered):
+                st.button(fix.label, key=f"own-do-{number}-{place}", on_click=_do, args=(own, fix), width="stretch")
+
+
+def where(field: str) -> str:
+    """What a field of a finding is called: "obs_names" are the names of cells, "rna: var_names" those of genes."""
+    if field == "obs_names":
+        return "names of cells"
+    modality, _, part = field.partition(": ")
+    features = MEASURED.get(modality, modality)
+    if part == "var_names":
+        return f"names of {features}"
+    return f"counts of {features}" if part else field
 
 
 def _do(own: Given, fix: Fix) -> None:

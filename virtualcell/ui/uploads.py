@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import streamlit as st
 from mudata import MuData
 
+from virtualcell import jobs
 from virtualcell.data.changes import told
 from virtualcell.data.check import guess_columns
 from virtualcell.data.fixes import Draft
@@ -62,12 +62,6 @@ def given() -> Given | None:
     return st.session_state.get(_GIVEN)
 
 
-def data_root() -> Path | None:
-    """The folder whose files readers may open, named by the server's owner; None where there is none."""
-    named = os.environ.get("VIRTUALCELL_DATA")
-    return Path(named) if named and Path(named).is_dir() else None
-
-
 def give() -> Given | None:
     """The first step: takes cells from the reader. None until there are some; then says in one line what they are."""
     own = given()
@@ -85,7 +79,7 @@ def give() -> Given | None:
 
 
 def _ask() -> None:
-    root = data_root()
+    root = jobs.data_root()
     left, right = st.columns(2, gap="large")
     with left:
         upload = st.file_uploader("Upload one file", key="upload", help="At most 200 MB.")
