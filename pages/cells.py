@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from virtualcell.schema import Settings
 from virtualcell.ui import own_columns, own_findings, runs, runs_start, uploads
+from virtualcell.ui.again import command
 from virtualcell.ui.frame import inside
 
 inside()
@@ -18,7 +20,11 @@ own = uploads.give()
 if own is not None:
     st.markdown("##### 2 · What the columns mean")
     own_columns.choose(own)
-    if own_findings.report(own):
+    ready = own_findings.report(own)
+    if not own.changed:
+        with st.expander("The same from a terminal"):
+            st.code(command(own.name, Settings(columns=own.columns, kinds=own.kinds)), language="bash")
+    if ready:
         st.markdown("##### 3 · Train")
         started = runs_start.start(own)
         if started is not None:

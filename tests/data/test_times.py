@@ -51,5 +51,11 @@ def test_ranges_are_told():
 
 def test_a_column_of_text_times_is_found():
     obs = pd.DataFrame({"sample": ["a", "b"], "when": pd.Categorical(["D0", "D4"]), "hours": [1.0, 2.0], "one": ["3h", "3h"]})
-    assert text_times(obs, ["sample", "hours", "one", "when"]) == "when"
-    assert text_times(obs, ["sample", "hours", "one"]) is None
+    assert text_times(obs, ["hours", "one", "when"]) == "when"
+    assert text_times(obs, ["hours", "one"]) is None, "D0 and D4 may be donors where the name does not say time"
+
+
+def test_times_that_name_their_unit_are_found_under_any_name():
+    obs = pd.DataFrame({"plate": ["p1", "p2", "p3"], "x": ["0h", "6 h", "day 1"]})
+    assert text_times(obs, []) == "x"
+    assert text_times(obs[["plate"]], []) is None

@@ -33,6 +33,10 @@ _TIME = re.compile(
     r"[\s._-]*(?P<after>[a-z]*)\.?"
 )
 
+_PLAIN = re.compile(
+    rf"{_NUMBER}\s*(?:h|hrs?|hours?|hpf|dpf|days?|mins?|minutes?|weeks?)|(?:hour|day|week|min|minute)[\s._-]*{_NUMBER}"
+)
+
 
 @dataclass(frozen=True)
 class TimesRead:
@@ -68,11 +72,17 @@ def read_times(texts: Sequence[str], unit: str = "h") -> TimesRead:
 
 
 def text_times(obs: pd.DataFrame, columns: Sequence[str]) -> str | None:
-    """The first of the columns whose values are text of which every one can be read as a time, two or more different ones."""
-    for column in columns:
+    """A column whose values are text of which every one can be read as a time, two or more different ones; None without one.
+
+    columns: those whose name tells of time, looked at first; of the others every value must name its unit in full ("6 h", "day 2").
+    """
+    others = [str(column) for column in obs.columns if column not in columns]
+    for column in (*columns, *others):
         texts = [str(value) for value in pd.unique(obs[column].dropna())]
         if pd.api.types.is_numeric_dtype(obs[column]) or not 2 <= len(texts) <= 200:
             continue
+        if column in others and not all(_PLAIN.fullmatch(text.strip().lower()) for text in texts):
+            continue  # "p1" and "d2" are days only in a column that says so
         found = read_times(texts)
         if not found.unread and len(set(found.number.values())) > 1:
             return column

@@ -33,8 +33,8 @@ def training_curves(
     """One small panel a measure, over the steps of its stage; the axis reaches to the last step, so that a line grows into it.
 
     history: stage, step, total and a column for each figure (``virtualcell.jobs.history``), NaN where a stage has no such figure.
-    latent_dim: drawn as the most that the effective rank can be; collapsed_below: under it the states have collapsed. hidden: what
-    the names of stages start with that train again without one time; their lines are grey.
+    latent_dim: drawn as the most that the effective rank can be; collapsed_below: under it the states have collapsed. hidden:
+    what the names of stages start with that train again without one time; their lines are grey.
     """
     shown = [panel for panel in PANELS if panel[0] in history and history[panel[0]].notna().any()]
     if not shown:

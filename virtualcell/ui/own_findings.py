@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +9,7 @@ from virtualcell.data.check import Finding, check
 from virtualcell.data.fixes import Fix, fixes
 from virtualcell.data.quality import quality
 from virtualcell.figures.quality import quality as quality_figure
-from virtualcell.schema import Columns, DataError
+from virtualcell.schema import DataError
 from virtualcell.training.given import kinds_of
 from virtualcell.ui.own_columns import say
 from virtualcell.ui.parts import chart
@@ -120,23 +117,3 @@ def _quality(own: Given) -> None:
         }
         fig = quality_figure(measures, pd.Series("all cells", index=table.index).to_numpy(), look=look(), height=220)
         chart(fig, f"own-quality-{modality}", alt=f"Counts and features per cell of {modality}", file=f"quality-{modality}")
-
-
-def command(name: str, columns: Columns, kinds: dict[str, str], options: Sequence[str] = ()) -> str:
-    """The same training from a terminal."""
-    parts = ["virtualcell", "train", shlex.quote(name)]
-    for option, value in (
-        ("--time", columns.time),
-        ("--time-unit", columns.time_unit if columns.time is not None else None),
-        ("--perturbation", columns.perturbation),
-        ("--batch", columns.batch),
-        ("--donor", columns.donor),
-        ("--state", columns.state),
-        ("--clones", columns.clones),
-        ("--control", columns.control if columns.perturbation is not None else None),
-    ):
-        if value is not None:
-            parts += [option, shlex.quote(value)]
-    for modality, kind in kinds.items():
-        parts += ["--kind", shlex.quote(f"{modality}={kind}")]
-    return " ".join([*parts, *options, "--out", "my-model"])

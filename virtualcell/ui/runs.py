@@ -94,8 +94,8 @@ def _side_by_side(found: list[jobs.Run]) -> None:
             "Cells": st.column_config.NumberColumn(format="localized"),
             runs_table.GAIN: st.column_config.NumberColumn(
                 format="%.1f",
-                help="On cells kept aside: log-likelihood of a cell over that of the average cell, in nats. Only models of the same "
-                "cells and the same kinds of measurement can be compared by it.",
+                help="On cells kept aside: log-likelihood of a cell over that of the average cell, in nats. Compare by it only "
+                "models of the same cells and the same kinds of measurement.",
             ),
             runs_table.RANK: st.column_config.NumberColumn(
                 format="%.1f", help="How many of the numbers of a cell's state are really used."
@@ -107,7 +107,7 @@ def _side_by_side(found: list[jobs.Run]) -> None:
     )
     titles = {f"{run.name} ({run.id})": run for run in found}
     st.caption(
-        f"{runs_table.GAIN}: nats a cell, on cells that no gradient came from. Everyone who can open this app sees this list."
+        f"{runs_table.GAIN}: nats a cell, on cells that the model did not learn from. Everyone who can open this app sees this list."
     )
     chosen = st.multiselect(
         "Compare", list(titles), key="compare", bind="query-params", placeholder="Choose two or more models to compare",

@@ -65,8 +65,8 @@ def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]
     between = presets.times(own.cells, own.columns) > 2
     hidden = third.toggle(
         "Test on a hidden time", key="own-hidden", disabled=not between,
-        help="Trains a second time without a middle time and predicts it: how far can predictions be trusted? Takes about as long "
-        "again, and needs three times or more.",
+        help="Trains a second time without a middle time and predicts it: how far can predictions be trusted? Takes about as "
+        "long again, and needs three times or more.",
     )  # fmt: skip
     autoencoder = replace(autoencoder, latent_dim=int(dims), epochs=int(epochs), fusion=fusion)
     changed = replace(settings, autoencoder=autoencoder, predictor=replace(predictor, steps=int(steps)), seed=int(seed))
@@ -83,10 +83,7 @@ def _meaning(own: Given) -> str:
         return (
             "From treated beside untreated cells it learns what a treatment does. Without several times, nothing is said of when."
         )
-    return (
-        "With neither several times nor a treatment it learns a state for each cell, and to predict one measurement from another; "
-        "nothing about movement."
-    )
+    return "Without several times or a treatment it learns the states of cells and how measurements relate; nothing of movement."
 
 
 def _submit(own: Given, settings: Settings, name: str, hidden: bool) -> str | None:

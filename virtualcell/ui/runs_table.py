@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from virtualcell import jobs
-from virtualcell.schema import Settings
 from virtualcell.ui.runs_words import duration, state_words
 
 GAIN, RANK, HIDDEN = "Gain over the average cell", "Effective rank", "Hidden time"
@@ -49,23 +48,18 @@ def differing(table: pd.DataFrame) -> pd.Series:
 
 
 def _facts(run: jobs.Run) -> dict[str, str]:
-    usual = Settings().to_dict()
+    ours = run.settings.to_dict()
     facts = {
         "file": run.file,
         "cells": f"{run.n_cells:,}",
         "measured": ", ".join(f"{name} {n:,}" for name, n in run.modalities.items()),
     }
-    facts |= {f"column: {name}": str(value) for name, value in usual["columns"].items() if (value := _get(run, name)) is not None}
+    facts |= {f"column: {name}": str(value) for name, value in ours["columns"].items() if value is not None}
     for part in ("autoencoder", "predictor", "preprocess"):
-        ours = run.settings.to_dict()[part]
-        facts |= {f"{part}: {name}": _plain(value) for name, value in ours.items()}
+        facts |= {f"{part}: {name}": _plain(value) for name, value in ours[part].items()}
     facts["seed"] = str(run.settings.seed)
     facts["tested on a hidden time"] = "yes" if run.measure else "no"
     return facts | {f"result: {name}": _plain(value) for name, value in _flat(jobs.figures(run)).items()}
-
-
-def _get(run: jobs.Run, name: str) -> Any:
-    return getattr(run.columns, name)
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from virtualcell import jobs
 from virtualcell.figures.training_curves import PANELS, training_curves
 from virtualcell.jobs.stages import HIDDEN
 from virtualcell.schema import DataError
-from virtualcell.ui.own_findings import command
+from virtualcell.ui.again import command
 from virtualcell.ui.parts import chart
 from virtualcell.ui.runs_words import collapse, collapsed_below, duration, progress_words, share_done
 from virtualcell.ui.theme import look
@@ -32,8 +32,8 @@ def view(run: jobs.Run) -> None:
         st.fragment(_live, run_every=EVERY_S)(run.id)
     _actions(run, status)
     with st.expander("Settings of this model"):
-        st.code(command(run.file or "cells.h5mu", run.columns, run.settings.kinds, _options(run)), language="bash")
-        st.caption("The same training from a terminal. " + _changed(run))
+        st.code(command(run.file or "cells.h5mu", run.settings), language="bash")
+        st.caption("The same training from a terminal, where nothing in the cells was changed on this page.")
 
 
 def _live(run_id: str) -> None:
@@ -72,8 +72,8 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
     first, second, third, fourth = st.columns(4)
     first.metric(
         "Better than the average cell by", f"{found['nats_over_average']:,.1f} nats",
-        help=f"On {found['held_out_cells']:,} cells kept aside: log-likelihood of a cell, all its measurements together, over that "
-        "of the average cell. Above 0 is better.",
+        help=f"On {found['held_out_cells']:,} cells kept aside: log-likelihood of a cell, all its measurements together, over "
+        "that of the average cell. Above 0 is better.",
     )  # fmt: skip
     second.metric(
         "Numbers of the state in use",
@@ -115,9 +115,8 @@ def _curves(run: jobs.Run) -> None:
 def _actions(run: jobs.Run, status: jobs.Status) -> None:
     with st.container(horizontal=True):
         if not status.over:
-            st.button(
-                "Cancel", key=f"cancel-{run.id}", on_click=_ask, args=(jobs.cancel, run.id), disabled=status.stage == "stopping"
-            )
+            stopping = status.stage == "stopping"
+            st.button("Cancel", key=f"cancel-{run.id}", on_click=_ask, args=(jobs.cancel, run.id), disabled=stopping)
             return
         if status.state != "done":
             st.button("Resume", key=f"resume-{run.id}", on_click=_ask, args=(jobs.resume, run.id), type="primary")
@@ -148,16 +147,3 @@ def _columns(run: jobs.Run) -> str:
         f"clones {c.clones}" if c.clones else "",
     ]
     return "; ".join(part for part in parts if part) or "no columns were named"
-
-
-def _options(run: jobs.Run) -> list[str]:
-    ae = run.settings.autoencoder
-    return [
-        *("--latent-dim", str(ae.latent_dim), "--epochs", str(ae.epochs), "--steps", str(run.settings.predictor.steps)),
-        *("--fusion", ae.fusion, "--seed", str(run.settings.seed)),
-    ]
-
-
-def _changed(run: jobs.Run) -> str:
-    """Says that the command alone is not the whole, where the cells or finer settings were changed."""
-    return "All settings stand in the table below where models are compared, and in the model's own files."
