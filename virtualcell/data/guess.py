@@ -48,6 +48,11 @@ def time_candidates(obs: pd.DataFrame) -> list[str]:
     return [column for column in _ranked(obs, "time") if _is_number(obs[column]) and 2 <= obs[column].nunique() <= MOST_TIMES]
 
 
+def time_words(obs: pd.DataFrame) -> list[str]:
+    """Columns of any values whose name tells of time, likeliest first."""
+    return _ranked(obs, "time")
+
+
 def control_names(values: pd.Series) -> list[str]:
     """Values that read like the name of untreated cells."""
     return [str(value) for value in pd.unique(values.dropna()) if CONTROL.match(str(value))]

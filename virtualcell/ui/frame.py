@@ -6,6 +6,7 @@ import streamlit as st
 
 PAGES = (
     ("pages/home.py", "Home"),
+    ("pages/cells.py", "Your cells"),
     ("pages/explore.py", "Explore"),
     ("pages/modalities.py", "Modalities"),
     ("pages/trajectories.py", "Trajectories"),
