@@ -1,1 +1,6 @@
-"""Questions asked of cells already drawn: which are inside an outline, what sets them apart, what they are called."""
+"""What the Explore page computes, without the page: comparisons, scores of gene sets, annotations, maps of subsets."""
+
+from virtualcell.explore.compare import compare, describe
+from virtualcell.explore.score import find_genes, read_sets, score_set
+
+__all__ = ["compare", "describe", "find_genes", "read_sets", "score_set"]
