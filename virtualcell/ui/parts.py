@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,15 @@ def provenance(b: Bundle, *more: str) -> None:
     st.caption(" · ".join([line, *more]) + f". {kind}")
 
 
-def table_download(b: Bundle, table: pd.DataFrame, name: str, label: str = "Table as CSV") -> None:
-    """The whole table as CSV with its source in comment lines on top."""
+def table_download(b: Bundle, table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "Table as CSV") -> None:
+    """The whole table as CSV with its source in comment lines on top; a function is called when the file is asked for."""
     head = "".join(f"# {key}: {value}\n" for key, value in source(b).items())
-    text = head + table.to_csv(index=False)
-    st.download_button(label, text, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
+
+    def text() -> str:
+        return head + (table() if callable(table) else table).to_csv(index=False)
+
+    made = text if callable(table) else text()
+    st.download_button(label, made, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
 
 
 def marked_rows(event: Any) -> np.ndarray:
