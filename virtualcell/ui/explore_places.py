@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAP, SOLID, SUB = "map", "3d", "sub."
-"""Keys of the joint map, of the same in three dimensions, and the beginning of the key of a new map of some cells."""
+from virtualcell.demo import Bundle
+
+MAP, SOLID, PLANE, SUB = "map", "3d", "landscape", "sub."
+"""Keys of the joint map, of the same in three dimensions, of the landscape's plane, and the beginning of that of a new map."""
+
+FEWEST = 20
+"""Cells of a new map: a neighbourhood of fewer is no map."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +23,10 @@ class Place:
     """
 
     key: str
-    title: str
     positions: np.ndarray
     rows: np.ndarray | None
     axes: tuple[str, str]
-    note: str = ""
+    note: str
 
     @property
     def flat(self) -> bool:
@@ -35,3 +39,28 @@ class Place:
     def cells(self, here: np.ndarray) -> np.ndarray:
         """Rows among all cells of places within this space."""
         return here if self.rows is None else self.rows[here]
+
+
+def titles(b: Bundle) -> dict[str, str]:
+    """Key -> title of the spaces that these cells have, without looking for any position."""
+    found = {MAP: "joint map", SOLID: "joint map in 3-D"}
+    if b.landscape is not None:
+        found[PLANE] = "plane of the landscape"
+    return found
+
+
+def place(b: Bundle, key: str) -> Place | None:
+    """Where cells stand in a space of ``titles``; None where these cells have no such space."""
+    if key == MAP:
+        return Place(key, b.umap2, None, ("map 1", "map 2"), "")
+    if key == SOLID:
+        return Place(key, b.umap3, None, ("map 1", "map 2"), "")
+    if key == PLANE and b.landscape is not None:
+        across, up = b.landscape.axis_names
+        return Place(key, b.landscape.cell_xy, None, (across, up), "")
+    return None
+
+
+def new_map(b: Bundle, key: str, rows: np.ndarray) -> Place:
+    """A map of some cells alone."""
+    return Place(key, b.umap2[rows], rows, ("map 1", "map 2"), "")
