@@ -21,7 +21,7 @@ STEPS = {2: 14, 3: 6}
 """Steps a gene in a blend of two or three genes: 196 and 216 colours."""
 
 BLEND = ("#004488", "#DDAA33", "#009988")
-"""Blue, yellow and teal of Paul Tol's schemes: each alone and all together stay far apart for colour-blind readers, on both pages."""
+"""Blue, yellow and teal of Paul Tol's schemes: each alone and all together stay apart for colour-blind readers on both pages."""
 
 MISSING = ("nan", "None", "unknown")
 
