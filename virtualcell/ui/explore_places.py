@@ -64,3 +64,13 @@ def place(b: Bundle, key: str) -> Place | None:
 def new_map(b: Bundle, key: str, rows: np.ndarray) -> Place:
     """A map of some cells alone."""
     return Place(key, b.umap2[rows], rows, ("map 1", "map 2"), "")
+
+
+def new_title(name: str) -> str:
+    """How a new map is called where a space is chosen."""
+    return f"new map: {name}"
+
+
+def pending(b: Bundle) -> str:
+    """Session key of the title of the space that the next run is to show."""
+    return f"pending-space-{b.demo.key}"
