@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.figures.composition import composition
 from virtualcell.figures.embedding import embedding
-from virtualcell.figures.perturbation import volcano
+from virtualcell.figures.volcano import volcano
 from virtualcell.ui import state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.parts import chart, lead, marked_rows, provenance, table_download

@@ -9,9 +9,10 @@ from virtualcell.figures.composition import composition
 from virtualcell.figures.fates import fates
 from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.heldout import heldout
-from virtualcell.figures.perturbation import shift, top_genes, volcano
+from virtualcell.figures.perturbation import shift, top_genes
 from virtualcell.figures.placing import Placing
 from virtualcell.figures.quality import quality
+from virtualcell.figures.volcano import volcano
 
 
 def test_gene_curves_show_prediction_band_and_measured_points():

@@ -89,7 +89,7 @@ def amounts(adata: AnnData) -> Amounts:
     """
     if adata.X is None:
         raise DataError("There is no matrix of values.", next_step="compare another kind of measurement.", field="X")
-    counts = adata.layers[COUNTS_LAYER] if COUNTS_LAYER in adata.layers else None
+    counts: Any = adata.layers.get(COUNTS_LAYER)
     kind = _kind(adata, counts is not None)
     if counts is None and kind in ("rna", "atac") and why_not_counts(adata.X) is None:
         raise DataError(
@@ -102,7 +102,7 @@ def amounts(adata: AnnData) -> Amounts:
         counts = sp.csr_matrix(counts)
         depth = adata.obs["depth"].to_numpy(float) if "depth" in adata.obs else np.asarray(counts.sum(axis=1), float).ravel()
     there = adata.obs["measured"].to_numpy(bool) if "measured" in adata.obs else np.ones(adata.n_obs, bool)
-    values = adata.X.tocsr() if sp.issparse(adata.X) else np.asarray(adata.X)
+    values: Any = adata.X.tocsr() if sp.issparse(adata.X) else np.asarray(adata.X)
     if sp.issparse(values) and kind not in ("rna", "atac"):
         values = values.toarray()  # panels are small, and a zero of theirs is a value like any other
     return Amounts(kind, values, counts, depth, there)

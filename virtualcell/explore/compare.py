@@ -31,21 +31,20 @@ def compare(
 ) -> pd.DataFrame:
     """Every feature of one modality, cells ``first`` against cells ``second`` (``None``: against all others).
 
-    adata: a prepared modality (RNA, ATAC, protein or any other kind); it is not changed. first, second: rows (integers) or boolean
-    (cells,). test: ``"wilcoxon"``, cells as units, or ``"pseudobulk"``, samples as units, with ``replicates`` the sample (donor,
-    batch) of every cell, (cells,) labels.
+    adata: a prepared modality (RNA, ATAC, protein or any other kind); it is not changed. first, second: rows (integers) or
+    boolean (cells,). test: ``"wilcoxon"``, cells as units, or ``"pseudobulk"``, samples as units, with ``replicates`` the
+    sample (donor, batch) of every cell, (cells,) labels.
 
     Returns one row a feature, highest score first:
     ``gene`` (RNA) or ``feature``; ``log2_fold_change`` (``difference`` where values are no counts); ``adjusted_p``
-    (Benjamini-Hochberg over the tested features; NaN where not tested); ``p_value``; ``score`` (z, or t of samples), above 0 where
-    the first side is higher; ``percent_first``, ``percent_second`` (cells in which it was seen, %; NaN for what is not counted);
-    ``mean_first``, ``mean_second`` (in ``attrs["unit"]``).
-    Wilcoxon: the fold change is the ratio of mean counts per 10,000, both plus ``PSEUDOCOUNT``. Pseudobulk: the difference of mean
-    log2 counts per million, of which the test is made.
+    (Benjamini-Hochberg over the tested features; NaN where not tested); ``p_value``; ``score`` (z, or t of samples), above 0
+    where the first side is higher; ``percent_first``, ``percent_second`` (cells in which it was seen, %; NaN for what is not
+    counted); ``mean_first``, ``mean_second`` (in ``attrs["unit"]``). Wilcoxon: the fold change is the ratio of mean counts per
+    10,000, both plus ``PSEUDOCOUNT``. Pseudobulk: the difference of mean log2 counts per million, of which the test is made.
 
-    Cells on both sides count for the first alone, and cells in which the modality was not measured for neither; ``attrs`` says how
-    many, and ``describe`` puts all of it into words. Raises DataError where a side is left with fewer than three cells, where both
-    are the same cells, or where there are too few replicates.
+    Cells on both sides count for the first alone, and cells in which the modality was not measured for neither; ``attrs`` says
+    how many, and ``describe`` puts all of it into words. Raises DataError where a side is left with fewer than three cells,
+    where both are the same cells, or where there are too few replicates.
 
     Cells of one sample are not independent: Wilcoxon p-values hold for these samples only and are far too small as a statement
     about others (Squair et al. 2021). With two or more samples a side, test samples.

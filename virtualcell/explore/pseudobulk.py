@@ -1,4 +1,4 @@
-"""Samples, not cells, as the unit of a comparison: counts summed over the cells of each replicate, and a t-test between the sums."""
+"""Samples, not cells, as the unit of a comparison: counts summed over each sample's cells, and a t-test between the sums."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Pseudobulk:
 def pseudobulk(data: Amounts, first: np.ndarray, second: np.ndarray, replicates: np.ndarray) -> Pseudobulk:
     """A t-test between sums over cells: paired where replicates stand on both sides, else Welch's.
 
-    first, second: rows of the two sides. replicates: (cells,) donor, batch or sample of every cell. Counts are summed per replicate
-    and side and become log2 counts per million of the sum's depth; proteins become centred log ratios of the summed counts; what is
-    not counted is averaged. Where three replicates or all that are left stand on both sides, those are paired and the others left
-    out. Raises DataError where a side has fewer than two replicates.
+    first, second: rows of the two sides. replicates: (cells,) donor, batch or sample of every cell. Counts are summed per
+    replicate and side and become log2 counts per million of the sum's depth; proteins become centred log ratios of the summed
+    counts; what is not counted is averaged. Where three replicates, or both of two, stand on both sides, those are paired and the
+    others left out. Raises DataError where a side has fewer than two replicates.
 
     Source: pseudobulk as in Squair et al. 2021; log counts per million of Robinson et al. 2010 (edgeR).
     """
@@ -60,10 +60,10 @@ def pseudobulk(data: Amounts, first: np.ndarray, second: np.ndarray, replicates:
     fewest = min(len(side) for side in sums)
     if fewest < 2:
         raise DataError(
-            f"The sides have {len(sums[0])} and {len(sums[1])} replicate(s) of at least {LEAST_CELLS} cells; two a side are needed, "
-            "and three are better.",
-            next_step="choose more cells, name another column as replicate, or compare cells (Wilcoxon), which says nothing about "
-            "other donors.",
+            f"The sides have {len(sums[0])} and {len(sums[1])} replicate(s) of at least {LEAST_CELLS} cells; two a side are "
+            "needed, and three are better.",
+            next_step="choose more cells, name another column as replicate, or compare cells (Wilcoxon), which says nothing "
+            "about other donors.",
             field="replicates",
         )
     n = len(sums[0])

@@ -21,7 +21,7 @@ def rank_sum(values: Any, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Lehmann 1975, equation 1.35.
     """
     first = np.asarray(first, bool)
-    columns = sp.csc_matrix(values) if sp.issparse(values) else np.asarray(values, float)
+    columns: Any = sp.csc_matrix(values) if sp.issparse(values) else np.asarray(values, float)
     score = np.zeros(columns.shape[1])
     for j in range(columns.shape[1]):
         if sp.issparse(values):

@@ -39,9 +39,9 @@ class Genes:
 def find_genes(asked: str | Sequence[str], among: Sequence[str]) -> Genes:
     """Genes typed or pasted by a reader, in the names of a data set.
 
-    asked: text with commas, semicolons, blanks, tabs or line breaks between names, or a list of names. among: ``var_names``. A name
-    is looked for as written, then without an Ensembl number behind the data's names, then without regard to capitals. A gene
-    named twice counts once. Raises DataError on an empty list or on more than ``MOST_GENES`` names.
+    asked: text with commas, semicolons, blanks, tabs or line breaks between names, or a list of names. among: ``var_names``. A
+    name is looked for as written, then without an Ensembl number behind the data's names, then without regard to capitals. A
+    gene named twice counts once. Raises DataError on an empty list or on more than ``MOST_GENES`` names.
     """
     names = re.split(r"[\s,;]+", asked) if isinstance(asked, str) else list(asked)
     names = list(dict.fromkeys(name for name in (name.strip("\"'\ufeff") for name in names) if name))
@@ -79,8 +79,8 @@ def score_set(adata: AnnData, genes: str | Sequence[str], *, seed: int = 0) -> n
     """Score of a gene set in every cell, float32 (cells,): mean of the set minus mean of control genes as strongly expressed.
 
     adata: log-normalised RNA, which is not changed. genes: names, or text as ``find_genes`` reads it. In the unit of X (log);
-    above 0 where the set is expressed more than genes of its level are on average. NaN where RNA was not measured. Raises DataError
-    where fewer than ``LEAST_GENES`` are found, naming the missing, or where no genes are left to compare with.
+    above 0 where the set is expressed more than genes of its level are on average. NaN where RNA was not measured. Raises
+    DataError where fewer than ``LEAST_GENES`` are found, naming the missing, or where no genes are left to compare with.
 
     Source: ``scanpy.tl.score_genes`` (Satija et al. 2015): up to 50 control genes drawn from each of 25 bins of mean expression
     that the set's genes fall into.
