@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
@@ -25,7 +25,7 @@ class Cells:
 
     name: str = ""
     definition: str = ""
-    rows: np.ndarray = NOTHING
+    rows: np.ndarray = field(default_factory=lambda: NOTHING)
 
     @property
     def outline(self) -> tuple[str, np.ndarray] | None:

@@ -58,11 +58,8 @@ def _over_time(b: Bundle, split: str, labels: np.ndarray, kind: str, times: np.n
     if np.count_nonzero(cells) < 2:
         st.caption("Shares over time need chosen cells of two times.")
         return
-    share, low, high = (np.full(counts.shape, np.nan) for _ in range(3))
-    for t, g in np.ndindex(*counts.shape):
-        if cells[t]:
-            share[t, g] = counts[t, g] / cells[t]
-            low[t, g], high[t, g] = share_interval(int(counts[t, g]), int(cells[t]))
+    with np.errstate(invalid="ignore", divide="ignore"):  # a time without chosen cells has no shares
+        share, low, high = share_interval(counts, cells[:, None])
     # Groups that are nowhere among the chosen cells would only fill the legend.
     kept = np.flatnonzero(counts.sum(axis=0))
     fig = composition_in_time(

@@ -29,8 +29,11 @@ NAMES_UP_TO = 50_000
 def choose_views(b: Bundle) -> list[Place]:
     """The controls above the maps, and the one or two spaces that they choose."""
     titles = explore_places.titles(b)
-    titles |= {SUB + one.definition: f"new map: {one.name}" for one in explore_mine.maps(b)}
+    titles |= {SUB + one.definition: explore_places.new_title(one.name) for one in explore_mine.maps(b)}
     keys = {title: key for key, title in titles.items()}
+    asked = st.session_state.pop(explore_places.pending(b), None)
+    if asked in keys:
+        st.session_state[state.own(b, "space")] = asked
     left, right, _ = st.columns([1, 1, 1.2], gap="small")
     with left:
         first = st.selectbox("Map", list(keys), key=state.own(b, "space"), bind="query-params", help=HELP)
