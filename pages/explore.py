@@ -34,8 +34,8 @@ with side:
     colour_at = st.container()
     chosen = choose_cells(b)
     with colour_at:
-        wish = choose_colour(b)
-colours = coloured(b, wish, look())
+        wish = choose_colour(b, chosen)
+colours = coloured(b, wish, chosen, look())
 with main:
     views = choose_views(b)
     if draw_maps(b, views, colours, chosen):
@@ -62,8 +62,6 @@ if not n and panel in (MADE_OF, DIFFER):
         "under “Look closer at”.",
         icon=None,
     )
-elif n:
-    PANELS[panel](b, chosen)
 else:
     PANELS[panel](b, chosen)
 mine = explore_mine.groups(b)

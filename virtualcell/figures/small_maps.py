@@ -78,7 +78,5 @@ def small_maps(
     fig.update_xaxes(**bare, matches="x")
     fig.update_yaxes(**bare, matches="y")
     fig.update_annotations(font={"size": 14, "color": look.text})
-    fig.update_layout(
-        template=look.name, height=height * down + 30, margin={"t": 30}, dragmode="pan", uirevision="-".join(axes)
-    )
+    fig.update_layout(template=look.name, height=height * down + 30, margin={"t": 30}, dragmode="pan", uirevision="-".join(axes))
     return fig

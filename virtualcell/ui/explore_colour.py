@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.explore import score_set
+from virtualcell.figures.colour_scale import Scale, coloured_amount
 from virtualcell.figures.colouring import Colouring, blend, colouring
 from virtualcell.figures.look import Look
 from virtualcell.ui import explore_mine, state
 from virtualcell.ui.explore_annotations import columns, features, genes_in, unit, values
-from virtualcell.ui.explore_scale import Scale, amount, choose_scale
+from virtualcell.ui.explore_scale import choose_scale
+from virtualcell.ui.explore_select import Chosen
 from virtualcell.ui.explore_sets import chosen_set
 
 GENE, GENES, PROTEIN, SET = "a gene", "several genes", "a surface protein", "a gene set"
+PAIR = "selections A and B"
 MAPS, BLENDED = "one map each", "mixed on one map"
 MOST, MOST_MIXED = 8, 3
 """Small maps side by side, and genes on one map: more cannot be read."""
@@ -28,26 +31,29 @@ UNITS = {"rna": "log(1 + counts per 10,000)", "prot": "centred log ratio"}
 class Wish:
     """What a reader wants to see as colour: all that is needed to make it again.
 
-    way: "annotation", "mine", "features" (a map for each), "blend" or "set". names: title of the annotation, features, or the
-    set's genes.
+    way: "annotation", "mine", "pair", "features" (a map for each), "blend" or "set". names: title of the annotation, features,
+    or the set's genes.
     """
 
     way: str
     names: tuple[str, ...]
     title: str
     modality: str = ""
-    scale: Scale = Scale()
+    scale: Scale = field(default_factory=Scale)
 
 
-def choose_colour(b: Bundle) -> Wish:
-    """The controls at the side of the map."""
+def choose_colour(b: Bundle, chosen: Chosen) -> Wish:
+    """The controls at the side of the map; with two selections, one can colour by them."""
     known, genes = columns(b), genes_in(b)
     mine = [explore_mine.TITLE] if explore_mine.groups(b) else []
     proteins = [PROTEIN] if "prot" in b.cells.mod and genes != "prot" else []
-    ways = [*known, *mine, GENE, GENES, *proteins, *([SET] if genes == "rna" else [])]
+    pair = [PAIR] if chosen.b is not None else []
+    ways = [*known, *mine, *pair, GENE, GENES, *proteins, *([SET] if genes == "rna" else [])]
     way = st.selectbox("Colour by", ways, key=state.own(b, "colour"), bind="query-params")
     if way == explore_mine.TITLE:
         return Wish("mine", (way,), way)
+    if way == PAIR:
+        return Wish("pair", (), PAIR)
     if way in known:
         return Wish("annotation", (way,), way, scale=_scale(b) if known[way][1] == "amount" else Scale())
     if way == SET:
@@ -97,8 +103,10 @@ def _scale(b: Bundle, *, signed: bool = False) -> Scale:
         return choose_scale(b, signed=signed)
 
 
-def coloured(b: Bundle, wish: Wish, look: Look) -> list[Colouring]:
+def coloured(b: Bundle, wish: Wish, chosen: Chosen, look: Look) -> list[Colouring]:
     """Colours of all cells, one entry a map; made once for the same wish, so do not change them."""
+    if wish.way == "pair":
+        return [paired(b.cells.n_obs, chosen, look)]
     named = tuple(explore_mine.groups(b)) if wish.way == "mine" else ()
     return _coloured(b.demo.key, state.stamp(b), wish, named, look.name, look)
 
@@ -111,16 +119,27 @@ def _coloured(key: str, stamp: int, wish: Wish, named: tuple, theme: str, _look:
     if wish.way == "annotation":
         column, kind = columns(b)[wish.title]
         if kind == "amount":
-            return [amount(values(b, column), name=wish.title, unit="", scale=wish.scale, look=_look)]
+            return [coloured_amount(values(b, column), name=wish.title, unit="", scale=wish.scale, look=_look)]
         return [colouring(values(b, column), name=wish.title, kind=kind, unit=unit(b, kind), look=_look)]
     if wish.way == "set":
         score = score_set(b.cells.mod[wish.modality], wish.names)
-        return [amount(score, name=wish.title, unit="score", scale=wish.scale, look=_look)]
+        return [coloured_amount(score, name=wish.title, unit="score", scale=wish.scale, look=_look)]
     amounts = [state.expression(b, name, wish.modality) for name in wish.names]
     if wish.way == "blend":
         return [blend(np.column_stack(amounts), wish.names, look=_look)]
     shown = UNITS.get(wish.modality, "")
     return [
-        amount(found, name=name, unit=shown, scale=wish.scale, look=_look)
+        coloured_amount(found, name=name, unit=shown, scale=wish.scale, look=_look)
         for name, found in zip(wish.names, amounts, strict=True)
     ]
+
+
+def paired(n: int, chosen: Chosen, look: Look) -> Colouring:
+    """A, B, cells of both, and all others, in four colours; n cells."""
+    codes = np.full(n, 3, dtype=np.uint8)
+    codes[chosen.a.rows] = 0
+    if chosen.b is not None:
+        codes[chosen.b.rows] = np.where(codes[chosen.b.rows] == 0, 2, 1)
+    first, second, both = look.categories(6)[0], look.categories(6)[1], look.categories(6)[5]
+    counts = tuple(np.bincount(codes, minlength=4).tolist())
+    return Colouring(PAIR, "category", codes, (first, second, both, look.faint), ("A", "B", "A and B", "neither"), counts)

@@ -20,6 +20,7 @@ from virtualcell.ui.theme import look
 CELLS, SAMPLES = "cells (Wilcoxon)", "samples (t-test)"
 CLEAR = 0.05
 SHOWN = 200
+NUMBERS = ["adjusted_p", "percent_first", "percent_second", "mean_first", "mean_second"]
 
 
 def tests(b: Bundle) -> dict[str, tuple[str, str]]:
@@ -84,7 +85,9 @@ def what_differs(b: Bundle, chosen: Chosen) -> None:
         shown = strong if len(strong) else table
         order = shown["score"].abs().sort_values(ascending=False, kind="stable").index
         st.dataframe(
-            shown.loc[order, [named, change, "adjusted_p", "percent_first", "percent_second", "mean_first", "mean_second"]].head(SHOWN),
+            shown.loc[order, [named, change, "adjusted_p", "percent_first", "percent_second", "mean_first", "mean_second"]].head(
+                SHOWN
+            ),
             hide_index=True,
             height=380,
             column_config=_columns(named, change, table.attrs["unit"], "others" if chosen.b is None else "B"),

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.figures.composition import composition
 from virtualcell.evaluation.intervals import share_interval
+from virtualcell.figures.composition import composition
 from virtualcell.figures.composition_in_time import composition_in_time
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.groups import grouped
@@ -44,6 +44,20 @@ def made_of(b: Bundle, chosen: Chosen) -> None:
     if timed and time is not None:
         with columns[-1]:
             _over_time(b, split, labels, kind, values(b, time), chosen.a.rows)
+    elif len(sides) == 1 and len(known) > 1:
+        with columns[-1]:
+            _beside(b, chosen, next(title for title in known if title != split), known)
+
+
+def _beside(b: Bundle, chosen: Chosen, split: str, known: dict[str, tuple[str, str]]) -> None:
+    """Another annotation of the same cells, where there is room."""
+    column, kind = known[split]
+    labels = values(b, column) if column else explore_mine.annotation(b)
+    inside = np.zeros(b.cells.n_obs, dtype=bool)
+    inside[chosen.a.rows] = True
+    fig = composition(labels, inside, kind=kind, unit=unit(b, kind), look=look())
+    st.markdown(f"and by **{split}**")
+    chart(fig, "composition-beside", alt=f"Chosen cells by {split}, beside all cells", file=f"{b.demo.key}-composition-beside")
 
 
 def _over_time(b: Bundle, split: str, labels: np.ndarray, kind: str, times: np.ndarray, rows: np.ndarray) -> None:

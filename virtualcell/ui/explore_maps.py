@@ -93,7 +93,7 @@ def _one(b: Bundle, view: Place, slot: str, colours: Colouring, chosen: Chosen, 
         alt=alt,
         file=file,
         height=height,
-        ids=_ids(names, view) if len(colours.codes) <= NAMES_UP_TO else None,
+        ids=names[view.cells(np.arange(len(view.positions)))] if len(colours.codes) <= NAMES_UP_TO else None,
         lit=lit,
         polygon=here,
         axes=view.axes,
@@ -123,10 +123,6 @@ def _within(view: Place, colours: Colouring) -> Colouring:
     if colours.kind in ("category", "time"):
         return replace(colours, codes=codes, counts=tuple(np.bincount(codes, minlength=len(colours.labels)).tolist()))
     return replace(colours, codes=codes)
-
-
-def _ids(names, view: Place):
-    return names if view.rows is None else names[view.rows]
 
 
 def _title(b: Bundle, view: Place) -> str:
