@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,16 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def app() -> Iterator[str]:
-    """Address of the app, served for these tests on a free port of this computer."""
+@contextmanager
+def served(script: str) -> Iterator[str]:
+    """Address of a Streamlit script, served for these tests on a free port of this computer."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    server = subprocess.Popen(
-        [*command, "--server.headless", "true"], cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.address", "127.0.0.1", "--server.port", str(port)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen([*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 60
         while True:
@@ -46,6 +46,20 @@ def app() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[str]:
+    """Address of the app."""
+    with served("app.py") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def scatter_app() -> Iterator[str]:
+    """Address of the small page that shows our map alone."""
+    with served("tests/browser/scatter_app.py") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

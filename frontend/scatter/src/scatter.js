@@ -63,10 +63,8 @@ export class Scatter {
       save("PNG", "Save this view as a picture", () => savePng(this)),
       this.saveSvg,
     );
-    this.stage = make(
-      "div", { class: "stage" }, this.canvas, this.overlay, this.axes, this.surface, this.tools, this.tip, this.note,
-    );
-    const frame = make("div", { class: "frame" }, this.stage, this.legend.root);
+    this.stage = make("div", { class: "stage" }, this.canvas, this.overlay, this.axes, this.surface, this.tip, this.note);
+    const frame = make("div", { class: "frame" }, make("div", { class: "main" }, this.tools, this.stage), this.legend.root);
     this.root = make("div", { class: "scatter" }, make("style", {}, style), frame, this.live);
     host.append(this.root);
     this.setMode("move");
@@ -84,8 +82,8 @@ export class Scatter {
     if (!this.points) return tell("webgl", false);
     this.root.style.setProperty("--height", `${data.height}px`);
     this.surface.setAttribute("aria-label", `${data.alt}. ${HELP}`);
-    this.axes.replaceChildren(...data.axes.map((name) => make("span", {}, name)));
-    for (const mode of ["lasso", "box"]) this.modes[mode].hidden = !data.select;
+    this.axes.replaceChildren(...data.axes.map((name) => make("span", {}, `${name} →`)));
+    for (const button of Object.values(this.modes)) button.hidden = !data.select;
     this.takeOutline(data);
     const token = ++this.token;
     if (this.shown?.positions !== data.positions) this.say("Loading cells …");

@@ -1,5 +1,7 @@
 // What part of the map is on screen. Cells are placed in units of the bounding box's longer side: u in 0..1 on both axes, y up.
 
+const EDGE = 22; // pixels around the whole map, where the names of the axes stand
+
 export class View {
   constructor() {
     this.width = this.height = 1; // CSS pixels
@@ -21,7 +23,8 @@ export class View {
 
   /** Pixels a data unit, the same on both axes: distances on a map must not depend on the window. */
   get scale() {
-    return this.zoom * Math.min((0.94 * this.width) / this.w, (0.94 * this.height) / this.h);
+    const room = (pixels) => Math.max(pixels - 2 * EDGE, 0.5 * pixels);
+    return this.zoom * Math.min(room(this.width) / this.w, room(this.height) / this.h);
   }
 
   toScreen(x, y) {

@@ -72,9 +72,7 @@ def scatter(
         raise ValueError(f"renderer {renderer!r} is none of webgl, plotly, image")
     outline = current(key, _drawn(key), polygon)
     draw = coloured_map if renderer == "plotly" else cell_image
-    # Plotly shows by itself what was drawn in it.
-    shown = None if outline.serial and outline.polygon is not polygon else outline.polygon
-    fig = draw(positions, colours, lit=lit, polygon=shown, axes=axes, ids=ids, look=look(), height=height)
+    fig = draw(positions, colours, lit=lit, polygon=outline.polygon, axes=axes, ids=ids, look=look(), height=height)
     if select:
         chart(fig, key, alt=alt, file=file, on_select="rerun", selection_mode=("lasso", "box"))
     else:
