@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from virtualcell.data.catalogue import DEMOS, Demo, load_demo
 from virtualcell.data.preprocess import preprocess
+from virtualcell.explore.spaces import write_spaces
 from virtualcell.model import VirtualCell
 from virtualcell.schema import (
     Attractor,
@@ -113,9 +114,16 @@ def build(key: str, folder: Path, *, settings: Settings | None = None, progress:
         model = fit_demo(key, settings, progress=progress)
         model.save(folder)
         write_views(model, folder)
+        write_maps(key, folder)
     finally:
         torch.set_num_threads(threads)
     return model
+
+
+def write_maps(key: str, folder: Path) -> None:
+    """Maps of each kind of measurement alone of a demo that was built; the model and its other views stay as they are."""
+    settings = VirtualCell.load(folder).settings
+    write_spaces(preprocess(load_demo(key), settings.preprocess), folder, seed=settings.seed)
 
 
 def write_views(model: VirtualCell, folder: Path) -> None:
@@ -225,11 +233,16 @@ def bar() -> tuple[Progress, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Builds the demo models into assets/models.")
     parser.add_argument("demos", nargs="*", help=f"which (default: all of {', '.join(DEMOS)})")
+    parser.add_argument("--maps", action="store_true", help="only the maps of each kind of measurement, of models already built")
     parser.add_argument("--out", type=Path, default=models_folder())
     chosen = parser.parse_args(arguments)
     for key in chosen.demos or list(DEMOS):
         began = time.perf_counter()
         shown, progress = bar()
+        if chosen.maps:
+            write_maps(key, chosen.out / key)
+            shown.console.print(f"{key}: maps in {time.perf_counter() - began:.0f} s")
+            continue
         with shown:
             build(key, chosen.out / key, progress=progress)
             shown.console.print(f"{key}: {time.perf_counter() - began:.0f} s")

@@ -70,7 +70,7 @@ def dot_plot(
         "tickfont": {"size": 12},
     }
     if scaled:
-        bar |= {"tickvals": [0, 1], "ticktext": ["lowest", "highest"]}
+        bar |= {"tickvals": [0.04, 0.94], "ticktext": ["lowest", "highest"]}
     marker = {
         "size": _diameter(share.ravel()),
         "color": colour.ravel(),
