@@ -15,11 +15,12 @@ from virtualcell.figures.patterns import patterns
 from virtualcell.figures.peaks import peaks
 from virtualcell.figures.translation import translation
 from virtualcell.figures.viewpoints import viewpoints
+from virtualcell.ui import marks, state
 from virtualcell.ui import modalities as m
-from virtualcell.ui import state
 from virtualcell.ui.agreement import agreement, agreement_words
 from virtualcell.ui.comparisons import benchmark, comparisons
 from virtualcell.ui.frame import inside
+from virtualcell.ui.marks import MARKED
 from virtualcell.ui.neighbourhood import REACH, genes_with_peaks, neighbourhood
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
@@ -149,11 +150,12 @@ def translate(b: Bundle) -> None:
     with side:
         way = st.selectbox("Direction", list(ways), key=state.own(b, "direction"), bind="query-params")
         source, target = ways[way]
-        both, unseen, marked = np.flatnonzero(m.with_measured(b, source, target)), m.kept_out(b), state.selection(b)
+        both, unseen, marked = np.flatnonzero(m.with_measured(b, source, target)), m.kept_out(b), marks.marked(b)
         options = {KEPT_OUT: unseen} if len(unseen) else {}
-        options |= {"cells marked on Explore": marked} if len(marked) else {}
+        options |= {MARKED: marked} if len(marked) else {}
         options |= {"all cells": both} | state.groups(b)
         group = st.selectbox("Cells", list(options), key=state.own(b, "translate"), bind="query-params")
+        marks.in_link(b, group == MARKED)
         rows = state.some(np.intersect1d(options[group], both), 1000)
     if len(rows) < 10:
         st.info("Fewer than ten of these cells have both measurements; choose others.", icon=None)

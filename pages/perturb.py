@@ -7,12 +7,14 @@ import streamlit as st
 
 from virtualcell.figures.perturbation import shift
 from virtualcell.perturbation.effect import ADDED, MEASURED
-from virtualcell.ui import pushed, state, words
+from virtualcell.ui import marks, pushed, state, words
 from virtualcell.ui.edit_choice import edit_choice
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
+from virtualcell.ui.marks import MARKED
 from virtualcell.ui.outcomes import outcomes
 from virtualcell.ui.parts import caveats, chart, lead, provenance
+from virtualcell.ui.push_cells import GOAL, START, widget
 from virtualcell.ui.push_genes import changed
 from virtualcell.ui.push_release import push_release
 from virtualcell.ui.theme import look
@@ -53,10 +55,16 @@ with side:
     if kind == TREATMENT:
         treatment = st.selectbox("Treatment", treatments, key=state.own(b, "treatment"), bind="query-params")
         parts = sorted({part for known in treatments for part in known.split("+")} & set(treatments))
-        if len(parts) > 1 and "+" not in treatment:
-            with_it = [NOTHING_MORE, *(part for part in parts if part != treatment)]
-            second = st.selectbox("Together with", with_it, key=state.own(b, "together-with"), bind="query-params")
-            if second != NOTHING_MORE:
+        if len(parts) > 1:
+            # Always there and with the same choices: the link takes what a click on a pair sets of controls on the page alone.
+            both = "+" in treatment
+            second = st.selectbox(
+                "Together with", [NOTHING_MORE, *parts], key=state.own(b, "together-with"), bind="query-params", disabled=both,
+                help="The treatment chosen is a pair already." if both else None,
+            )  # fmt: skip
+            if second == treatment:
+                st.caption(f"{treatment} twice is not known: it is taken alone.")
+            elif second != NOTHING_MORE and not both:
                 treatment = pair(treatment, second, treatments)
         if len(parts) > 1:
             st.caption("Of a treatment that was never measured, alone or with others, nothing is claimed.")
@@ -66,8 +74,8 @@ with side:
         name = edit.name
     groups = state.groups(b)
     everyone = {"all untreated cells": state.untreated(b)} if columns.perturbation else {"all cells": np.arange(b.cells.n_obs)}
-    marked = state.selection(b)
-    options = everyone | ({"cells marked on Explore": marked} if len(marked) else {})
+    marked = marks.marked(b)
+    options = everyone | ({MARKED: marked} if len(marked) else {})
     alone = state.untreated(b)
     named = {title: np.intersect1d(rows, alone) for title, rows in groups.items() if not title.startswith("treatment")}
     options |= {title: rows for title, rows in named.items() if len(rows) >= FEWEST}
@@ -126,6 +134,8 @@ if b.model.response is not None and len(treatments) > 1:
     which_push(b)
 elif treatments and b.model.times is not None:
     which_dose(b)
+chosen_below = (st.session_state.get(widget(b, role)) for role in (START, GOAL))
+marks.in_link(b, MARKED in (start, *chosen_below))
 if treatment is not None:
     honesty(b)
 caveats(b)

@@ -8,9 +8,10 @@ import streamlit as st
 from virtualcell.figures.fates import fates
 from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.trajectory import trajectory
-from virtualcell.ui import colours, measured, state, words
+from virtualcell.ui import colours, marks, measured, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
+from virtualcell.ui.marks import MARKED
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
 from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import Limit, limit
@@ -43,6 +44,7 @@ def choose(end: Limit) -> tuple[Way | None, Way | None, str, bool]:
     choices = offered(b)
     with where_from:
         chosen = st.selectbox("Start from", list(choices), key=state.own(b, "start"), bind="query-params")
+    marks.in_link(b, chosen == MARKED)
     rows = choices[chosen]
     counts = times_to_start(times[rows], end.latest)
     on = "map"
@@ -59,7 +61,8 @@ def choose(end: Limit) -> tuple[Way | None, Way | None, str, bool]:
         offers = list(counts)
         began = st.selectbox(
             f"{kind.capitalize()} at", offers, index=offers.index(usual_time(counts)), key=f"{state.own(b, 'at')}-{chosen}",
-            format_func=lambda time: f"{time:g} {unit}", help="Cells are followed from the time at which they were taken.",
+            bind="query-params", format_func=lambda time: f"{time:g} {unit}",
+            help="Cells are followed from the time at which they were taken.",
         )  # fmt: skip
     steps = clock(began, end.latest, b.model.span)
     with how_far:
@@ -92,7 +95,9 @@ def choose(end: Limit) -> tuple[Way | None, Way | None, str, bool]:
 
 def picture(shown: Way | None, end: Limit) -> None:
     """The moving cells, or the map to draw on."""
-    mode = st.segmented_control("Map", [WATCH, CHOOSE], default=WATCH, required=True, key="mode", label_visibility="collapsed")
+    mode = st.segmented_control(
+        "Map", [WATCH, CHOOSE], default=WATCH, required=True, key="mode", bind="query-params", label_visibility="collapsed"
+    )
     if mode == CHOOSE:
         lasso(b)
     elif shown is None:

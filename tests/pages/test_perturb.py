@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import figures, open_page, words
 from virtualcell.data.catalogue import load_demo
 from virtualcell.demo import load_bundle, models_folder
+from virtualcell.explore.polygon import members, pack, unpack
 from virtualcell.model import VirtualCell
 from virtualcell.perturbation.inverse import all_pushes
 from virtualcell.schema import DataError
-from virtualcell.ui import pushed
+from virtualcell.ui import pushed, state
 from virtualcell.ui.honesty import ONE_OF, UNRANKED
 from virtualcell.ui.push_cells import DRAWN
 from virtualcell.ui.words import OURS, is_limit, is_ours, larger_is_better
@@ -153,20 +154,21 @@ def test_pairs_are_tried_where_they_are_asked_for() -> None:
 
 
 def test_two_lassos_are_a_start_and_a_goal() -> None:
+    b = load_bundle("norman")
+    (left, low), middle, (right, high) = b.umap2.min(axis=0) - 1, np.median(b.umap2[:, 0]), b.umap2.max(axis=0) + 1
+    sides = [np.array([[x, low], [z, low], [z, high], [x, high]]) for x, z in ((left, middle), (middle, right))]
+    start, goal = (members(b.umap2, unpack(pack(side))) for side in sides)
     at = open_page("perturb", "norman", **{"draw-push-norman": "true"})
     assert "Start: 0 cells" in words(at)
-    b = load_bundle("norman")
-    given = b.cells.obs[b.demo.columns.perturbation].astype(str).to_numpy()
-    # What a drawing on the map leaves behind: a test cannot draw.
-    at.session_state["push-start-norman"] = np.flatnonzero(np.isin(given, ["control", "HK2"]))[:150]
-    at.session_state["push-goal-norman"] = np.flatnonzero(given == "KLF1")
+    # What a drawing on the map leaves in the link: a test cannot draw.
+    at.query_params |= {f"push-{role}-norman": pack(side) for role, side in zip(("start", "goal"), sides, strict=True)}
     at.run()
     at.selectbox(key="start-of-push-norman").set_value(DRAWN)
     at.selectbox(key="goal-of-push-norman").set_value(DRAWN).run()
     assert not at.exception
-    assert "Start: 150 cells" in words(at)
-    assert "Goal: 100 cells" in words(at)
-    assert ranks_of(at)[0]["y"][0] == "KLF1"
+    assert f"Start: {len(start):,} cells, {len(np.intersect1d(start, state.untreated(b))):,} of them untreated" in words(at)
+    assert f"Goal: {len(goal):,} cells" in words(at)
+    assert len(ranks_of(at)[0]["y"])
     at.button(key="clear-push-norman").click().run()
     assert not at.exception
     assert DRAWN not in at.selectbox(key="goal-of-push-norman").options

@@ -19,6 +19,7 @@ from virtualcell.demo import models_folder
 from virtualcell.evaluation.horizon import Horizon, Step
 from virtualcell.evaluation.next_time import NextTime
 from virtualcell.evaluation.report import Claim, Row, payload
+from virtualcell.explore.polygon import members, pack, unpack
 from virtualcell.figures.trajectory_methods import OTHER_OURS, OURS, RULE
 from virtualcell.ui import state, words
 from virtualcell.ui.honesty import chosen_how, populations, table_of
@@ -34,16 +35,23 @@ DEMO = "simulated"
 DELIVERED = models_folder
 
 
-def open_page(demo: str = DEMO, drawn: np.ndarray | None = None, **link: str) -> AppTest:
+def open_page(demo: str = DEMO, **link: str) -> AppTest:
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
     at.query_params["demo"] = demo
     for name, value in link.items():
         at.query_params[name] = value
-    if drawn is not None:
-        at.session_state[f"drawn-{demo}"] = drawn
     at.run()
+    # As the start page has no drawing, the link is given again.
+    at.query_params = {"demo": demo, **link}
     at.switch_page("pages/trajectories.py")
     return at.run()
+
+
+def around(rows: np.ndarray) -> str:
+    """An outline, as a link has it, around rows of the demo's cells: wider than a corner's rounding, and holds others too."""
+    places = state.bundle(DEMO).umap2[rows]
+    (left, low), (right, high) = places.min(axis=0) - 0.05, places.max(axis=0) + 0.05
+    return pack(np.array([[left, low], [right, low], [right, high], [left, high]]))
 
 
 def said_on(at: AppTest) -> str:
@@ -100,22 +108,34 @@ def test_cells_are_followed_from_the_time_at_which_they_were_taken():
 def test_cells_drawn_on_the_map_are_a_start_and_can_be_forgotten():
     b = state.bundle(DEMO)
     times = state.values(b, b.demo.columns.time)
-    rows = np.flatnonzero(times == 2.0)[:30]
-    at = open_page(drawn=rows, **{f"start-{DEMO}": DRAWN})
+    outline = around(np.flatnonzero(times == 2.0)[:3])
+    inside = members(b.umap2, unpack(outline))
+    rows = inside[times[inside] == 2.0]
+    assert 3 <= len(rows) < len(inside) < b.cells.n_obs
+    at = open_page(**{f"start-{DEMO}": DRAWN, f"drawn-{DEMO}": outline, f"at-{DEMO}-{DRAWN}": "2 time units"})
     assert not at.exception
     assert at.selectbox(key=f"start-{DEMO}").value == DRAWN
-    assert f"the 30 cells of 2 time units ({DRAWN})" in said_on(at)
+    assert f"the {len(rows):,} cells of 2 time units ({DRAWN})" in said_on(at)
     starts = state.placing(b)(b.state[rows])
     heads = [trace for trace in moving(at)["frames"][0]["data"] if trace["mode"] == "markers"]
     drawn = np.concatenate([np.c_[decoded(trace["x"]), decoded(trace["y"])] for trace in heads])
     # Every cell of the first frame is one of those that were drawn.
     assert max(np.abs(starts - cell).sum(1).min() for cell in drawn) < 1e-4
     at.segmented_control(key="mode").set_value("Choose by lasso").run()
-    assert "30 cells drawn" in said_on(at)
+    assert f"{len(inside):,} cells drawn" in said_on(at)
+    assert at.query_params[f"drawn-{DEMO}"] == outline
     at.button(key=f"clear-{DEMO}").click().run()
     assert not at.exception
     assert at.selectbox(key=f"start-{DEMO}").value == next(iter(state.groups(b)))
     assert DRAWN not in at.selectbox(key=f"start-{DEMO}").options
+    assert f"drawn-{DEMO}" not in at.query_params
+
+
+@pytest.mark.parametrize("nonsense", ["xyz", "A" * 40, "../..", "."])
+def test_a_broken_outline_in_a_link_is_left_out(nonsense):
+    at = open_page(**{f"start-{DEMO}": DRAWN, f"drawn-{DEMO}": nonsense})
+    assert not at.exception
+    assert at.selectbox(key=f"start-{DEMO}").value != DRAWN
 
 
 def decoded(values) -> np.ndarray:
@@ -333,7 +353,9 @@ def test_cells_of_the_time_they_come_to_stand_beside_the_shares():
         assert share == pytest.approx(100 * np.mean(then == fate), abs=0.01)
     assert sum(shares.values()) == pytest.approx(100, abs=3)
     # Some of a time need not become what all of it became, and between two times nothing was measured.
-    assert "cells simulated then" not in json.dumps(figures(open_page(drawn=np.arange(40), **{f"start-{DEMO}": DRAWN})))
+    some = open_page(**{f"start-{DEMO}": DRAWN, f"drawn-{DEMO}": around(np.arange(3))})
+    assert some.selectbox(key=f"start-{DEMO}").value == DRAWN
+    assert "cells simulated then" not in json.dumps(figures(some))
     assert "cells simulated then" not in json.dumps(figures(until(at).set_value(7.0).run()))
 
 

@@ -15,7 +15,7 @@ from anndata import AnnData
 from mudata import MuData
 
 from virtualcell.data.quality import quality
-from virtualcell.demo import Bundle, models_folder
+from virtualcell.demo import Bundle
 from virtualcell.schema import LATENT_KEY, UNS_KEY
 from virtualcell.training.given import RNA
 from virtualcell.ui import state
@@ -37,7 +37,7 @@ def model_zip(b: Bundle) -> bytes:
     """The saved model's files, as ``VirtualCell.load`` reads them."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted((models_folder() / b.demo.key).iterdir()):
+        for path in sorted(b.folder.iterdir()):
             archive.write(path, f"{b.demo.key}/{path.name}")
     return packed.getvalue()
 

@@ -25,7 +25,7 @@ def keep_cells(b: Bundle, chosen: Chosen) -> None:
         _maps(b)
     st.caption(
         "Names stay in this page's link and in this browser. “Share & export” at the foot of the page writes them into the files "
-        f"as the annotation “{TITLE}”; a cell in two groups carries both names."
+        f"as the annotation “{TITLE}”; where two overlap, the later one counts."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.evaluation.intervals import share_interval
+from virtualcell.explore import composition_over_time
 from virtualcell.figures.composition import composition
 from virtualcell.figures.composition_in_time import composition_in_time
 from virtualcell.figures.embedding import ordered
@@ -63,22 +63,17 @@ def _beside(b: Bundle, chosen: Chosen, split: str, known: dict[str, tuple[str, s
 def _over_time(b: Bundle, split: str, labels: np.ndarray, kind: str, times: np.ndarray, rows: np.ndarray) -> None:
     """Shares among A at each time, with 95 % intervals, beside those among all cells."""
     groups = grouped(labels, kind=kind, look=look())
-    seen = ordered(times)
-    inside = np.zeros(len(labels), dtype=bool)
-    inside[rows] = True
-    counts = np.array([[np.sum(inside[of] & (times[of] == time)) for of in groups.rows] for time in seen])
-    overall = np.array([[np.sum(times[of] == time) for of in groups.rows] for time in seen], dtype=float)
-    cells = counts.sum(axis=1)
-    if np.count_nonzero(cells) < 2:
+    names = ordered(labels)
+    found = composition_over_time(labels, times, rows, groups=[str(name) for name in names])
+    overall = composition_over_time(labels, times, groups=[str(name) for name in names])
+    if np.count_nonzero(found.cells.sum(axis=1)) < 2:
         st.caption("Shares over time need chosen cells of two times.")
         return
-    with np.errstate(invalid="ignore", divide="ignore"):  # a time without chosen cells has no shares
-        share, low, high = share_interval(counts, cells[:, None])
     # Groups that are nowhere among the chosen cells would only fill the legend.
-    kept = np.flatnonzero(counts.sum(axis=0))
+    kept = np.flatnonzero(found.cells.sum(axis=0))
     fig = composition_in_time(
-        np.array(seen, dtype=float), [groups.names[g] for g in kept], share[:, kept], low=low[:, kept], high=high[:, kept],
-        cells=cells, beside=(overall / overall.sum(axis=1, keepdims=True))[:, kept], colours=[groups.colours[g] for g in kept],
+        found.times, [groups.names[g] for g in kept], found.share[:, kept], low=found.low[:, kept], high=found.high[:, kept],
+        cells=found.cells.sum(axis=1), beside=overall.share[:, kept], colours=[groups.colours[g] for g in kept],
         unit=b.demo.columns.time_unit, look=look(), height=320,
     )  # fmt: skip
     chart(fig, "composition-in-time", alt=f"Chosen cells by {split} at each time", file=f"{b.demo.key}-composition-in-time")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from virtualcell.demo import Bundle
+from virtualcell.explore import annotate
+from virtualcell.schema import UNKNOWN
 from virtualcell.ui import explore_chosen, link, state
 
 TITLE = "my groups"
@@ -16,7 +19,8 @@ MOST_GROUPS, MOST_MAPS = 10, 4
 """More would make a link that mail programs cut."""
 
 LONGEST_NAME = 40
-OTHER = "no group"
+OTHER = UNKNOWN
+"""What cells of no group are called: figures draw these faint."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,10 @@ def clean(name: str) -> str:
     return " ".join(name.replace("~", "-").split())[:LONGEST_NAME].strip()
 
 
-def annotation(b: Bundle, named: list[Named] | None = None) -> np.ndarray:
-    """Name of the reader's group of every cell, (cells,) str; a cell in several carries all names with "+" between."""
-    labels = np.full(b.cells.n_obs, "", dtype=object)
-    for one in groups(b) if named is None else named:
-        rows = explore_chosen.rows(b, one.definition)
-        labels[rows] = [f"{before} + {one.name}" if before else one.name for before in labels[rows]]
-    labels[labels == ""] = OTHER
-    return labels.astype(str)
+def annotation(b: Bundle, named: Sequence[Named] | None = None) -> np.ndarray:
+    """Name of the reader's group of every cell, (cells,) str; where two overlap, the one named later."""
+    found = groups(b) if named is None else named
+    if not found:
+        return np.full(b.cells.n_obs, OTHER)
+    assigned = [(one.name, explore_chosen.rows(b, one.definition)) for one in found]
+    return annotate(b.cells.obs_names, assigned, TITLE).values.astype(str).to_numpy()

@@ -7,20 +7,21 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.schema import Landscape
-from virtualcell.ui import state
+from virtualcell.ui import marks, state
 from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene
+from virtualcell.ui.marks import MARKED
 from virtualcell.ui.parts import provenance
 from virtualcell.ui.trajectory_horizon import limit
 from virtualcell.ui.trajectory_paths import MOST, clock, way
 from virtualcell.ui.trajectory_reading import FEWEST
 
-UNTREATED, MARKED = "untreated", "cells marked on Explore"
+UNTREATED = "untreated"
 
 
 def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
     """Controls and shares in the side column, cells of a group for the picture."""
-    columns, groups, marked = b.demo.columns, state.groups(b), state.selection(b)
+    columns, groups, marked = b.demo.columns, state.groups(b), marks.marked(b)
     treatment = None
     treatments = b.model.record["treatments"]
     if treatments:
@@ -37,6 +38,7 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         end = limit(b.report, float(span.max()), columns.time_unit, b.demo.simulated)
         options = {title: rows for title, rows in options.items() if (span[rows] < end.latest).any()}
     start = st.selectbox("Start from", list(options), key=state.own(b, "start"), bind="query-params")
+    marks.in_link(b, start == MARKED)
     n_cells = st.slider("Paths to draw", 20, 120, 60, 20, key="paths", bind="query-params")
     rows, began, duration = options[start], 0.0, b.model.span
     if span is not None:

@@ -54,7 +54,9 @@ def draw(b: Bundle, landscape: Landscape, scene: Scene) -> None:
     where = "Where cells were simulated" if b.demo.simulated else "Where cells were measured"
     # A ball is dropped on the map, so that is what one sees first.
     first = ABOVE if scene.dropped else SURFACE
-    surface, above, dense = st.tabs([SURFACE, ABOVE, where], default=first)
+    surface, above, dense = st.tabs(
+        [SURFACE, ABOVE, where], default=first, key=f"picture-{scene.kind.split()[0]}", bind="query-params"
+    )
     palette = colours.of(b, sorted(set(scene.fates.tolist())))
     drawn = {"colours": palette, "lines": scene.lines, "shade": scene.shade, "look": look(), "relief": relief}
     with surface:

@@ -14,9 +14,9 @@ from virtualcell.figures.gene_order import gene_order
 from virtualcell.figures.overlay import Line
 from virtualcell.figures.path_profile import path_profile
 from virtualcell.schema import Attractor, EnergyPath, Landscape
-from virtualcell.ui import state, words
-from virtualcell.ui.landscape_cells import MARKED
+from virtualcell.ui import marks, state, words
 from virtualcell.ui.landscape_scene import Scene
+from virtualcell.ui.marks import MARKED
 from virtualcell.ui.parts import chart, provenance, table_download
 from virtualcell.ui.theme import look
 
@@ -56,7 +56,7 @@ def middle_cell(b: Bundle, rows: np.ndarray) -> int:
 
 def titles(b: Bundle, landscape: Landscape) -> list[str]:
     """What a way can start from or lead to."""
-    marked = [MARKED] if len(state.selection(b)) else []
+    marked = [MARKED] if len(marks.marked(b)) else []
     groups = [title for title in state.groups(b) if not title.startswith("treatment")]
     return [*(REST + a.name for a in landscape.attractors), *groups, *marked]
 
@@ -151,6 +151,7 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     second = st.selectbox(
         "To", options, index=_usual_goal(b, landscape, options[early]), key=state.own(b, "to"), bind="query-params"
     )
+    marks.in_link(b, MARKED in (first, second))
     a, z = place(b, landscape, first), place(b, landscape, second)
     kind = words.measured(b.demo.simulated)
     for end in (a, z):
@@ -160,12 +161,12 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
         st.info("Both ends are the same state: choose another one.", icon=None)
         return Scene("The landscape with its passes.")
     path, genes = way(b, a.state, z.state)
-    marks = passed(path, landscape.attractors)
-    over = [name for _, name in marks]
+    rests = passed(path, landscape.attractors)
+    over = [name for _, name in rests]
     # A resting place and a group can have the same name.
     begin, goal = (a.name, z.name) if a.name != z.name else (a.title, z.title)
     guessed, behind = unseen(landscape, [a, z], over), unseen(landscape, [z, a], over[::-1])
-    sentence = reading(path, begin, goal, marks, guessed)
+    sentence = reading(path, begin, goal, rests, guessed)
     st.markdown(sentence)
     beside = 1 - float(b.model.in_domain(path.states).mean())
     if beside > BESIDE:
@@ -181,7 +182,7 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
         height, order = st.columns([1, 1], gap="large")
         with height:
             st.markdown("##### Height along the way")
-            fig = path_profile(path.energy, path.saddle, start=begin, end=goal, passed=marks, sure=not guessed, look=look())
+            fig = path_profile(path.energy, path.saddle, start=begin, end=goal, passed=rests, sure=not guessed, look=look())
             chart(fig, f"profile-{b.demo.key}", alt=sentence, file=f"{b.demo.key}-way")
             st.caption(
                 "At every point of this way the energy rises to both sides. Noise spreads cells around it."

@@ -7,8 +7,9 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.embedding import embedding
-from virtualcell.ui import colours, state
-from virtualcell.ui.parts import chart, marked_rows
+from virtualcell.ui import colours, marks, state
+from virtualcell.ui.marks import MARKED
+from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
 FEWEST = 10
@@ -22,7 +23,7 @@ TREATMENT, STATE, BATCH = "treatment: ", "cell state: ", "batch: "
 MOST_NAMED = 14
 """Groups that have colours of their own."""
 
-UNTREATED, MARKED, DRAWN = "all untreated cells", "cells marked on Explore", "cells drawn here"
+UNTREATED, DRAWN = "all untreated cells", "cells drawn here"
 
 
 def widget(b: Bundle, role: str) -> str:
@@ -32,21 +33,21 @@ def widget(b: Bundle, role: str) -> str:
 
 def drawn(b: Bundle, role: str) -> np.ndarray:
     """Rows inside the lasso that the reader drew for the start or the goal; empty where none."""
-    return st.session_state.get(f"push-{role}-{b.demo.key}", np.empty(0, dtype=np.int64))
+    return marks.drawn(b, f"push-{role}")
 
 
 def starts(b: Bundle) -> dict[str, np.ndarray]:
     """What can be the start by name -> untreated cells of it: changes were measured on those, and a treated cell has its own
     already."""
     untreated = state.untreated(b)
-    named = {DRAWN: drawn(b, START), MARKED: state.selection(b)} | _named(b, STATE, BATCH)
+    named = {DRAWN: drawn(b, START), MARKED: marks.marked(b)} | _named(b, STATE, BATCH)
     found = {title: np.intersect1d(rows, untreated) for title, rows in named.items()}
     return {UNTREATED: untreated} | {title: rows for title, rows in found.items() if len(rows) >= FEWEST}
 
 
 def goals(b: Bundle, start: np.ndarray) -> dict[str, np.ndarray]:
     """What can be the goal by name -> rows; cells of the start are none of the goal's."""
-    named = {DRAWN: drawn(b, GOAL), MARKED: state.selection(b)} | _named(b, TREATMENT) | _named(b, STATE)
+    named = {DRAWN: drawn(b, GOAL), MARKED: marks.marked(b)} | _named(b, TREATMENT) | _named(b, STATE)
     return {title: rows for title, rows in named.items() if (~np.isin(rows, start)).sum() >= 2 * FEWEST}
 
 
@@ -58,13 +59,16 @@ def lassos(b: Bundle) -> None:
     """The map of all cells on which one drawing becomes the start and another the goal; a button forgets both."""
     round_key = f"push-round-{b.demo.key}"
     key = f"push-lasso-{b.demo.key}-{st.session_state.get(round_key, 0)}"
-    role = st.segmented_control("A drawing becomes the", [START, GOAL], default=START, required=True, key=state.own(b, "draws"))
+    role = st.segmented_control(
+        "A drawing becomes the", [START, GOAL], default=START, required=True, key=state.own(b, "draws"), bind="query-params"
+    )
 
     def took() -> None:
-        rows = marked_rows(st.session_state[key])
+        found = marks.outlines(st.session_state[key])
         role = st.session_state.get(state.own(b, "draws"), START)
-        if len(rows):
-            st.session_state[f"push-{role}-{b.demo.key}"] = rows
+        if found:
+            marks.keep(b, f"push-{role}", found)
+            rows = drawn(b, role)
             untreated = state.untreated(b)
             enough = len(np.intersect1d(rows, untreated)) if role == START else len(np.setdiff1d(rows, drawn(b, START))) // 2
             if enough >= FEWEST:
@@ -74,7 +78,7 @@ def lassos(b: Bundle) -> None:
 
     def forget() -> None:
         for name in (START, GOAL):
-            st.session_state.pop(f"push-{name}-{b.demo.key}", None)
+            marks.keep(b, f"push-{name}", [])
             if st.session_state.get(widget(b, name)) == DRAWN:
                 st.session_state.pop(widget(b, name))
 

@@ -11,7 +11,7 @@ from virtualcell.figures.set_changes import set_changes as drawn
 from virtualcell.perturbation.effect import ADDED, MEASURED, PSEUDO, Effect
 from virtualcell.perturbation.set_change import FEWEST, around_means, set_changes
 from virtualcell.schema import DataError
-from virtualcell.ui import pushed, state
+from virtualcell.ui import link, pushed, state
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -77,13 +77,19 @@ def _own(b: Bundle) -> list[GeneSet]:
     """The reader's sets: a file or pasted text; what cannot be read is said and left out."""
     with st.expander("Your own gene sets"):
         given = st.file_uploader("GMT file", type=["gmt", "txt", "tsv"], key=state.own(b, "gmt-file"))
+        # Not bound to the link, which a long list would break: short ones are remembered there.
+        key = state.own(b, "gmt-text")
+        if key not in st.session_state:
+            st.session_state[key] = link.recall(state.own(b, "sets")) or ""
         text = st.text_area(
             "or paste it",
-            key=state.own(b, "gmt-text"),
+            key=key,
             height=100,
             placeholder="name ⇥ source ⇥ gene ⇥ gene …",
             help="One set a line.",
         )
+        if not link.remember(state.own(b, "sets"), text if text.strip() else None):
+            st.caption("So many genes do not fit into a link: it opens this view without them.")
     try:
         if given is not None:
             return parse_gmt(_decoded(given.getvalue(), given.name), given.name)

@@ -12,7 +12,7 @@ from virtualcell.evaluation.next_time import PER_GAP, NextTime, next_time
 from virtualcell.figures.trajectory_next import trajectory_next
 from virtualcell.predictor.population import Snapshots
 from virtualcell.training.both_sides import BothSides
-from virtualcell.ui import state, words
+from virtualcell.ui import link, state, words
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
@@ -80,18 +80,14 @@ def where_next(b: Bundle) -> None:
         f":gray[Between {kind} times nothing says how fast cells divide, nor whether change came early or late. Predictions that "
         f"differ in both, all true to the {kind} times, show where most is open.]"
     )
+    # In the link, which then opens with the answer, and kept, as a page may have to run twice before it stands in its frame.
+    wanted = state.own(b, "next")
+    if link.recall(wanted) is None and asked not in _answers():
+        st.button("Compute it (half a minute or less)", key=wanted, on_click=link.remember, args=(wanted, "yes"))
+        return
+    link.remember(wanted, "yes")
     if asked not in _answers():
-        wanted = f"next-wanted-{b.demo.key}"
-
-        def want() -> None:
-            # Kept, as a page may have to run twice before it stands in its frame.
-            st.session_state[wanted] = True
-
-        if not st.session_state.get(wanted):
-            st.button("Compute it (half a minute or less)", key=f"next-{b.demo.key}", on_click=want)
-            return
         _answers()[asked] = _computed({t: b.state[alone[time == t]] for t in measured})
-        st.session_state[wanted] = False
     found = _answers()[asked]
     share = share_taken(found, measured)
     fig = trajectory_next(

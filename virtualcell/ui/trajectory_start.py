@@ -7,11 +7,14 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.embedding import embedding
-from virtualcell.ui import colours, state, words
-from virtualcell.ui.parts import chart, marked_rows
+from virtualcell.ui import colours, marks, state, words
+from virtualcell.ui.marks import MARKED
+from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
-MARKED, DRAWN = "cells marked on Explore", "cells drawn here"
+DRAWN = "cells drawn here"
+OUTLINE = "drawn"
+"""Name in the link of what is drawn on this page."""
 FEW = 20
 """Cells below which a measured time is not the one that is offered first."""
 
@@ -22,7 +25,7 @@ def offered(b: Bundle) -> dict[str, np.ndarray]:
     alone = state.untreated(b)
     named = {title: np.intersect1d(rows, alone) for title, rows in state.groups(b).items() if not title.startswith("treatment")}
     found = {title: rows for title, rows in named.items() if len(rows)}
-    for name, rows in ((DRAWN, state.drawn(b)), (MARKED, state.selection(b))):
+    for name, rows in ((DRAWN, marks.drawn(b, OUTLINE)), (MARKED, marks.marked(b))):
         if len(rows):
             found[name] = rows
     return found
@@ -46,13 +49,14 @@ def lasso(b: Bundle) -> None:
     key = f"lasso-{b.demo.key}-{st.session_state.get(round_key, 0)}"
 
     def took() -> None:
-        rows = marked_rows(st.session_state[key])
-        if len(rows):
-            state.draw(b, rows)
-            st.session_state[start_key] = DRAWN
+        found = marks.outlines(st.session_state[key])
+        if found:
+            marks.keep(b, OUTLINE, found)
+            if len(marks.drawn(b, OUTLINE)):
+                st.session_state[start_key] = DRAWN
 
     def forget() -> None:
-        state.draw(b, np.empty(0, dtype=np.int64))
+        marks.keep(b, OUTLINE, [])
         # A drawing lives in the browser's chart; another key is another chart.
         st.session_state[round_key] = st.session_state.get(round_key, 0) + 1
         if st.session_state.get(start_key) == DRAWN:
@@ -66,7 +70,7 @@ def lasso(b: Bundle) -> None:
     fig = embedding(b.umap2, values, name="cell state" if named else "time", kind="category" if named else "time", unit=unit,
                     look=look(), height=600)  # fmt: skip
     fig.update_layout(legend={"y": 0.93})  # below the buttons that draw
-    chosen = state.drawn(b)
+    chosen = marks.drawn(b, OUTLINE)
     tints = colours.of(b, [str(value) for value in values]) if named else {}
     for trace in fig.data:
         rows = np.asarray(trace.customdata)
