@@ -6,7 +6,7 @@ import streamlit as st
 
 from virtualcell.ui import explore_mine, state, words
 from virtualcell.ui.explore_by_group import genes_by_group
-from virtualcell.ui.explore_code import code, methods
+from virtualcell.ui.explore_code import about, code
 from virtualcell.ui.explore_colour import choose_colour, coloured
 from virtualcell.ui.explore_differ import what_differs
 from virtualcell.ui.explore_keep import keep_cells
@@ -54,6 +54,7 @@ if n or chosen.b is not None:
 panel = st.segmented_control(
     "Panel", list(PANELS), default=MADE_OF, required=True, key="panel", bind="query-params", label_visibility="collapsed"
 )
+shown = None
 if chosen.draws != A and chosen.b is not None and not len(chosen.b.rows):
     st.info("Now draw around the cells to compare with: the lasso draws selection B.", icon=None)
 if not n and panel in (MADE_OF, DIFFER):
@@ -63,12 +64,12 @@ if not n and panel in (MADE_OF, DIFFER):
         icon=None,
     )
 else:
-    PANELS[panel](b, chosen)
+    shown = PANELS[panel](b, chosen)
 mine = explore_mine.groups(b)
 share(
     b,
-    code=lambda: code(b, wish, views, chosen, panel),
-    methods=lambda: methods(b, wish, views, chosen, panel),
+    code=lambda: code(b, wish, views, chosen, shown),
+    methods=lambda: about(b, wish, views, chosen, shown),
     annotations={explore_mine.TITLE: explore_mine.annotation(b)} if mine else None,
 )
 caveats(b)

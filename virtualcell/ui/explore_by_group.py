@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -30,14 +31,23 @@ EACH_WAY = 5
 """Genes higher and genes lower in A that are shown first."""
 
 
-def genes_by_group(b: Bundle, chosen: Chosen) -> None:
+@dataclass(frozen=True)
+class ByGroup:
+    """What the panel shows: genes by an annotation, as which figure."""
+
+    how: str
+    by: str
+    genes: tuple[str, ...]
+
+
+def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     """Controls and the figure."""
     some = len(chosen.a.rows) > 0
     known = ({SELECTIONS: ("", "category")} if some else {}) | groupings(b)
     known |= {explore_mine.TITLE: ("", "category")} if explore_mine.groups(b) else {}
     if not known:
         st.info("Nothing is recorded of these cells that puts them into groups. Draw around some first.", icon=None)
-        return
+        return None
     how_at, by_at, which_at = st.columns([1, 1, 1.2], gap="medium")
     with how_at:
         how = st.segmented_control(
@@ -54,7 +64,7 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> None:
     genes = _top(b, chosen) if which == TOP else _own(b)
     if not genes:
         st.info("Choose at least one gene.", icon=None)
-        return
+        return None
     column, kind = known[by]
     labels = selections(b, chosen) if by == SELECTIONS else values(b, column) if column else explore_mine.annotation(b)
     where = genes_in(b)
@@ -73,10 +83,11 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> None:
                 fig = cell_heatmap(genes, amounts, labels, kind=kind, label_unit=unit(b, kind), look=look())
     except DataError as error:
         st.info(f"{error.problem} Next: {error.next_step}", icon=None)
-        return
+        return None
     chart(fig, f"by-group-{how.split()[0]}", alt=alt, file=file)
     if which == TOP:
         st.caption(f"Up to {EACH_WAY} genes higher and {EACH_WAY} lower in A, by the strength of the evidence.")
+    return ByGroup(how, by, tuple(genes))
 
 
 def selections(b: Bundle, chosen: Chosen) -> np.ndarray:

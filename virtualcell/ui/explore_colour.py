@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.explore import score_set
+from virtualcell.explore import score_set, values_of
+from virtualcell.figures.chosen_cells import TITLE as PAIR
+from virtualcell.figures.chosen_cells import two_selections
 from virtualcell.figures.colour_scale import Scale, coloured_amount
 from virtualcell.figures.colouring import Colouring, blend, colouring
 from virtualcell.figures.look import Look
@@ -19,7 +20,6 @@ from virtualcell.ui.explore_select import Chosen
 from virtualcell.ui.explore_sets import chosen_set
 
 GENE, GENES, PROTEIN, SET = "a gene", "several genes", "a surface protein", "a gene set"
-PAIR = "selections A and B"
 MAPS, BLENDED = "one map each", "mixed on one map"
 MOST, MOST_MIXED = 8, 3
 """Small maps side by side, and genes on one map: more cannot be read."""
@@ -106,7 +106,8 @@ def _scale(b: Bundle, *, signed: bool = False) -> Scale:
 def coloured(b: Bundle, wish: Wish, chosen: Chosen, look: Look) -> list[Colouring]:
     """Colours of all cells, one entry a map; made once for the same wish, so do not change them."""
     if wish.way == "pair":
-        return [paired(b.cells.n_obs, chosen, look)]
+        second = chosen.a.rows[:0] if chosen.b is None else chosen.b.rows
+        return [two_selections(b.cells.n_obs, chosen.a.rows, second, look=look)]
     named = tuple(explore_mine.groups(b)) if wish.way == "mine" else ()
     return _coloured(b.demo.key, state.stamp(b), wish, named, look.name, look)
 
@@ -124,22 +125,11 @@ def _coloured(key: str, stamp: int, wish: Wish, named: tuple, theme: str, _look:
     if wish.way == "set":
         score = score_set(b.cells.mod[wish.modality], wish.names)
         return [coloured_amount(score, name=wish.title, unit="score", scale=wish.scale, look=_look)]
-    amounts = [state.expression(b, name, wish.modality) for name in wish.names]
+    amounts = values_of(b.cells.mod[wish.modality], wish.names)
     if wish.way == "blend":
-        return [blend(np.column_stack(amounts), wish.names, look=_look)]
+        return [blend(amounts, wish.names, look=_look)]
     shown = UNITS.get(wish.modality, "")
     return [
         coloured_amount(found, name=name, unit=shown, scale=wish.scale, look=_look)
-        for name, found in zip(wish.names, amounts, strict=True)
+        for name, found in zip(wish.names, amounts.T, strict=True)
     ]
-
-
-def paired(n: int, chosen: Chosen, look: Look) -> Colouring:
-    """A, B, cells of both, and all others, in four colours; n cells."""
-    codes = np.full(n, 3, dtype=np.uint8)
-    codes[chosen.a.rows] = 0
-    if chosen.b is not None:
-        codes[chosen.b.rows] = np.where(codes[chosen.b.rows] == 0, 2, 1)
-    first, second, both = look.categories(6)[0], look.categories(6)[1], look.categories(6)[5]
-    counts = tuple(np.bincount(codes, minlength=4).tolist())
-    return Colouring(PAIR, "category", codes, (first, second, both, look.faint), ("A", "B", "A and B", "neither"), counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -47,7 +49,16 @@ def compared(b: Bundle, chosen: Chosen, modality: str, test: str = "wilcoxon", c
     return _compared(b.demo.key, state.stamp(b), modality, test, column, chosen.a.rows.tobytes(), second)
 
 
-def what_differs(b: Bundle, chosen: Chosen) -> None:
+@dataclass(frozen=True)
+class Differ:
+    """What the panel shows: a comparison of one measurement by a test, with the column of the samples or none."""
+
+    modality: str
+    test: str
+    column: str
+
+
+def what_differs(b: Bundle, chosen: Chosen) -> Differ | None:
     """Controls, table and volcano."""
     kinds = {words.MEASURED.get(name, modalities.called(name)): name for name in [genes_in(b), *b.cells.mod] if name}
     left, right = st.columns([1, 1], gap="medium")
@@ -70,7 +81,7 @@ def what_differs(b: Bundle, chosen: Chosen) -> None:
         table = compared(b, chosen, kinds[kind], *offered[how])
     except DataError as error:
         st.info(f"{error.problem} Next: {error.next_step}", icon=None)
-        return
+        return None
     named = "gene" if "gene" in table else "feature"
     change = table.attrs["change"]
     strong = table[table["adjusted_p"] < CLEAR]
@@ -101,6 +112,7 @@ def what_differs(b: Bundle, chosen: Chosen) -> None:
             title=change.replace("_", " "), look=look(),
         )  # fmt: skip
         chart(fig, "volcano", alt=f"Change against adjusted p of {len(table):,} {kind}", file=f"{b.demo.key}-volcano")
+    return Differ(kinds[kind], *offered[how])
 
 
 def _columns(named: str, change: str, unit: str, other: str) -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -18,12 +20,19 @@ from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
 
-def made_of(b: Bundle, chosen: Chosen) -> None:
+@dataclass(frozen=True)
+class MadeOf:
+    """What the panel shows: shares by this annotation."""
+
+    split: str
+
+
+def made_of(b: Bundle, chosen: Chosen) -> MadeOf | None:
     """Shares of one annotation among A, and B where it was chosen; then how they change with time where cells were timed."""
     known = groupings(b) | ({explore_mine.TITLE: ("", "category")} if explore_mine.groups(b) else {})
     if not known:
         st.info("Nothing is recorded of these cells that puts them into groups.", icon=None)
-        return
+        return None
     time = b.demo.columns.time
     split = st.selectbox("Made of", list(known), key=state.own(b, "split"), bind="query-params", width=280)
     column, kind = known[split]
@@ -47,6 +56,7 @@ def made_of(b: Bundle, chosen: Chosen) -> None:
     elif len(sides) == 1 and len(known) > 1:
         with columns[-1]:
             _beside(b, chosen, next(title for title in known if title != split), known)
+    return MadeOf(split)
 
 
 def _beside(b: Bundle, chosen: Chosen, split: str, known: dict[str, tuple[str, str]]) -> None:

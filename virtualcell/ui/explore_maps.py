@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
+from virtualcell.figures.chosen_cells import of_some
 from virtualcell.figures.colouring import Colouring
 from virtualcell.figures.small_maps import drawn_cells, small_maps
 from virtualcell.figures.solid_map import solid_map
+from virtualcell.schema import DataError
 from virtualcell.ui import explore_mine, explore_places, state
 from virtualcell.ui.explore_chosen import place
 from virtualcell.ui.explore_places import MAP, SUB, Place
@@ -42,10 +43,17 @@ def choose_views(b: Bundle) -> list[Place]:
             "Beside it", [ONE, *keys], key=state.own(b, "space2"), bind="query-params",
             help="The same cells in another space, in the same colours: what is chosen on one map lights up on both.",
         )  # fmt: skip
-    found = [place(b, keys[title]) for title in (first, second) if title != ONE]
-    views = [one for one in found if one is not None]
-    if len(views) < len(found):
-        st.info("A new map has no cells here any more. Choose another map.", icon=None)
+    views = []
+    for title in (first, second):
+        try:
+            found = place(b, keys[title]) if title != ONE else None
+        except DataError as error:
+            st.error(str(error), icon=None)
+            continue
+        if found is not None:
+            views.append(found)
+        elif title != ONE:
+            st.info("This map has no cells here. Next: choose another map.", icon=None)
     joint = place(b, MAP)
     assert joint is not None  # every bundle has it
     return views or [joint]
@@ -72,7 +80,7 @@ def draw_maps(b: Bundle, views: Sequence[Place], colours: Sequence[Colouring], c
 
 
 def _one(b: Bundle, view: Place, slot: str, colours: Colouring, chosen: Chosen, height: int) -> bool:
-    colours, lit = _within(view, colours), None if chosen.lit is None else view.here(chosen.lit)
+    colours, lit = of_some(colours, view.rows), None if chosen.lit is None else view.here(chosen.lit)
     title = _title(b, view)
     alt = f"{len(colours.codes):,} cells on the {title}, coloured by {colours.name}"
     if lit is not None:
@@ -106,23 +114,13 @@ def _small(b: Bundle, view: Place, colours: Sequence[Colouring], chosen: Chosen)
     if not view.flat:
         st.info("Small maps are flat. Choose another map, or one gene for the map in 3-D.", icon=None)
         return False
-    fig = small_maps(view.positions, [_within(view, one) for one in colours], lit=lit, axes=view.axes, look=look())
+    fig = small_maps(view.positions, [of_some(one, view.rows) for one in colours], lit=lit, axes=view.axes, look=look())
     names = ", ".join(one.name for one in colours)
     chart(fig, f"small-{b.demo.key}", alt=f"Small maps of the cells, one each for {names}", file=f"{b.demo.key}-genes")
     drawn = drawn_cells(len(view.positions), len(colours))
     few = "" if drawn == len(view.positions) else f" {drawn:,} of {len(view.positions):,} cells are drawn."
     st.caption(f"A zoom in one is a zoom in all. To draw around cells, colour by one gene or mix them on one map.{few}")
     return False
-
-
-def _within(view: Place, colours: Colouring) -> Colouring:
-    """The colours of the cells that are in this space."""
-    if view.rows is None:
-        return colours
-    codes = colours.codes[view.rows]
-    if colours.kind in ("category", "time"):
-        return replace(colours, codes=codes, counts=tuple(np.bincount(codes, minlength=len(colours.labels)).tolist()))
-    return replace(colours, codes=codes)
 
 
 def _title(b: Bundle, view: Place) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-import virtualcell.explore.spaces as spaces
 from virtualcell.demo import Bundle
 from virtualcell.explore.reembed import FEW, FewCells, reembed
+from virtualcell.explore.spaces import SPACES, read_spaces, spaces
+from virtualcell.explore.spaces import title as title_of
 from virtualcell.ui import state
 
 MAP, SOLID, PLANE = "map", "3d", "landscape"
@@ -61,11 +62,11 @@ def titles(b: Bundle) -> dict[str, str]:
 def _titles(key: str, stamp: int) -> dict[str, str]:
     b = state.bundle(key)
     found = {MAP: "joint map", SOLID: "joint map in 3-D"}
-    if (b.folder / spaces.SPACES).is_file():
-        names = [name for name in spaces.read_spaces(b.folder, b.cells.n_obs) or {} if name in b.cells.mod]
+    if (b.folder / SPACES).is_file():
+        names = [name for name in read_spaces(b.folder, b.cells.n_obs) or {} if name in b.cells.mod]
     else:
         names = [name for name, adata in b.cells.mod.items() if adata.X is not None] if b.cells.n_obs <= MOST_ANEW else []
-    found |= {ALONE + name: spaces.title(b.cells, name) for name in names}
+    found |= {ALONE + name: title_of(b.cells, name) for name in names}
     if b.landscape is not None:
         found[PLANE] = "plane of the landscape"
     return found
@@ -93,12 +94,12 @@ def new_map(b: Bundle, key: str, rows: np.ndarray) -> Place:
 @st.cache_resource(max_entries=32, show_spinner="Making maps of each measurement alone; the first time takes a minute …")
 def _alone(key: str, stamp: int, modality: str) -> Place | None:
     b = state.bundle(key)
-    kept = spaces.read_spaces(b.folder, b.cells.n_obs)
+    kept = read_spaces(b.folder, b.cells.n_obs)
     found = (kept if kept is not None else _made(key, stamp)).get(modality)
     if found is None:
         return None
     there = np.isfinite(found).all(axis=1)
-    title, missing = spaces.title(b.cells, modality), int((~there).sum())
+    title, missing = title_of(b.cells, modality), int((~there).sum())
     note = f"{missing:,} cells in which it was not measured are not on the map of {title}." if missing else ""
     rows = np.flatnonzero(there) if missing else None
     return Place(ALONE + modality, found[there] if missing else found, rows, (f"{title} 1", f"{title} 2"), note)
@@ -107,7 +108,7 @@ def _alone(key: str, stamp: int, modality: str) -> Place | None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _made(key: str, stamp: int) -> dict[str, np.ndarray]:
     b = state.bundle(key)
-    return spaces.spaces(b.cells, seed=b.model.settings.seed)
+    return spaces(b.cells, seed=b.model.settings.seed)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Making a map of these cells alone; the first one takes half a minute …")
@@ -118,7 +119,8 @@ def _new_map(key: str, stamp: int, space: str, packed: bytes) -> Place:
         positions = reembed(b.state, rows, seed=b.model.settings.seed)
     few = " With so few cells, read no more from it than which are alike." if len(rows) < FEW else ""
     note = (
-        f"New map: {len(rows):,} cells alone, from the same states. An outline on it may hold a few other cells elsewhere.{few}"
+        f"New map: {len(rows):,} cells alone, from the same states. Another computer may place a cell a little differently, so "
+        f"an outline drawn on it may hold a few other cells there.{few}"
     )
     return Place(space, positions, rows, ("new map 1", "new map 2"), note)
 
