@@ -70,8 +70,7 @@ def components(adata: AnnData, *, n: int = COMPONENTS, seed: int = 0) -> np.ndar
         values = np.asarray(values, float)
         spread = values.std(axis=0)
         values = (values - values.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
-    solver = "arpack" if n < min(values.shape) - 1 else "auto"
-    return np.asarray(sc.pp.pca(values, n_comps=n, svd_solver=solver, random_state=seed), dtype=np.float32)
+    return np.asarray(sc.pp.pca(values, n_comps=n, svd_solver="arpack", random_state=seed), dtype=np.float32)
 
 
 def _umap(values: np.ndarray, neighbours: int, dimensions: int, seed: int) -> np.ndarray:
