@@ -8,17 +8,19 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.figures.quality import quality as quality_figure
-from virtualcell.ui import downloads, state, uploads, words
+from virtualcell.ui import asked, code_pages, downloads, state, uploads, words
 from virtualcell.ui.again import train_again
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
+from virtualcell.ui.methods import methods
 from virtualcell.ui.parts import chart, lead, provenance, source_and_terms, table_download
+from virtualcell.ui.share import share
 from virtualcell.ui.theme import look
 
 inside()
 b = state.bundle()
 record, settings = b.model.record, b.model.settings.to_dict()
-lead(
+place = lead(
     b,
     "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on "
     "and where it fails.",
@@ -123,3 +125,10 @@ with model:
         if caveat:
             st.markdown(f"- {caveat}")
 provenance(b)
+column, kind = next(iter(state.known_columns(b).values()))
+share(
+    b,
+    code=lambda: code_pages.quality(b, next(iter(b.cells.mod)), column=column, kind=kind),
+    methods=lambda: methods(b, asked.counted(list(b.cells.mod))),
+    place=place,
+)

@@ -6,22 +6,25 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-from virtualcell.ui import passes, put_in, state, words
+from virtualcell.ui import code_landscape, code_pages, passes, put_in, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.landscape_ball import dropped_ball
 from virtualcell.ui.landscape_cells import cells_on_their_way
 from virtualcell.ui.landscape_first import which_first
 from virtualcell.ui.landscape_scene import draw
 from virtualcell.ui.landscape_way import way_between
+from virtualcell.ui.methods import methods
 from virtualcell.ui.parts import caveats, lead, provenance, table_download
+from virtualcell.ui.share import share
 
 inside()
 b = state.bundle()
 drawn = b.landscape
 if drawn is None:
-    lead(b, b.demo.sentence)
+    place = lead(b, b.demo.sentence)
     st.info(words.NO_ENERGY, icon=None)
     provenance(b)
+    share(b, code=lambda: code_pages.all_cells(b, "Landscape"), methods=lambda: methods(b, ""), place=place)
     st.stop()
 assert drawn is not None, "without a landscape the page has stopped"
 
@@ -47,9 +50,9 @@ main, side = st.columns([3.2, 1], gap="medium")
 with side:
     scene = VIEWS[view if view in VIEWS else FIRST](b, drawn)
 with said.container():
-    lead(b, f"Height = the model's energy. {scene.said}")
+    place = lead(b, f"Height = the model's energy. {scene.said}")
 with main:
-    draw(b, drawn, scene)
+    picture = draw(b, drawn, scene)
     if drawn.attractors:
         legend = "◆ resting place, the lowest point of a valley"
         if drawn.barriers:
@@ -108,9 +111,9 @@ if b.model.record["linear"]:
         f"**One valley was assumed.** A straight slope does the job for these {kind} populations, so nothing more was learned: "
         "it is what these cells do not contradict. With few of them at each time, two valleys can pass for one."
     )
-share = drawn.rotation_share
-if share is not None:
-    amount = "Less than 1 %" if share < 0.01 else f"About {100 * share:.0f} %"
+turning = drawn.rotation_share
+if turning is not None:
+    amount = "Less than 1 %" if turning < 0.01 else f"About {100 * turning:.0f} %"
     least = (
         ""
         if b.model.record["linear"]
@@ -133,3 +136,9 @@ st.caption(
     f"{kind} cells connect, and on the way back over a barrier that none crossed, they are the model's guess."
 )
 caveats(b)
+share(
+    b,
+    code=lambda: code_landscape.drawn(b, scene, picture),
+    methods=lambda: methods(b, f"{scene.asked} {method}{tilt}"),
+    place=place,
+)

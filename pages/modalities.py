@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -15,14 +17,16 @@ from virtualcell.figures.patterns import patterns
 from virtualcell.figures.peaks import peaks
 from virtualcell.figures.translation import translation
 from virtualcell.figures.viewpoints import viewpoints
-from virtualcell.ui import marks, state
+from virtualcell.ui import asked, code_pages, marks, state
 from virtualcell.ui import modalities as m
 from virtualcell.ui.agreement import agreement, agreement_words
 from virtualcell.ui.comparisons import benchmark, comparisons
 from virtualcell.ui.frame import inside
 from virtualcell.ui.marks import MARKED
+from virtualcell.ui.methods import methods
 from virtualcell.ui.neighbourhood import REACH, genes_with_peaks, neighbourhood
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
+from virtualcell.ui.share import share
 from virtualcell.ui.theme import look
 from virtualcell.ui.translated import bins, described, feature_table, translated, usual_feature
 from virtualcell.ui.verdict import joint_code, number_alone, verdict
@@ -76,6 +80,15 @@ def gains(b: Bundle) -> None:
         )
 
 
+def coloured_by(b: Bundle) -> dict[str, Any]:
+    """What the reader chose to colour the cells by: its title, its column of obs or its modality, its kind and unit."""
+    title = st.session_state[state.own(b, "modality-colour")]
+    column, kind = state.known_columns(b).get(title, (None, "amount"))
+    where = "" if column is not None else "prot" if "prot" in b.cells.mod and title in b.cells.mod["prot"].var_names else "rna"
+    unit = b.demo.columns.time_unit if kind == "time" else UNITS[where] if kind == "amount" else ""
+    return {"title": title, "column": column, "modality": where, "kind": kind, "unit": unit}
+
+
 @st.fragment
 def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
     """The same cells, placed by all measurements and by each alone."""
@@ -89,17 +102,14 @@ def seen(b: Bundle, column: tuple[str, str, str] | None) -> None:
         more = [*proteins, marker]
         first = [column[0]] if column is not None else []
         options = list(dict.fromkeys([*first, *(more if column is None else []), *ways, *more]))
-        colour = st.selectbox("Colour by", options, key=state.own(b, "modality-colour"), bind="query-params")
-        if colour in ways:
-            values, kind, where = state.values(b, ways[colour][0]), ways[colour][1], ""
-        else:
-            where = "prot" if colour in proteins else "rna"
-            values, kind = state.expression(b, colour, where), "amount"
+        st.selectbox("Colour by", options, key=state.own(b, "modality-colour"), bind="query-params")
+        chosen = coloured_by(b)
+        colour, column_of, where, kind = (chosen[name] for name in ("title", "column", "modality", "kind"))
+        values = state.values(b, column_of) if column_of is not None else state.expression(b, colour, where)
         gains(b)
         st.caption("How much one tells of the other: nats a cell, or % of the differences between cells.")
     with main:
-        unit = b.demo.columns.time_unit if kind == "time" else UNITS[where] if kind == "amount" else ""
-        fig = viewpoints(m.places(b), values, name=colour, kind=kind, unit=unit, look=look())
+        fig = viewpoints(m.places(b), values, name=colour, kind=kind, unit=chosen["unit"], look=look())
         alt = f"Cells placed by {', '.join(m.places(b))}, coloured by {colour}"
         chart(fig, f"viewpoints-{b.demo.key}", alt=alt, file=f"{b.demo.key}-viewpoints")
         st.caption(
@@ -356,12 +366,13 @@ def show_a549() -> None:
 
 inside()
 b = state.bundle()
-lead(b, "What do the measurements say of each other?")
+place = lead(b, "What do the measurements say of each other?")
 names = m.modalities(b)
 if len(names) < 2:
     st.markdown(f"Only {m.called(names[0])} was measured in these cells, so there is nothing to compare it with.")
     st.button(f"Show {DEMOS['a549'].title}", on_click=show_a549, type="primary", key="show-a549-modalities")
     provenance(b)
+    share(b, code=lambda: code_pages.all_cells(b, "Modalities"), methods=lambda: methods(b, ""), place=place)
     st.stop()
 # What the cells are told apart by: time, else a cell type, else a treatment; a batch is no biology.
 column = next(
@@ -375,3 +386,9 @@ agree(b, column)
 comparisons(b)
 caveats(b)
 provenance(b)
+share(
+    b,
+    code=lambda: code_pages.viewpoints(b, **coloured_by(b)),
+    methods=lambda: methods(b, asked.compared(b, coloured_by(b)["title"])),
+    place=place,
+)

@@ -7,16 +7,18 @@ import streamlit as st
 
 from virtualcell.figures.perturbation import shift
 from virtualcell.perturbation.effect import ADDED, MEASURED
-from virtualcell.ui import marks, pushed, state, words
+from virtualcell.ui import asked, code_pages, marks, pushed, state, words
 from virtualcell.ui.edit_choice import edit_choice
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.marks import MARKED
+from virtualcell.ui.methods import methods
 from virtualcell.ui.outcomes import outcomes
 from virtualcell.ui.parts import caveats, chart, lead, provenance
 from virtualcell.ui.push_cells import GOAL, START, widget
 from virtualcell.ui.push_genes import changed
 from virtualcell.ui.push_release import push_release
+from virtualcell.ui.share import share
 from virtualcell.ui.theme import look
 from virtualcell.ui.which_dose import which_dose
 from virtualcell.ui.which_push import which_push
@@ -34,7 +36,7 @@ def pair(first: str, second: str, known: list[str]) -> str:
     return next((both for both in (f"{first}+{second}", f"{second}+{first}") if both in known), f"{first}+{second}")
 
 
-lead(
+place = lead(
     b,
     "The same cells without and with a push. Arrows: how single cells differ."
     if b.model.moves
@@ -113,11 +115,11 @@ if not stays:
 else:
     labels = ("as measured", f"predicted with {name}" if treatment is not None else f"read with {name}")
 with main:
-    place = state.placing(b)
+    put = state.placing(b)
     fig = shift(
         b.umap2,
-        place(found.untreated),
-        place(found.treated),
+        put(found.untreated),
+        put(found.treated),
         labels=labels,
         look=look(),
         height=540,
@@ -140,3 +142,11 @@ if treatment is not None:
     honesty(b)
 caveats(b)
 provenance(b, found.kind, f"{len(rows)} cells pushed", f"prediction seed {found.seed}")
+share(
+    b,
+    code=lambda: code_pages.pushed(
+        b, start, treatment=treatment, edit=edit, labels=labels, most=pushed.MOST_PUSHED, seed=found.seed
+    ),
+    methods=lambda: methods(b, asked.pushed(b, found, name, start, len(rows))),
+    place=place,
+)

@@ -8,11 +8,13 @@ import streamlit as st
 from virtualcell.figures.fates import fates
 from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.trajectory import trajectory
-from virtualcell.ui import colours, marks, measured, state, words
+from virtualcell.ui import asked, code_pages, colours, marks, measured, state, words
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
 from virtualcell.ui.marks import MARKED
+from virtualcell.ui.methods import methods
 from virtualcell.ui.parts import caveats, chart, lead, provenance, table_download
+from virtualcell.ui.share import share
 from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import Limit, limit
 from virtualcell.ui.trajectory_next import where_next
@@ -200,17 +202,20 @@ inside()
 b = state.bundle()
 column, unit, kind = b.demo.columns.time, b.demo.columns.time_unit, words.measured(b.demo.simulated)
 if column is None:
-    lead(b, b.demo.sentence)
+    place = lead(b, b.demo.sentence)
     st.info(words.ONE_TIME, icon=None)
     if b.demo.treatments:
         st.page_link("pages/perturb.py", label="See what the treatment does instead", query_params={"demo": b.demo.key})
     else:
         st.page_link("pages/explore.py", label="See what these cells are instead", query_params={"demo": b.demo.key})
     provenance(b)
+    share(b, code=lambda: code_pages.all_cells(b, "Trajectories"), methods=lambda: methods(b, ""), place=place)
     st.stop()
     raise RuntimeError  # st.stop() never returns
 
-lead(b, f"Grey: {kind} cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they end among.")
+place = lead(
+    b, f"Grey: {kind} cells. Coloured: the chosen cells as the model moves them on, in the colour of the cells they end among."
+)
 times = state.values(b, column)
 last = float(times.max())
 horizon = limit(b.report, last, unit, b.demo.simulated)
@@ -229,7 +234,15 @@ where_next(b)
 caveats(b)
 if following is None or drawn is None:
     provenance(b)
+    share(b, code=lambda: code_pages.all_cells(b, "Trajectories"), methods=lambda: methods(b, ""), place=place)
 else:
+    chosen, n_cells = st.session_state[state.own(b, "start")], st.session_state["cells"]
+    share(
+        b,
+        code=lambda: code_pages.moving(b, drawn, chosen, n_cells),
+        methods=lambda: methods(b, asked.moved(b, following, chosen)),
+        place=place,
+    )
     n, k = len(following.found.start), len(drawn.found.start)
     said = f"{n} cells followed, {k} of them and {min(40, k)} trails drawn"
     provenance(b, f"prediction seed {following.found.seed}", said)

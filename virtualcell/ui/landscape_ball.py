@@ -11,7 +11,7 @@ from virtualcell.evaluation.intervals import share_interval
 from virtualcell.figures.fates import fates
 from virtualcell.figures.overlay import Line
 from virtualcell.schema import Landscape
-from virtualcell.ui import colours, state, words
+from virtualcell.ui import code_landscape, colours, state, words
 from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.landscape_way import middle_cell
@@ -86,4 +86,7 @@ def dropped_ball(b: Bundle, landscape: Landscape) -> Scene:
         lines=(Line(landscape.on_plane(calm.states[:, 0]), "without noise"),),
         kind="ball",
         dropped=dropped,
+        code=lambda: code_landscape.ball(b, chosen, time=time, duration=duration, balls=n),
+        asked=f"{n} paths from the state of cell {called} were followed for {duration:g} {unit} (seed {noisy.seed}), and one "
+        "without noise; 95 % intervals of shares are Wilson's, over paths.",
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.schema import Landscape
-from virtualcell.ui import marks, state
+from virtualcell.ui import code_landscape, marks, state
 from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.marks import MARKED
@@ -82,4 +82,17 @@ def cells_on_their_way(b: Bundle, landscape: Landscape) -> Scene:
         landscape.on_plane(found.states[:, shown]),
         found.times + began,
         b.model.ends(found, until=until)[shown],
+        code=lambda: code_landscape.followed(
+            b,
+            start,
+            treatment=treatment,
+            began=began if span is not None else None,
+            duration=float(duration),
+            frames=len(found.times),
+            copies=len(found.start) // len(rows),
+            most=MOST,
+            n_cells=n_cells,
+        ),
+        asked=f"{len(rows):,} cells (“{start}”{'' if treatment is None else f', under {treatment}'}), {copies} futures of each, "
+        f"were followed for {duration:g} {state.unit(b)} (seed {found.seed}); {len(shown)} of the paths are drawn.",
     )

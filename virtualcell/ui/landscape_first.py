@@ -8,7 +8,8 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.overlay import Shade
 from virtualcell.schema import Landscape
-from virtualcell.ui import colours, state, words
+from virtualcell.ui import code_landscape, colours, state, words
+from virtualcell.ui.code_for_view import Script
 from virtualcell.ui.landscape_growth import growth_flag
 from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.parts import provenance
@@ -79,5 +80,12 @@ def which_first(b: Bundle, landscape: Landscape) -> Scene:
     palette = colours.of(b, (left, right))
     # The second valley of the same name would have the same colour.
     ends = (palette[left], palette[right] if palette[right] != palette[left] else look().accent)
-    shade = Shade(landscape.cell_xy[rows], share, f"reach {right} first", (left, right), ends)
-    return Scene(f"Points: {kind} cells by the chance to reach {right} before {left}.", shade=shade)
+    title = f"reach {right} first"
+
+    def code() -> Script:
+        at = names.index(left), names.index(right)
+        return code_landscape.chance(b, at, title=title, called=(left, right), tints=ends, most=CELLS, copies=COPIES)
+
+    asked = f"The chance to reach {right} before {left} was counted over {COPIES} futures of each of {len(rows)} cells (seed 0)."
+    shade = Shade(landscape.cell_xy[rows], share, title, (left, right), ends)
+    return Scene(f"Points: {kind} cells by the chance to reach {right} before {left}.", shade=shade, code=code, asked=asked)

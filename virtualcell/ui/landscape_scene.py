@@ -16,6 +16,7 @@ from virtualcell.figures.overlay import Line, Shade
 from virtualcell.figures.relief import Relief
 from virtualcell.schema import Landscape
 from virtualcell.ui import colours, state, words
+from virtualcell.ui.code_for_view import Script
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
@@ -27,7 +28,8 @@ class Scene:
     """Something laid on the landscape: paths (T, m, 2) at times (T,) with fates (m,), ways, coloured cells; all may be empty.
 
     said: one sentence on what one looks at. below: draws what belongs under the picture. dropped: called when a cell of the map
-    is clicked, with its row; where it is None, no cells can be clicked.
+    is clicked, with its row; where it is None, no cells can be clicked. code: makes the start of a script that lays it there;
+    without it nothing but the landscape is drawn. asked: what was asked of the model, in sentences for the methods of a paper.
     """
 
     said: str
@@ -39,6 +41,8 @@ class Scene:
     kind: str = "predicted cell"
     below: Callable[[], None] | None = None
     dropped: Callable[[int], None] | None = None
+    code: Callable[[], Script] | None = None
+    asked: str = ""
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -48,8 +52,9 @@ def _relief(key: str, stamp: int) -> Relief:
     return Relief.of(landscape)
 
 
-def draw(b: Bundle, landscape: Landscape, scene: Scene) -> None:
-    """The surface, the map from above, and, named otherwise, where cells were measured."""
+def draw(b: Bundle, landscape: Landscape, scene: Scene) -> str:
+    """The surface, the map from above, and, named otherwise, where cells were measured; returns which of them is looked at:
+    "surface", "above" or "density"."""
     key, relief = b.demo.key, _relief(b.demo.key, state.stamp(b))
     where = "Where cells were simulated" if b.demo.simulated else "Where cells were measured"
     # A ball is dropped on the map, so that is what one sees first.
@@ -91,6 +96,7 @@ def draw(b: Bundle, landscape: Landscape, scene: Scene) -> None:
             f"{100 * hidden:.0f} % of the predicted cells end beside the drawn part, where no {words.measured(b.demo.simulated)} "
             "cell is near; what lies there is not drawn."
         )
+    return "surface" if surface.open else "above" if above.open else "density"
 
 
 def _clickable(fig: object, key: str, alt: str, file: str, dropped: Callable[[int], None]) -> None:

@@ -14,7 +14,7 @@ from virtualcell.figures.gene_order import gene_order
 from virtualcell.figures.overlay import Line
 from virtualcell.figures.path_profile import path_profile
 from virtualcell.schema import Attractor, EnergyPath, Landscape
-from virtualcell.ui import marks, state, words
+from virtualcell.ui import code_landscape, marks, state, words
 from virtualcell.ui.landscape_scene import Scene
 from virtualcell.ui.marks import MARKED
 from virtualcell.ui.parts import chart, provenance, table_download
@@ -208,4 +208,6 @@ def way_between(b: Bundle, landscape: Landscape) -> Scene:
     xy = landscape.on_plane(path.states)
     line = Line(xy, WAY, colour="#FFFFFF", top=path.saddle if 0 < path.saddle < len(xy) - 1 else None)
     said = f"Thick line: the way of least energy from {begin} to {goal}; where it breaks off, no cell was {kind}."
-    return Scene(said, lines=(line,), below=below)
+    called = (begin, goal)
+    asked = f"The way of least energy from {begin} to {goal} was found by the string method with a climbing image."
+    return Scene(said, lines=(line,), below=below, code=lambda: code_landscape.way(b, (a.state, z.state), called), asked=asked)

@@ -14,7 +14,7 @@ from virtualcell.ui import link, state
 BETWEEN = "."
 """Stands between the outlines of one drawing: with shift held, a reader adds a second to the first."""
 
-MARKED = "cells marked on Explore"
+MARKED, DRAWN = "cells marked on Explore", "cells drawn here"
 """How they are called where cells are chosen by name."""
 
 _ROWS, _TAKEN = "marked-cells", "marked-taken-"

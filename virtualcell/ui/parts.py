@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.demo import Bundle
 from virtualcell.ui.words import SIMULATED
@@ -28,11 +29,14 @@ def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **ot
     return st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **others)
 
 
-def lead(b: Bundle, sentence: str) -> None:
-    """One line under the title that says what one looks at; simulated cells are called so on every page."""
+def lead(b: Bundle, sentence: str) -> DeltaGenerator:
+    """One line under the title that says what one looks at; simulated cells are called so on every page. Returns the place beside
+    it, where ``share`` puts its button."""
     if b.demo.simulated:
         st.warning(SIMULATED, icon=None)
-    st.markdown(f":gray[{sentence}]")
+    said, place = st.columns([5, 1], vertical_alignment="top", gap="medium")
+    said.markdown(f":gray[{sentence}]")
+    return place
 
 
 def source(b: Bundle) -> dict[str, Any]:

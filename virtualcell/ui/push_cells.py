@@ -8,7 +8,7 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.embedding import embedding
 from virtualcell.ui import colours, marks, state
-from virtualcell.ui.marks import MARKED
+from virtualcell.ui.marks import DRAWN, MARKED
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
@@ -23,7 +23,7 @@ TREATMENT, STATE, BATCH = "treatment: ", "cell state: ", "batch: "
 MOST_NAMED = 14
 """Groups that have colours of their own."""
 
-UNTREATED, DRAWN = "all untreated cells", "cells drawn here"
+UNTREATED = "all untreated cells"
 
 
 def widget(b: Bundle, role: str) -> str:

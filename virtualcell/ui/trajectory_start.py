@@ -8,11 +8,10 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.embedding import embedding
 from virtualcell.ui import colours, marks, state, words
-from virtualcell.ui.marks import MARKED
+from virtualcell.ui.marks import DRAWN, MARKED
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
-DRAWN = "cells drawn here"
 OUTLINE = "drawn"
 """Name in the link of what is drawn on this page."""
 FEW = 20
