@@ -2,109 +2,75 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
-from virtualcell.figures.composition import composition
-from virtualcell.figures.embedding import embedding
-from virtualcell.figures.volcano import volcano
-from virtualcell.ui import state, words
+from virtualcell.ui import explore_mine, state, words
+from virtualcell.ui.explore_by_group import genes_by_group
+from virtualcell.ui.explore_code import about, code
+from virtualcell.ui.explore_colour import choose_colour, coloured
+from virtualcell.ui.explore_differ import what_differs
+from virtualcell.ui.explore_keep import keep_cells
+from virtualcell.ui.explore_made_of import made_of
+from virtualcell.ui.explore_maps import choose_views, draw_maps
+from virtualcell.ui.explore_select import A, choose_cells, forget
 from virtualcell.ui.frame import inside
-from virtualcell.ui.parts import chart, lead, marked_rows, provenance, table_download
+from virtualcell.ui.parts import caveats, lead, provenance
+from virtualcell.ui.share import share
 from virtualcell.ui.theme import look
+
+MADE_OF, DIFFER, BY_GROUP, KEEP = "Made of", "Genes that differ", "Genes by group", "Name and keep"
+PANELS = {MADE_OF: made_of, DIFFER: what_differs, BY_GROUP: genes_by_group, KEEP: keep_cells}
 
 inside()
 b = state.bundle()
-known, rna = state.known_columns(b), b.cells.mod["rna"]
-proteins = list(b.cells.mod["prot"].var_names) if "prot" in b.cells.mod else []
-groups = state.groups(b)
-GENE, PROTEIN, DRAWN = "a gene", "a surface protein", "my own drawing"
-
 lead(
     b,
-    "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what "
-    "they are made of.",
+    "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what they are made "
+    "of and which genes set them apart.",
 )
 main, side = st.columns([3.2, 1], gap="medium")
 with side:
-    ways = [*known, GENE, *([PROTEIN] if proteins else [])]
-    colour = st.selectbox("Colour by", ways, key=state.own(b, "colour"), bind="query-params")
-    if colour == GENE:
-        names = list(rna.var_names)
-        usual = next((names.index(gene) for gene in b.demo.marker_genes if gene in names), 0)
-        gene = st.selectbox("Gene", names, index=usual, key=state.own(b, "gene"), bind="query-params")
-        values, kind, name = state.expression(b, gene), "amount", gene
-    elif colour == PROTEIN:
-        protein = st.selectbox("Surface protein", proteins, key=state.own(b, "protein"), bind="query-params")
-        values, kind, name = state.expression(b, protein, "prot"), "amount", protein
-    else:
-        column, kind = known[colour]
-        values, name = state.values(b, column), colour
-    flat = st.segmented_control("View", ["2-D", "3-D"], default="2-D", required=True, key="view", bind="query-params") == "2-D"
-    choice = st.selectbox("Look closer at", [DRAWN, *groups], key=state.own(b, "closer"), bind="query-params")
-    unit = b.demo.columns.time_unit if kind == "time" else ""
-    st.caption(words.MAP + (" Click a name in the legend to hide its cells." if kind != "amount" else " Log-normalised amounts."))
-
+    # Drawn above, but run after: one can colour by the selections.
+    colour_at = st.container()
+    chosen = choose_cells(b)
+    with colour_at:
+        wish = choose_colour(b, chosen)
+colours = coloured(b, wish, chosen, look())
 with main:
-    positions = b.umap2 if flat else b.umap3
-    fig = embedding(positions, values, name=name, kind=kind, unit=unit, look=look())
-    alt = f"Map of {len(positions):,} cells coloured by {name}"
-    if flat and choice == DRAWN:
-        event = chart(
-            fig, f"map-{b.demo.key}", alt=alt, file=f"{b.demo.key}-{name}", on_select="rerun", selection_mode=("lasso", "box")
-        )
-        rows = marked_rows(event)
-    else:
-        fig.update_layout(dragmode="pan" if flat else "orbit")
-        chart(fig, f"map-{b.demo.key}-{'2' if flat else '3'}", alt=alt, file=f"{b.demo.key}-{name}")
-        rows = groups[choice] if choice != DRAWN else np.empty(0, dtype=np.int64)
+    views = choose_views(b)
+    if draw_maps(b, views, colours, chosen):
+        st.rerun()
+    st.caption(words.MAP)
+state.mark(b, chosen.a.rows)
 
-if choice == DRAWN and not len(rows):
+n = len(chosen.a.rows)
+head, clear = st.columns([3.2, 1], vertical_alignment="center")
+with head:
+    if n:
+        against = "all others" if chosen.b is None else f"{len(chosen.b.rows):,} of B ({chosen.b.name or 'none yet'})"
+        st.markdown(f"##### {n:,} of {b.cells.n_obs:,} cells chosen, compared with {against}")
+if n or chosen.b is not None:
+    clear.button("Clear the selection", key="clear", on_click=forget, args=(b,), width="stretch")
+panel = st.segmented_control(
+    "Panel", list(PANELS), default=MADE_OF, required=True, key="panel", bind="query-params", label_visibility="collapsed"
+)
+shown = None
+if chosen.draws != A and chosen.b is not None and not len(chosen.b.rows):
+    st.info("Now draw around the cells to compare with: the lasso draws selection B.", icon=None)
+if not n and panel in (MADE_OF, DIFFER):
     st.info(
-        "Draw around cells with the lasso or the box (buttons above the map)." if flat else "Drawing works in the 2-D view.",
+        "No cells are chosen yet. Next: draw around some with the lasso or the box (buttons above the map), or choose a group "
+        "under “Look closer at”.",
         icon=None,
     )
-    provenance(b)
-    st.stop()
-
-state.mark(b, rows)
-st.markdown(f"##### {len(rows):,} of {b.cells.n_obs:,} cells chosen")
-made_of, told_by = st.columns([1, 1.3], gap="large")
-with made_of:
-    split_by = st.selectbox("Made of", list(known), key=state.own(b, "split"), bind="query-params")
-    split_column, split_kind = known[split_by]
-    split_unit = b.demo.columns.time_unit if split_kind == "time" else ""
-    fig = composition(
-        state.values(b, split_column), np.isin(np.arange(b.cells.n_obs), rows), kind=split_kind, unit=split_unit, look=look()
-    )
-    chart(fig, "composition", alt=f"Chosen cells by {split_by}", file=f"{b.demo.key}-composition")
-with told_by:
-    st.markdown("Genes that differ from all other cells")
-    try:
-        table = state.marker_table(b, rows)
-    except ValueError as error:
-        st.info(str(error))
-        st.stop()
-    strong = table[table["adjusted_p"] < 0.05]
-    st.dataframe(
-        strong.head(200),
-        hide_index=True,
-        height=260,
-        column_config={
-            "gene": "Gene",
-            "log2_fold_change": st.column_config.NumberColumn("log2 fold change", format="%.2f"),
-            "adjusted_p": st.column_config.NumberColumn("adjusted p", format="%.1e"),
-            "score": st.column_config.NumberColumn("score", format="%.1f"),
-            "percent_selected": st.column_config.NumberColumn("% of chosen", format="%.0f"),
-            "percent_others": st.column_config.NumberColumn("% of others", format="%.0f"),
-        },
-    )
-    st.caption(
-        f"{len(strong):,} of {len(table):,} genes differ (Wilcoxon rank-sum test, Benjamini-Hochberg adjusted p below 0.05). "
-        "Cells of one sample are not independent, so p-values are too small: read them as an order, not as proof."
-    )
-    table_download(b, table, "genes", "All genes as CSV")
-with st.expander("Change against evidence, gene by gene"):
-    fig = volcano(list(table["gene"]), table["log2_fold_change"].to_numpy(), table["adjusted_p"].to_numpy(), look=look())
-    chart(fig, "volcano", alt="Fold change against adjusted p of every gene", file=f"{b.demo.key}-volcano")
+else:
+    shown = PANELS[panel](b, chosen)
+mine = explore_mine.groups(b)
+share(
+    b,
+    code=lambda: code(b, wish, views, chosen, shown),
+    methods=lambda: about(b, wish, views, chosen, shown),
+    annotations={explore_mine.TITLE: explore_mine.annotation(b)} if mine else None,
+)
+caveats(b)
 provenance(b)

@@ -1,0 +1,108 @@
+"""Keeping chosen cells: naming them as a group, renaming and removing groups, and new maps of some cells alone."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.ui import explore_mine, explore_places, state
+from virtualcell.ui.explore_chosen import rows
+from virtualcell.ui.explore_mine import MOST_GROUPS, MOST_MAPS, TITLE, Named, clean
+from virtualcell.ui.explore_select import Chosen
+
+
+def keep_cells(b: Bundle, chosen: Chosen) -> None:
+    """Left: name the selection; right: what was named."""
+    left, right = st.columns([1, 1.3], gap="large")
+    with left:
+        if len(chosen.a.rows):
+            _name_it(b, chosen)
+            _map_it(b, chosen)
+        else:
+            st.info("Choose cells first: draw around some on a map, or choose a group beside it.", icon=None)
+    with right:
+        _groups(b)
+        _maps(b)
+    st.caption(
+        "Names stay in this page's link and in this browser. “Share & export” at the foot of the page writes them into the files "
+        f"as the annotation “{TITLE}”; where two overlap, the later one counts."
+    )
+
+
+def _name_it(b: Bundle, chosen: Chosen) -> None:
+    st.markdown(f"**Name these {len(chosen.a.rows):,} cells**")
+    with st.form(f"name-{b.demo.key}", border=False, clear_on_submit=True):
+        name = clean(st.text_input("Name", max_chars=explore_mine.LONGEST_NAME, placeholder="early responders"))
+        sent = st.form_submit_button("Keep as a group")
+    if not sent:
+        return
+    kept = explore_mine.groups(b)
+    if not name:
+        st.info("Type a name first.", icon=None)
+    elif name in {one.name for one in kept} or name == explore_mine.OTHER:
+        st.info(f"There is a group “{name}” already. Choose another name.", icon=None)
+    elif len(kept) == MOST_GROUPS:
+        st.info(f"A link holds {MOST_GROUPS} groups. Remove one first.", icon=None)
+    else:
+        explore_mine.keep_groups(b, [*kept, Named(name, chosen.a.definition)])
+        st.rerun()
+
+
+def _map_it(b: Bundle, chosen: Chosen) -> None:
+    st.markdown("**A new map of these cells alone**")
+    kept, n = explore_mine.maps(b), len(chosen.a.rows)
+    if n < explore_places.FEWEST:
+        st.caption(f"A map needs {explore_places.FEWEST} cells.")
+    elif any(one.definition == chosen.a.definition for one in kept):
+        st.caption("There is one already: choose it under “Map”.")
+    elif len(kept) == MOST_MAPS:
+        st.caption(f"A link holds {MOST_MAPS} new maps. Remove one first.")
+    else:
+        st.caption("Differences among them then fill the map, instead of their difference from all others.")
+        if st.button("Make the map", key=state.own(b, "make-map")):
+            named = next((one.name for one in explore_mine.groups(b) if one.definition == chosen.a.definition), chosen.a.name)
+            name = named if named not in {one.name for one in kept} else f"{named} {len(kept) + 1}"
+            explore_mine.keep_maps(b, [*kept, Named(clean(name), chosen.a.definition)])
+            st.session_state[explore_places.pending(b)] = explore_places.new_title(clean(name))
+            st.rerun()
+
+
+def _groups(b: Bundle) -> None:
+    kept = explore_mine.groups(b)
+    st.markdown(f"**My groups**{'' if kept else ': none yet'}")
+    for i, one in enumerate(kept):
+        name_at, count_at, out_at = st.columns([2.2, 1, 1], gap="small", vertical_alignment="center")
+        key = f"{state.own(b, 'rename')}-{one.name}"
+        with name_at:
+            st.text_input(
+                f"Name of group {i + 1}", one.name, key=key, max_chars=explore_mine.LONGEST_NAME, label_visibility="collapsed",
+                on_change=_rename, args=(b, i, key),
+            )  # fmt: skip
+        count_at.markdown(f"{len(rows(b, one.definition)):,} cells")
+        with out_at:
+            st.button(
+                "Remove", key=f"{state.own(b, 'remove')}-{one.name}", width="stretch",
+                on_click=explore_mine.keep_groups, args=(b, [*kept[:i], *kept[i + 1 :]]),
+            )  # fmt: skip
+
+
+def _maps(b: Bundle) -> None:
+    kept = explore_mine.maps(b)
+    if kept:
+        st.markdown("**New maps**")
+    for i, one in enumerate(kept):
+        name_at, count_at, out_at = st.columns([2.2, 1, 1], gap="small", vertical_alignment="center")
+        name_at.markdown(one.name)
+        count_at.markdown(f"{len(rows(b, one.definition)):,} cells")
+        with out_at:
+            st.button(
+                "Remove", key=f"{state.own(b, 'remove-map')}-{one.name}", width="stretch",
+                on_click=explore_mine.keep_maps, args=(b, [*kept[:i], *kept[i + 1 :]]),
+            )  # fmt: skip
+
+
+def _rename(b: Bundle, i: int, key: str) -> None:
+    kept, name = explore_mine.groups(b), clean(st.session_state.get(key, ""))
+    if i < len(kept) and name and name != explore_mine.OTHER and name not in {one.name for one in kept}:
+        kept[i] = Named(name, kept[i].definition)
+        explore_mine.keep_groups(b, kept)
