@@ -112,8 +112,8 @@ MOTION = (
     ),
     Word(
         "trajectory",
-        "The way that a cell is predicted to take through time, state by state. It is computed from snapshots: no single cell was "
-        "followed.",
+        "The way that a cell is predicted to take through time, state by state. It is computed from snapshots: no single cell "
+        "was followed.",
         "dz = [-grad U(z) + B] dt + sqrt(2 D) dW, Euler-Maruyama steps.",
         ("trajectories", "rollout", "path"),
     ),
@@ -137,7 +137,7 @@ MOTION = (
     ),
     Word(
         "landscape",
-        "The energy drawn as a surface with hills and valleys, so that one can see where cells roll to.",
+        "The energy drawn as a surface with highs and lows, so that one can see where cells roll to.",
         "U is minimised over all directions that are not drawn; it is not a density of cells.",
     ),
     Word(
