@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from virtualcell.data.catalogue import DEMOS, Demo, load_demo
+from virtualcell.data.catalogue import DEMOS, Demo, load_demo, models_folder
 from virtualcell.data.preprocess import preprocess
 from virtualcell.model import VirtualCell
 from virtualcell.schema import (
@@ -77,11 +77,6 @@ class Bundle:
     umap3: np.ndarray
     landscape: Landscape | None
     report: dict[str, Any]
-
-
-def models_folder() -> Path:
-    """Where the trained demo models lie."""
-    return Path(__file__).resolve().parent.parent / "assets" / "models"
 
 
 def fit_demo(key: str, settings: Settings | None = None, *, device: str = "cpu", progress: Any = None) -> VirtualCell:

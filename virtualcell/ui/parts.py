@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from virtualcell.demo import Bundle
 from virtualcell.ui.words import SIMULATED
+
+if TYPE_CHECKING:
+    from virtualcell.demo import Bundle
 
 
 def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from virtualcell.data.catalogue import DEMOS
-from virtualcell.demo import Bundle, load_bundle, models_folder
+from virtualcell.data.catalogue import DEMOS, models_folder
 from virtualcell.figures.embedding import ordered
-from virtualcell.figures.placing import Placing
 from virtualcell.schema import DataError, Trajectory
-from virtualcell.ui.markers import markers
+
+if TYPE_CHECKING:
+    from virtualcell.demo import Bundle
+    from virtualcell.figures.placing import Placing
 
 DEMO = "demo"
 """Key of the demo's picker in the session and in the link."""
@@ -51,6 +53,8 @@ def write_link() -> None:
 
 @st.cache_resource(max_entries=8, show_spinner="Opening cells and model …")
 def _bundle(key: str, stamp: int) -> Bundle:
+    from virtualcell.demo import load_bundle  # torch and scanpy take seconds to load, and Home is drawn before them
+
     return load_bundle(key)
 
 
@@ -158,6 +162,8 @@ def trajectory(
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
 def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
+    from virtualcell.ui.markers import markers
+
     return markers(_bundle(key, stamp).cells.mod["rna"], np.frombuffer(rows, dtype=np.int64))
 
 
@@ -168,6 +174,8 @@ def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _placing(key: str, stamp: int) -> Placing:
+    from virtualcell.figures.placing import Placing
+
     b = _bundle(key, stamp)
     return Placing(b.state, b.umap2)
 
