@@ -6,9 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from virtualcell.data.catalogue import DEMOS
 from virtualcell.ui.frame import navigation, run
-from virtualcell.ui.state import DEMO, follow_link, write_link
+from virtualcell.ui.state import DEMO, cells_to_choose, follow_link, keep_training, write_link
 
 # A local picture: named icons would be fetched from another host.
 st.set_page_config(
@@ -18,10 +17,12 @@ st.set_page_config(
     initial_sidebar_state="collapsed",
 )
 page = navigation()
+keep_training()
 title, choice = st.columns([1.7, 1], vertical_alignment="bottom")
 with choice:
     follow_link()
-    st.selectbox("Cells", list(DEMOS), format_func=lambda key: DEMOS[key].title, key=DEMO, label_visibility="collapsed")
+    titles = cells_to_choose()
+    st.selectbox("Cells", list(titles), format_func=titles.__getitem__, key=DEMO, label_visibility="collapsed")
     write_link()
 with title:
     st.markdown(f"## {'VirtualCell' if page.title == 'Home' else page.title}")

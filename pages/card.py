@@ -9,9 +9,10 @@ import streamlit as st
 
 from virtualcell.figures.quality import quality as quality_figure
 from virtualcell.ui import downloads, state, uploads, words
+from virtualcell.ui.again import train_again
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
-from virtualcell.ui.parts import chart, lead, provenance, table_download
+from virtualcell.ui.parts import chart, lead, provenance, source_and_terms, table_download
 from virtualcell.ui.theme import look
 
 inside()
@@ -61,7 +62,7 @@ with cells:
             fig, f"quality-{modality}", alt=f"Counts and features per cell of {modality}", file=f"{b.demo.key}-{modality}-quality"
         )
     table_download(b, found.reset_index(names="cell"), "quality", "Quality of every cell as CSV")
-    st.markdown(f"Source: {b.demo.citation} [{b.demo.source_url}]({b.demo.source_url})  \nTerms of the data: {b.demo.licence}.")
+    st.markdown(source_and_terms(b))
     st.markdown("**Know before you read a figure of them**")
     for caveat in b.demo.caveats:
         st.markdown(f"- {caveat}")
@@ -107,7 +108,7 @@ with model:
             "Cells with states (h5mu)", lambda: downloads.h5mu(b), f"{b.demo.key}-with-states.h5mu", key="h5mu", on_click="ignore"
         )
     st.markdown("##### Train it again")
-    st.code(f"virtualcell train --demo {b.demo.key} --out my-model", language="bash")
+    st.code(train_again(b), language="bash")
     with st.expander("All settings"):
         rows = [
             (part, name, json.dumps(value))

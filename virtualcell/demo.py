@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 from mudata import MuData
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -31,6 +32,8 @@ from virtualcell.schema import (
     PredictorSettings,
     Settings,
 )
+from virtualcell.training.autoencoder import Progress
+from virtualcell.training.given import kinds_of
 
 VIEWS, LANDSCAPE, REPORT = "views.safetensors", "landscape.json", "report.json"
 
@@ -63,7 +66,7 @@ DEMO_SETTINGS: dict[str, Settings] = {
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that the pages show of one demo, computed beforehand.
+    """All that the pages show of one data set, computed beforehand: a demo, or a training of one's own (``virtualcell.jobs``).
 
     cells: preprocessed MuData; state (n, d), umap2 (n, 2), umap3 (n, 3) float32 in the order of cells; report: rows and claims of
     the held-out benchmarks, empty where none was run.
@@ -77,6 +80,8 @@ class Bundle:
     umap3: np.ndarray
     landscape: Landscape | None
     report: dict[str, Any]
+    folder: Path
+    """Where the model and its views lie."""
 
 
 def fit_demo(key: str, settings: Settings | None = None, *, device: str = "cpu", progress: Any = None) -> VirtualCell:
@@ -113,20 +118,27 @@ def build(key: str, folder: Path, *, settings: Settings | None = None, progress:
     return model
 
 
-def write_views(model: VirtualCell, folder: Path) -> None:
-    """Embeddings in two and three dimensions and the landscape of a model's training cells."""
+def write_views(model: VirtualCell, folder: Path, progress: Progress | None = None) -> None:
+    """Embeddings in two and three dimensions and the landscape of a model's training cells.
+
+    progress: told of the stages "map" (two embeddings) and "landscape" (one).
+    """
     from umap import UMAP  # compiles for half a minute: only here
 
     states = model.states
     arrays = {"state": states}
+    tell = progress or _nobody
+    tell("map", 0, 2, {})
     for n in (2, 3):
         # UMAP with a seed runs on one thread and gives the same picture each time.
         found = UMAP(n_components=n, n_neighbors=15, min_dist=0.3, random_state=model.settings.seed, n_jobs=1).fit_transform(
             states
         )
         arrays[f"umap{n}"] = np.ascontiguousarray(found, dtype=np.float32)
+        tell("map", n - 1, 2, {})
     described: dict[str, Any] = {}
     if model.moves:
+        tell("landscape", 0, 1, {})
         landscape = model.landscape()
         for name in DRAWN:
             if getattr(landscape, name) is not None:
@@ -149,6 +161,10 @@ def write_views(model: VirtualCell, folder: Path) -> None:
         }
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / VIEWS)
     (folder / LANDSCAPE).write_text(json.dumps(described, indent=1) + "\n")
+
+
+def _nobody(stage: str, done: int, total: int, figures: dict[str, float]) -> None:
+    """Listens to no progress."""
 
 
 def read_landscape(folder: Path) -> Landscape | None:
@@ -185,23 +201,39 @@ def load_bundle(key: str, folder: Path | None = None) -> Bundle:
     folder = folder or models_folder() / key
     if not (folder / VIEWS).is_file():
         raise DataError("The trained demo model is missing.", next_step="build it with `make demos`.", file=str(folder))
+    return open_bundle(DEMOS[key], load_demo(key), folder, again="build them with `make demos`.")
+
+
+def open_bundle(demo: Demo, raw: MuData, folder: Path, *, again: str) -> Bundle:
+    """A trained model with its views and the cells that it was fitted to, as ``read`` gives them.
+
+    again: what to do where the views are broken. Raises DataError where a file is missing, broken or not of these cells.
+    """
     model = VirtualCell.load(folder)
-    cells = preprocess(load_demo(key), model.settings.preprocess)
+    cells = preprocess(raw, model.settings.preprocess, kinds=kinds_of(raw, model.settings.kinds))
     try:
         arrays, landscape = load_file(folder / VIEWS), read_landscape(folder)
         report = json.loads((folder / REPORT).read_text()) if (folder / REPORT).is_file() else {"rows": [], "claims": []}
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise DataError(
-            f"The views or the report of the demo are broken or come from another version ({type(error).__name__}: {error}).",
-            next_step="build them with `make demos`.",
+            f"The views or the report are broken or come from another version ({type(error).__name__}: {error}).",
+            next_step=again,
             file=str(folder),
         ) from error
-    return Bundle(DEMOS[key], cells, model, arrays["state"], arrays["umap2"], arrays["umap3"], landscape, report)
+    try:
+        state, umap2, umap3 = arrays["state"], arrays["umap2"], arrays["umap3"]
+    except KeyError as error:
+        raise DataError(f"The views lack {error}.", next_step=again, file=str(folder)) from error
+    if len(state) != cells.n_obs:
+        raise DataError(
+            f"The views are of {len(state):,} cells, not of these {cells.n_obs:,}.", next_step=again, file=str(folder)
+        )
+    return Bundle(demo, cells, model, state, umap2, umap3, landscape, report, folder)
 
 
-def bar() -> tuple[Progress, Any]:
+def bar() -> tuple[Bar, Any]:
     """A progress bar for the terminal and the callback that drives it."""
-    shown = Progress(
+    shown = Bar(
         TextColumn("{task.description:14}"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}  {task.fields[figures]}"),

@@ -46,10 +46,10 @@ class Plan:
         whether there are treated cells beside a control; hidden: whether a middle time is hidden and predicted too."""
         fit = _fit(settings, n_cells, n_features, n_kinds, n_times, treated)
         moves = n_times > 1 or treated
-        views = [("map", 25 + 6e-3 * n_cells), ("landscape", 20.0 if moves else 0.0), ("figures", 2 + 1e-3 * n_cells)]
+        views = [("map", 12 + 4e-3 * n_cells), ("landscape", 6.0 if moves else 0.0), ("figures", 2 + 1e-3 * n_cells)]
         again = _fit(settings.plain(), n_cells, n_features, n_kinds, n_times - 1, treated) if hidden else []
         again += [("figures", 10 + 5e-3 * n_cells)] if hidden else []
-        parts = [("reading", 2 + 1e-7 * n_cells * n_features), *fit, *views, *((HIDDEN + name, s) for name, s in again)]
+        parts = [("reading", 5 + 1e-7 * n_cells * n_features), *fit, *views, *((HIDDEN + name, s) for name, s in again)]
         return cls(tuple((name, seconds) for name, seconds in parts if seconds > 0))
 
 
@@ -59,11 +59,14 @@ def _fit(settings: Settings, n_cells: int, n_features: int, n_kinds: int, n_time
     per_epoch = max(1, int(training) // ae.batch_size)
     epochs = max(ae.epochs, -(-ae.min_steps // per_epoch))
     features = min(n_features, settings.preprocess.n_variable_genes + ae.features_per_step * max(0, n_kinds - 1))
-    found = [("autoencoder", epochs * training * (6e-5 + 6e-8 * features)), ("conversion", 4.0 * n_kinds * (n_kinds - 1))]
+    found = [
+        ("autoencoder", epochs * training * (3e-5 + 2.2e-8 * features)),
+        ("conversion", 2.5e-3 * n_cells * n_kinds * (n_kinds - 1)),
+    ]
     if n_times > 1 or treated:
         # A step rolls cells from every earlier time, or towards every treatment, and through the steps of the integrator.
-        step = 0.16 * (predictor.rollouts / 256) * (predictor.euler_steps / 20)
-        found += [("warm start", 0.012 * predictor.warm_steps), ("predictor", step * predictor.steps)]
+        step = 0.08 * (predictor.rollouts / 256) * (predictor.euler_steps / 20)
+        found += [("warm start", 0.008 * predictor.warm_steps), ("predictor", step * predictor.steps)]
         if n_times > 1:
             again = (predictor.refits + 2 * predictor.turning) / 6
             found.append(("refits", step * predictor.steps * again))

@@ -72,8 +72,7 @@ def _train(asked: Run, recorder: Recorder) -> None:
     recorder.follow(_plan(asked, cells))
     model = _model(asked, cells, recorder)
     seconds = recorder.seconds
-    recorder.begin("map")
-    write_views(model, asked.model_folder)
+    write_views(model, asked.model_folder, recorder)
     recorder.begin("figures")
     found = held_out_figures(model, cells, seconds)
     write_json(asked.folder / FIGURES, found)

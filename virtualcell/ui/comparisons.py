@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from virtualcell.demo import Bundle, models_folder
+from virtualcell.data.catalogue import DEMOS
+from virtualcell.demo import Bundle
 from virtualcell.figures.coding import coding, rate
 from virtualcell.figures.leaderboard import GROUPS, leaderboard, log_interval, ranking
 from virtualcell.ui import state
@@ -24,14 +26,14 @@ MULTIOMICS = "multiomics.json"
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _benchmark(key: str, stamp: int) -> dict[str, Any] | None:
-    path = models_folder() / key / MULTIOMICS
+def _benchmark(folder: Path, stamp: int) -> dict[str, Any] | None:
+    path = folder / MULTIOMICS
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def benchmark(b: Bundle) -> dict[str, Any] | None:
     """What ``python -m benchmarks.multiomics`` found for this demo; None where it was not run."""
-    return _benchmark(b.demo.key, state.stamp(b))
+    return _benchmark(b.folder, state.stamp(b))
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def comparisons(b: Bundle) -> None:
     """Which way of joining the measurements is best, and whether joining pays; from the benchmark of the demo."""
     found = benchmark(b)
     st.markdown("##### Which way of joining the measurements is best?")
+    if found is None and b.demo.key not in DEMOS:
+        st.markdown(":gray[Not compared for your own cells: so far this comparison is made of the demo data only.]")
+        return
     if found is None:
         st.markdown(":gray[Not compared yet for these cells. This command does it (hours on a small computer):]")
         st.code(command(b), language="bash")

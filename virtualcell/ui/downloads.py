@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.data.quality import quality
-from virtualcell.demo import Bundle, models_folder
+from virtualcell.demo import Bundle
 from virtualcell.schema import LATENT_KEY, UNS_KEY
 from virtualcell.ui import state
 
@@ -28,7 +28,7 @@ def model_zip(b: Bundle) -> bytes:
     """The saved model's files, as ``VirtualCell.load`` reads them."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted((models_folder() / b.demo.key).iterdir()):
+        for path in sorted(b.folder.iterdir()):
             archive.write(path, f"{b.demo.key}/{path.name}")
     return packed.getvalue()
 

@@ -53,6 +53,16 @@ def caveats(b: Bundle) -> None:
     st.caption("Know before you read this: " + " ".join(b.demo.caveats))
 
 
+def source_and_terms(b: Bundle) -> str:
+    """Where the cells are from and on which terms they may be used; of a reader's own cells, which file they came from."""
+    said = f"Source: {b.demo.citation}"
+    if b.demo.source_url:
+        said += f" [{b.demo.source_url}]({b.demo.source_url})"
+    elif b.demo.file:
+        said += f", from the file `{b.demo.file}`"
+    return f"{said}  \nTerms of the data: {b.demo.licence}." if b.demo.licence else f"{said}."
+
+
 def short_citation(citation: str) -> str:
     """First author and year of a citation; all up to the first comma where it names no "et al."."""
     year = re.search(r"\((\d{4})\)", citation)

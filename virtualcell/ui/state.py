@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from virtualcell import jobs
 from virtualcell.data.catalogue import DEMOS, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.schema import DataError, Trajectory
+from virtualcell.ui import unfinished
 
 if TYPE_CHECKING:
     from virtualcell.demo import Bundle
     from virtualcell.figures.placing import Placing
+
+logger = logging.getLogger("virtualcell")
 
 DEMO = "demo"
 """Key of the demo's picker in the session and in the link."""
@@ -28,15 +33,42 @@ def own(b: Bundle, name: str) -> str:
     return f"{name}-{b.demo.key}"
 
 
+def cells_to_choose() -> dict[str, str]:
+    """Key -> title of all that can be looked at: the demos, then finished runs, newest first, and what the link asks for."""
+    found = {key: demo.title for key, demo in DEMOS.items()}
+    found |= {run.id: f"{run.name} ({run.id})" for run in finished_runs()}
+    chosen = st.session_state.get(DEMO)
+    # A run that is not finished keeps its place, or the reader would be shown other cells than those asked for.
+    return found if chosen is None or chosen in found else found | {chosen: unfinished.title(chosen)}
+
+
+def finished_runs() -> list[jobs.Run]:
+    """Trainings of this server that can be looked at, newest first; none where their folder cannot be read."""
+    try:
+        return [run for run in jobs.runs() if run.status().state == "done"]
+    except (DataError, OSError) as error:
+        logger.warning("The runs cannot be listed: %s", error)
+        return []
+
+
+def keep_training() -> None:
+    """Sees that queued runs are worked on, also after a restart of the server; the page "Your cells" says where it cannot be."""
+    try:
+        jobs.ensure_runner()
+    except (DataError, OSError) as error:
+        logger.warning("Queued runs are not worked on: %s", error)
+
+
 def follow_link() -> None:
-    """Takes the demo from the link where the link was changed from outside; called before the picker is drawn.
+    """Takes the demo or the run from the link where the link was changed from outside; called before the picker is drawn.
 
     The picker is not bound to the link by Streamlit because that would write the long title instead of the short key.
     """
     asked = st.query_params.get(DEMO)
-    if asked in DEMOS and asked != st.session_state.get(_WRITTEN):
+    known = asked in DEMOS or (asked is not None and unfinished.is_run(asked))
+    if known and asked != st.session_state.get(_WRITTEN):
         st.session_state[DEMO] = asked
-    elif st.session_state.get(DEMO) not in DEMOS:
+    elif not (chosen := st.session_state.get(DEMO)) or not (chosen in DEMOS or unfinished.is_run(chosen)):
         st.session_state[DEMO] = next(iter(DEMOS))
 
 
@@ -53,20 +85,31 @@ def write_link() -> None:
 
 @st.cache_resource(max_entries=8, show_spinner="Opening cells and model …")
 def _bundle(key: str, stamp: int) -> Bundle:
-    from virtualcell.demo import load_bundle  # torch and scanpy take seconds to load, and Home is drawn before them
+    # torch and scanpy take seconds to load, and Home is drawn before them.
+    if unfinished.is_run(key):
+        from virtualcell.jobs.bundle import load_run
+
+        return load_run(key)
+    from virtualcell.demo import load_bundle
 
     return load_bundle(key)
 
 
 def bundle(key: str | None = None) -> Bundle:
-    """The demo with this key, or the chosen one. On a demo that was not built: says so on the page and stops there."""
+    """The demo or the finished run with this key, or the chosen one. Where there is none: says so on the page and stops there."""
     key = key or st.session_state.get(DEMO) or next(iter(DEMOS))
+    if unfinished.is_run(key):
+        unfinished.stop_unless_done(key)
     try:
-        return _bundle(key, _stamp(models_folder() / key))
+        return _bundle(key, _stamp(_folder(key)))
     except DataError as error:
         st.error(f"{error.problem} What to do: {error.next_step}")
         st.stop()
         raise  # st.stop() never returns
+
+
+def _folder(key: str) -> Path:
+    return jobs.run(key).model_folder if unfinished.is_run(key) else models_folder() / key
 
 
 def _stamp(folder: Path) -> int:
@@ -76,7 +119,7 @@ def _stamp(folder: Path) -> int:
 
 def stamp(b: Bundle) -> int:
     """Changes when the demo's model is trained anew: what was computed with the old one is then computed again."""
-    return _stamp(models_folder() / b.demo.key)
+    return _stamp(b.folder)
 
 
 def unit(b: Bundle) -> str:
@@ -156,8 +199,7 @@ def trajectory(
     """The chosen cells carried forward, ``copies`` futures of each; the same request is computed once."""
     key = b.demo.key
     packed = np.asarray(rows, dtype=np.int64).tobytes()
-    stamp = _stamp(models_folder() / key)
-    return _trajectory(key, stamp, packed, float(duration), frames, treatment, seed, copies, noise)
+    return _trajectory(key, stamp(b), packed, float(duration), frames, treatment, seed, copies, noise)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
@@ -169,7 +211,7 @@ def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
 
 def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
     """Genes of the chosen cells against all others; the same request is computed once."""
-    return _markers(b.demo.key, _stamp(models_folder() / b.demo.key), np.asarray(rows, dtype=np.int64).tobytes())
+    return _markers(b.demo.key, stamp(b), np.asarray(rows, dtype=np.int64).tobytes())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -182,7 +224,7 @@ def _placing(key: str, stamp: int) -> Placing:
 
 def placing(b: Bundle) -> Placing:
     """Puts predicted states on the demo's map."""
-    return _placing(b.demo.key, _stamp(models_folder() / b.demo.key))
+    return _placing(b.demo.key, stamp(b))
 
 
 def selection(b: Bundle) -> np.ndarray:
