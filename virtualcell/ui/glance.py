@@ -45,7 +45,8 @@ class Glance:
         codes = np.zeros(len(self.values), dtype=np.uint8)
         for code, group in enumerate(groups):
             codes[self.values == group] = code
-        return codes, [look.faint if str(group) in ("nan", "unknown") else tint for group, tint in zip(groups, tints, strict=True)]
+        pairs = zip(groups, tints, strict=True)
+        return codes, [look.faint if str(group) in ("nan", "unknown") else tint for group, tint in pairs]
 
 
 def choose(
@@ -86,9 +87,13 @@ def _read(folder: Path, columns: Columns, changed: int) -> Glance:
 
 
 def of_demo(key: str) -> Glance | None:
-    """A demo at a glance; None where it is no demo or was not built, of which the page that opens it tells."""
-    folder = models_folder() / key
+    """A demo at a glance; None where there is none of this name, or it was not built."""
+    return of_folder(models_folder() / key, DEMOS[key].columns) if key in DEMOS else None
+
+
+def of_folder(folder: Path, columns: Columns) -> Glance | None:
+    """The cells of a trained model with its views; None where it has none, of which the page that opens it tells."""
     try:
-        return _read(folder, DEMOS[key].columns, (folder / "views.safetensors").stat().st_mtime_ns)
+        return _read(folder, columns, (folder / "views.safetensors").stat().st_mtime_ns)
     except (KeyError, OSError, ValueError, SafetensorError):
         return None

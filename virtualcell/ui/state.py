@@ -101,7 +101,7 @@ def bundle(key: str | None = None) -> Bundle:
     if unfinished.is_run(key):
         unfinished.stop_unless_done(key)
     try:
-        return _bundle(key, _stamp(_folder(key)))
+        return _bundle(key, changed(_folder(key)))
     except DataError as error:
         st.error(f"{error.problem} What to do: {error.next_step}")
         st.stop()
@@ -112,14 +112,15 @@ def _folder(key: str) -> Path:
     return jobs.run(key).model_folder if unfinished.is_run(key) else models_folder() / key
 
 
-def _stamp(folder: Path) -> int:
+def changed(folder: Path) -> int:
+    """When the files of a model last changed, in nanoseconds; 0 where there are none."""
     # A model that was trained anew is another one, although its name is the same.
     return max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0)
 
 
 def stamp(b: Bundle) -> int:
     """Changes when the demo's model is trained anew: what was computed with the old one is then computed again."""
-    return _stamp(b.folder)
+    return changed(b.folder)
 
 
 def unit(b: Bundle) -> str:
