@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from virtualcell.ui import tour
+from virtualcell.ui.faults import asked_in_vain
 from virtualcell.ui.frame import navigation, run
 from virtualcell.ui.state import DEMO, cells_to_choose, follow_link, keep_training, write_link
 from virtualcell.ui.words_list import words_list
@@ -30,5 +31,6 @@ with glossary:
     words_list()
 with title:
     st.markdown(f"## {'VirtualCell' if page.title == 'Home' else page.title}")
+asked_in_vain(st.session_state[DEMO])
 tour.band(page.title)
 run(page)

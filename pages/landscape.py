@@ -21,6 +21,7 @@ drawn = b.landscape
 if drawn is None:
     lead(b, b.demo.sentence)
     st.info(words.NO_ENERGY, icon=None)
+    st.page_link("pages/explore.py", label="See what these cells are instead", query_params={"demo": b.demo.key})
     provenance(b)
     st.stop()
 assert drawn is not None, "without a landscape the page has stopped"

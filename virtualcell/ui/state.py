@@ -15,6 +15,7 @@ from virtualcell.data.catalogue import DEMOS, models_folder
 from virtualcell.figures.embedding import ordered
 from virtualcell.schema import DataError, Trajectory
 from virtualcell.ui import unfinished
+from virtualcell.ui.faults import ask_in_vain
 
 if TYPE_CHECKING:
     from virtualcell.demo import Bundle
@@ -70,6 +71,8 @@ def follow_link() -> None:
         st.session_state[DEMO] = asked
     elif not (chosen := st.session_state.get(DEMO)) or not (chosen in DEMOS or unfinished.is_run(chosen)):
         st.session_state[DEMO] = next(iter(DEMOS))
+    if not known:
+        ask_in_vain(asked, st.session_state[DEMO])
 
 
 def write_link() -> None:
