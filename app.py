@@ -6,8 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from virtualcell.ui import tour
+from virtualcell.ui.faults import asked_in_vain
 from virtualcell.ui.frame import navigation, run
 from virtualcell.ui.state import DEMO, cells_to_choose, follow_link, keep_training, write_link
+from virtualcell.ui.words_list import words_list
 
 # A local picture: named icons would be fetched from another host.
 st.set_page_config(
@@ -18,12 +21,16 @@ st.set_page_config(
 )
 page = navigation()
 keep_training()
-title, choice = st.columns([1.7, 1], vertical_alignment="bottom")
+title, choice, glossary = st.columns([1.7, 1, 0.3], vertical_alignment="bottom")
 with choice:
     follow_link()
     titles = cells_to_choose()
     st.selectbox("Cells", list(titles), format_func=titles.__getitem__, key=DEMO, label_visibility="collapsed")
     write_link()
+with glossary:
+    words_list()
 with title:
     st.markdown(f"## {'VirtualCell' if page.title == 'Home' else page.title}")
+asked_in_vain(st.session_state[DEMO])
+tour.band(page.title)
 run(page)

@@ -1,73 +1,94 @@
-"""Home: the cells at once, what they are, and the questions that they can answer."""
+"""Home: the cells at once, one finding about them, and the questions that they can answer."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.figures.embedding import embedding
-from virtualcell.ui import state, words
+from virtualcell.ui import cards, glance, state, tour, words
 from virtualcell.ui.frame import inside
-from virtualcell.ui.parts import chart, lead, provenance
+from virtualcell.ui.parts import chart, provenance
 from virtualcell.ui.theme import look
 
-inside()
-b = state.bundle()
-known = state.known_columns(b)
-title = next(iter(known))
-column, kind = known[title]
+if TYPE_CHECKING:
+    from virtualcell.demo import Bundle
 
-lead(
-    b,
-    "Measured cells go in; a model learns a state for each, moves the states through time on an energy it learned, "
-    "and shows both.",
-)
+
+def picture(shown: glance.Glance, key: str, unit: str) -> None:
+    """The map: one main figure."""
+    values, kind = shown.values, shown.kind
+    if values is None:
+        values = [shown.name] * len(shown.positions)
+    fig = embedding(
+        shown.positions, values, name=shown.name, kind=kind, unit=unit if kind == "time" else "", look=look(), height=470
+    )
+    fig.update_layout(dragmode="pan", showlegend=shown.values is not None)
+    chart(fig, "home-map", alt=f"Map of {len(values):,} cells coloured by {shown.name}", file=f"{key}-map")
+    coloured = f"Coloured by {shown.name}. " if shown.values is not None else ""
+    st.caption(f"{coloured}{words.MAP}")
+
+
+def finding(b: Bundle) -> None:
+    """One sentence that was computed from these cells, and the way to see it."""
+    from virtualcell.ui.insight import insight  # opens what the first figure does without
+
+    found = insight(b)
+    st.markdown(f"#### {found.headline}")
+    st.caption(found.detail)
+    if st.button(found.ask, key="see-it", type="primary"):
+        st.switch_page(found.page, query_params={"demo": b.demo.key, **found.view})
+
+
+def questions(b: Bundle) -> None:
+    """What else these cells can answer, a page each."""
+    link = {"demo": b.demo.key}
+    asked = [("What are these cells?", "pages/explore.py")]
+    if b.demo.columns.time:
+        asked.append(("What happens next?", "pages/trajectories.py"))
+    if b.landscape is not None:
+        asked.append(("Where do they settle, and why?", "pages/landscape.py"))
+    if b.model.record["treatments"]:
+        asked.append(("What does a treatment do?", "pages/perturb.py"))
+    if len(b.cells.mod) > 1:
+        asked.append(("What do the measurements share?", "pages/modalities.py"))
+    asked.append(("How far can I trust this?", "pages/card.py"))
+    for number, (question, page) in enumerate(asked):
+        if st.button(question, key=f"ask-{number}", width="stretch"):
+            st.switch_page(page, query_params=link)
+
+
+inside()
+key = st.session_state[state.DEMO]
+seen = glance.of_demo(key)
+simulated = key in DEMOS and DEMOS[key].simulated
+if simulated:
+    st.warning(words.SIMULATED, icon=None)
+hello, start = st.columns([3.2, 1], gap="medium", vertical_alignment="center")
+with hello:
+    st.markdown(":gray[What single cells become, what treatments do to them, and how far a model of it can be trusted.]")
+with start:
+    tour.invitation()
 main, side = st.columns([3.2, 1], gap="medium")
 with main:
-    fig = embedding(
-        b.umap2,
-        state.values(b, column),
-        name=title,
-        kind=kind,
-        unit=b.demo.columns.time_unit if kind == "time" else "",
-        look=look(),
-        height=520,
-    )
-    fig.update_layout(dragmode="pan")
-    chart(fig, "home-map", alt=f"Map of {len(b.umap2):,} cells coloured by {title}", file=f"{b.demo.key}-map")
+    said, drawn = st.container(), st.empty()
+if seen is not None:
+    # The map needs neither the model nor the counts: on a fresh server it is there seconds before them.
+    with drawn.container():
+        picture(seen, key, DEMOS[key].columns.time_unit)
 with side:
+    about = st.container()
+cards.cards(key)
+b = state.bundle()
+with about:
     st.markdown(f"**{b.demo.title}**")
     st.markdown(b.demo.sentence)
-    st.caption(f"Coloured by {title}. {words.MAP}")
-    link = {"demo": b.demo.key}
-    asked = 1 if b.demo.columns.time else 0  # the question that these cells can answer
-    for number, (question, page) in enumerate(
-        (
-            ("What are these cells?", "pages/explore.py"),
-            ("What happens next?", "pages/trajectories.py"),
-            ("What shapes it?", "pages/landscape.py"),
-        )
-    ):
-        if st.button(question, key=f"ask-{number}", width="stretch", type="primary" if number == asked else "secondary"):
-            st.switch_page(page, query_params=link)
-    if b.demo.treatments and st.button("What does a treatment do?", key="ask-treatment", width="stretch"):
-        st.switch_page("pages/perturb.py", query_params=link)
-    if len(b.cells.mod) > 1 and st.button("What do assays share?", key="ask-modalities", width="stretch"):
-        st.switch_page("pages/modalities.py", query_params=link)
+    questions(b)
     provenance(b)
-
-
-def choose(key: str) -> None:
-    st.session_state[state.DEMO] = key
-
-
-st.markdown("##### Other cells to look at")
-keys = list(DEMOS)
-for start in range(0, len(keys), 3):
-    for place, key in zip(st.columns(3), keys[start : start + 3], strict=False):
-        demo = DEMOS[key]
-        with place.container(border=True, height="stretch"):
-            st.markdown(f"**{demo.title}**" + ("  \n:orange[simulated, not measured]" if demo.simulated else ""))
-            st.caption(demo.sentence)
-            shown = key == b.demo.key
-            st.button("Shown above" if shown else "Show these", key=f"show-{key}", on_click=choose, args=(key,), disabled=shown)
+with said:
+    finding(b)
+if seen is None:
+    with drawn.container():
+        picture(glance.of_bundle(b), key, b.demo.columns.time_unit)

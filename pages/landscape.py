@@ -23,6 +23,7 @@ drawn = b.landscape
 if drawn is None:
     place = lead(b, b.demo.sentence)
     st.info(words.NO_ENERGY, icon=None)
+    st.page_link("pages/explore.py", label="See what these cells are instead", query_params={"demo": b.demo.key})
     provenance(b)
     share(b, code=lambda: code_pages.all_cells(b, "Landscape"), methods=lambda: methods(b, ""), place=place)
     st.stop()

@@ -39,7 +39,7 @@ ORDER = [
 """From the top down; a part imports what stands below it, and itself. The same list is in CONTRIBUTING.md."""
 
 FLOOR = {part: depth for depth, parts in enumerate(ORDER) for part in parts}
-FIGURES_MAY_IMPORT = {"numpy", "pandas", "plotly", "scipy", "sklearn"} | sys.stdlib_module_names  # arrays, not cells or models
+FIGURES_MAY_IMPORT = {"numpy", "pandas", "PIL", "plotly", "scipy", "sklearn"} | sys.stdlib_module_names  # arrays, no models
 STREAMLIT_STAYS_IN = {"app", "pages", "virtualcell.ui"}
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "shelve", "marshal", "jsonpickle"}

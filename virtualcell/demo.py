@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from virtualcell.data.catalogue import DEMOS, Demo, load_demo
+from virtualcell.data.catalogue import DEMOS, Demo, load_demo, models_folder
 from virtualcell.data.preprocess import preprocess
 from virtualcell.explore.spaces import write_spaces
 from virtualcell.model import VirtualCell
@@ -83,11 +83,6 @@ class Bundle:
     report: dict[str, Any]
     folder: Path
     """Where the model and its views lie."""
-
-
-def models_folder() -> Path:
-    """Where the trained demo models lie."""
-    return Path(__file__).resolve().parent.parent / "assets" / "models"
 
 
 def fit_demo(key: str, settings: Settings | None = None, *, device: str = "cpu", progress: Any = None) -> VirtualCell:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mudata import MuData
-
-from virtualcell.data.read import read, sha256
 from virtualcell.schema import Columns, DataError
+
+if TYPE_CHECKING:
+    from mudata import MuData
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,11 @@ def data_folder() -> Path:
     return Path(__file__).resolve().parents[2] / "assets" / "data"
 
 
+def models_folder() -> Path:
+    """Where the trained demo models lie."""
+    return Path(__file__).resolve().parents[2] / "assets" / "models"
+
+
 def manifest() -> dict[str, dict[str, Any]]:
     """Of each file: source, citation, licence, sha256, bytes, cells and features."""
     return json.loads((data_folder() / "manifest.json").read_text(encoding="utf-8"))
@@ -202,6 +207,8 @@ def manifest() -> dict[str, dict[str, Any]]:
 
 def load_demo(key: str) -> MuData:
     """The cells of a demo, as ``read`` gives them; ``uns["simulated"]`` is True where they are simulated. Raises DataError."""
+    from virtualcell.data.read import read  # takes seconds with scanpy, and the first page shows without any cells
+
     if key not in DEMOS:
         raise DataError(f"There is no demo named '{key}'.", next_step=f"Choose one of {', '.join(DEMOS)}.")
     return read(data_folder() / DEMOS[key].file)
@@ -209,6 +216,8 @@ def load_demo(key: str) -> MuData:
 
 def verify() -> None:
     """Check every data file against its digest in the manifest. Raises DataError that names the file."""
+    from virtualcell.data.read import sha256
+
     for name, entry in manifest().items():
         path = data_folder() / name
         if not path.is_file() or sha256(path) != entry["sha256"]:

@@ -33,6 +33,23 @@ def share_interval(
     return share, np.minimum(middle - reach, share), np.maximum(middle + reach, share)
 
 
+def difference_interval(first: tuple[int, int], second: tuple[int, int], level: float = 0.95) -> Interval:
+    """Difference of two shares, each a count among a total. Source: Newcombe 1998, Stat. Med. 17, 873 (method 10)."""
+    (p, p_low, p_high), (q, q_low, q_high) = (map(float, share_interval(*pair, level)) for pair in (first, second))
+    apart = p - q
+    low, high = apart - np.hypot(p - p_low, q_high - q), apart + np.hypot(p_high - p, q - q_low)
+    return Interval(apart, float(low), float(high), level, "Newcombe")
+
+
+def ratio_interval(first: tuple[float, float], second: tuple[float, float], level: float = 0.95) -> Interval:
+    """Ratio of two independent means, each above 0 and given with its standard error: normal on the log scale, where the error is
+    the relative one (delta method)."""
+    (p, p_error), (q, q_error) = first, second
+    reach = stats.norm.ppf((1 + level) / 2) * np.hypot(p_error / p, q_error / q)
+    ratio = p / q
+    return Interval(ratio, float(ratio * np.exp(-reach)), float(ratio * np.exp(reach)), level, "delta method on the log")
+
+
 def half_sample_interval(
     statistic: Callable[..., float], *populations: np.ndarray, n_resamples: int = 50, level: float = 0.95, seed: int = 0
 ) -> Interval:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from virtualcell.ui.faults import told
+
 PAGES = (
     ("pages/home.py", "Home"),
     ("pages/cells.py", "Your cells"),
@@ -20,9 +22,10 @@ _DRAWN = "frame-drawn"
 
 
 def run(page: st.Page) -> None:
-    """Runs the page inside the frame that app.py has drawn."""
+    """Runs the page inside the frame that app.py has drawn; where it fails, says what to do."""
     st.session_state[_DRAWN] = True
-    page.run()
+    with told(page.title, PAGES[0][0]):
+        page.run()
 
 
 def navigation() -> st.Page:

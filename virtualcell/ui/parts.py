@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from virtualcell.demo import Bundle
 from virtualcell.ui.words import SIMULATED
+
+if TYPE_CHECKING:
+    from virtualcell.demo import Bundle
 
 
 def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from virtualcell import jobs
-from virtualcell.data.catalogue import DEMOS
-from virtualcell.demo import Bundle, load_bundle, models_folder
+from virtualcell.data.catalogue import DEMOS, models_folder
 from virtualcell.figures.embedding import ordered
-from virtualcell.figures.placing import Placing
-from virtualcell.jobs.bundle import load_run
 from virtualcell.schema import DataError, Trajectory
 from virtualcell.ui import unfinished
-from virtualcell.ui.markers import markers
+from virtualcell.ui.faults import ask_in_vain
+
+if TYPE_CHECKING:
+    from virtualcell.demo import Bundle
+    from virtualcell.figures.placing import Placing
 
 logger = logging.getLogger("virtualcell")
 
@@ -69,6 +71,8 @@ def follow_link() -> None:
         st.session_state[DEMO] = asked
     elif not (chosen := st.session_state.get(DEMO)) or not (chosen in DEMOS or unfinished.is_run(chosen)):
         st.session_state[DEMO] = next(iter(DEMOS))
+    if not known:
+        ask_in_vain(asked, st.session_state[DEMO])
 
 
 def write_link() -> None:
@@ -84,7 +88,14 @@ def write_link() -> None:
 
 @st.cache_resource(max_entries=8, show_spinner="Opening cells and model …")
 def _bundle(key: str, stamp: int) -> Bundle:
-    return load_run(key) if unfinished.is_run(key) else load_bundle(key)
+    # torch and scanpy take seconds to load, and Home is drawn before them.
+    if unfinished.is_run(key):
+        from virtualcell.jobs.bundle import load_run
+
+        return load_run(key)
+    from virtualcell.demo import load_bundle
+
+    return load_bundle(key)
 
 
 def bundle(key: str | None = None) -> Bundle:
@@ -93,7 +104,7 @@ def bundle(key: str | None = None) -> Bundle:
     if unfinished.is_run(key):
         unfinished.stop_unless_done(key)
     try:
-        return _bundle(key, _stamp(_folder(key)))
+        return _bundle(key, changed(_folder(key)))
     except DataError as error:
         st.error(f"{error.problem} What to do: {error.next_step}")
         st.stop()
@@ -104,14 +115,15 @@ def _folder(key: str) -> Path:
     return jobs.run(key).model_folder if unfinished.is_run(key) else models_folder() / key
 
 
-def _stamp(folder: Path) -> int:
+def changed(folder: Path) -> int:
+    """When the files of a model last changed, in nanoseconds; 0 where there are none."""
     # A model that was trained anew is another one, although its name is the same.
     return max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0)
 
 
 def stamp(b: Bundle) -> int:
     """Changes when the demo's model is trained anew: what was computed with the old one is then computed again."""
-    return _stamp(b.folder)
+    return changed(b.folder)
 
 
 def unit(b: Bundle) -> str:
@@ -196,6 +208,8 @@ def trajectory(
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
 def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
+    from virtualcell.ui.markers import markers
+
     return markers(_bundle(key, stamp).cells.mod["rna"], np.frombuffer(rows, dtype=np.int64))
 
 
@@ -206,6 +220,8 @@ def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _placing(key: str, stamp: int) -> Placing:
+    from virtualcell.figures.placing import Placing
+
     b = _bundle(key, stamp)
     return Placing(b.state, b.umap2)
 
