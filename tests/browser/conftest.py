@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.reader import Reader
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking",
@@ -23,15 +25,15 @@ FLAGS = [
 
 
 @contextmanager
-def served(script: str) -> Iterator[str]:
-    """Address of a Streamlit script, served for these tests on a free port of this computer."""
+def served(script: str, **environment: str) -> Iterator[str]:
+    """Address of a Streamlit script, served for these tests on a free port of this computer, with these variables set."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.address", "127.0.0.1", "--server.port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen([*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    whole = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
+    server = subprocess.Popen([*command, "--server.headless", "true"], cwd=ROOT, env=whole, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 60
         while True:
@@ -49,9 +51,9 @@ def served(script: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[str]:
-    """Address of the app."""
-    with served("app.py") as address:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app; what is trained there goes away with the tests."""
+    with served("app.py", VIRTUALCELL_RUNS=str(tmp_path_factory.mktemp("runs"))) as address:
         yield address
 
 
@@ -71,3 +73,10 @@ def browser(chromium_path: str) -> Iterator[object]:
         running = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def reader(browser, app):
+    found = Reader(browser, app)
+    yield found
+    found.page.close()
