@@ -98,8 +98,11 @@ def compare(
     return table
 
 
-def describe(table: pd.DataFrame, first: str = "the selection", second: str = "the others") -> str:
-    """What a table of ``compare`` is, in sentences for a caption or a methods section."""
+def describe(table: pd.DataFrame, first: str = "the selection", second: str = "the others", *, drawn: bool = False) -> str:
+    """What a table of ``compare`` is, in sentences for a caption or a methods section.
+
+    first, second: what the sides are called. drawn: whether cells were chosen on a map of the same data.
+    """
     facts = table.attrs
     said = [f"{facts['n_first']:,} cells of {first} against {facts['n_second']:,} of {second}."]
     if facts["test"] == "wilcoxon":
@@ -123,6 +126,8 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
             said.append(f"Features with fewer than {LEAST_COUNTS} counts in all samples were not tested.")
         if facts["left_out"]:
             said.append(f"Left out: {', '.join(facts['left_out'])}; sums need {LEAST_CELLS} cells.")
+    if drawn:
+        said.append("The cells were chosen on a map of the same measurements, which alone makes p-values too small.")
     said.append(f"p-values are adjusted over {facts['tested']:,} features (Benjamini-Hochberg).")
     if facts["shared"]:
         said.append(f"{facts['shared']:,} cells on both sides were counted on the first alone.")
