@@ -94,12 +94,14 @@ class Visit:
         """Seconds from ``start`` until ``part`` of the map's pixels are near one of the colours (k, 3).
 
         Screenshots of the same rectangle are taken over and over, whoever draws in it. Each takes a tenth of a second or two,
-        which both renderers pay. TimeoutError after ``most`` seconds.
+        which both renderers pay. TimeoutError after ``most`` seconds, RuntimeError where the page shows an error.
         """
-        while time.perf_counter() - start < most:
+        while (taken := time.perf_counter() - start) < most:
             pixels = self.pixels()
             if near(pixels, colours) >= part * pixels.shape[0] * pixels.shape[1]:
                 return time.perf_counter() - start
+            if taken > 5 and (box := self.page.locator('[data-testid="stException"]')).count():
+                raise RuntimeError(f"{self.page.url}: {box.first.inner_text()}")
         raise TimeoutError(f"{self.page.url} never showed its colours")
 
     def pixels(self) -> np.ndarray:

@@ -40,6 +40,7 @@ def _colours(folder: str, n: int, by: str) -> Colouring:
 
 def page(folder: str) -> None:
     """One map; ``?cells=`` how many, ``?renderer=webgl`` or ``scattergl``. Says below how long the script took."""
+    st.set_page_config(layout="wide")
     start = time.perf_counter()
     n, renderer = int(st.query_params.get("cells", "1000")), st.query_params.get("renderer", "webgl")
     positions, state, amounts, genes = _cells(folder, n)
