@@ -7,11 +7,13 @@ import io
 import os
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import Error
 
 FLAGS = [
     "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking",
@@ -44,7 +46,7 @@ class Visit:
         self.received = {"data": 0.0, "code": 0.0}
         self.sent = 0.0
         self._kinds: dict[str, str] = {}
-        watch = self.context.new_cdp_session(self.page)
+        self._watch = watch = self.context.new_cdp_session(self.page)
         watch.send("Network.enable")
         watch.on("Network.requestWillBeSent", lambda event: self._request(event))
         watch.on("Network.dataReceived", lambda event: self._data(event))
@@ -90,22 +92,39 @@ class Visit:
                 raise TimeoutError(f"{self.page.url} never came to rest")
             self.page.wait_for_timeout(120)
 
-    def seconds_to(self, colours: np.ndarray, start: float, *, most: float = 180, part: float = 0.004) -> float:
-        """Seconds from ``start`` until ``part`` of the map's pixels are near one of the colours (k, 3).
+    def seconds_to(self, colours: np.ndarray, start: float, *, part: float = 0.004) -> float:
+        """Seconds from ``start`` until ``part`` of the map's pixels are near one of the colours (k, 3)."""
+        return self._seconds_until(lambda pixels: near(pixels, colours) >= part * pixels.shape[0] * pixels.shape[1], start)
 
-        Screenshots of the same rectangle are taken over and over, whoever draws in it. Each takes a tenth of a second or two,
-        which both renderers pay. TimeoutError after ``most`` seconds.
-        """
-        while time.perf_counter() - start < most:
-            pixels = self.pixels()
-            if near(pixels, colours) >= part * pixels.shape[0] * pixels.shape[1]:
+    def seconds_until_recoloured(self, before: np.ndarray, colours: np.ndarray, start: float) -> float:
+        """Seconds from ``start`` until the colours have left the map and as many pixels as ``before`` are drawn again."""
+
+        def recoloured(pixels: np.ndarray) -> bool:
+            return near(pixels, colours) < 0.05 * near(before, colours) and _drawn(pixels) >= 0.7 * _drawn(before)
+
+        return self._seconds_until(recoloured, start)
+
+    def _seconds_until(self, there: Callable[[np.ndarray], bool], start: float, most: float = 180) -> float:
+        # Screenshots of the same rectangle are taken over and over, whoever draws in it. Each takes a tenth of a second or two,
+        # which both renderers pay.
+        while (taken := time.perf_counter() - start) < most:
+            try:
+                pixels = self.pixels()
+            except Error:  # a browser that is busy with a million points may have no picture to give
+                self.page.wait_for_timeout(100)
+                continue
+            if there(pixels):
                 return time.perf_counter() - start
+            if taken > 5 and (box := self.page.locator('[data-testid="stException"]')).count():
+                raise RuntimeError(f"{self.page.url}: {box.first.inner_text()}")
         raise TimeoutError(f"{self.page.url} never showed its colours")
 
     def pixels(self) -> np.ndarray:
         """The rectangle in which either map stands, (height, width, 3)."""
-        shot = self.page.screenshot(clip={"x": 120, "y": 220, "width": 800, "height": 400})
-        return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(np.int16)
+        rectangle = {"x": 120, "y": 220, "width": 800, "height": 400, "scale": 1}
+        shot = self._watch.send("Page.captureScreenshot", {"clip": rectangle, "format": "png", "optimizeForSpeed": True})
+        picture = Image.open(io.BytesIO(base64.b64decode(shot["data"])))
+        return np.asarray(picture.convert("RGB")).astype(np.int16)
 
     def close(self) -> None:
         self.context.close()
@@ -117,6 +136,11 @@ def near(pixels: np.ndarray, colours: np.ndarray, within: int = 14) -> int:
     for colour in colours:
         found |= np.abs(pixels - colour.astype(np.int16)).max(axis=-1) <= within
     return int(found.sum())
+
+
+def _drawn(pixels: np.ndarray) -> int:
+    """Pixels that are not the white page."""
+    return int((pixels.min(axis=-1) < 245).sum())
 
 
 def _bad(response: Any) -> bool:
