@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlparse
 
@@ -49,7 +48,7 @@ class Visit:
         self._watch = watch = self.context.new_cdp_session(self.page)
         watch.send("Network.enable")
         watch.on("Network.requestWillBeSent", lambda event: self._request(event))
-        watch.on("Network.dataReceived", lambda event: self._data(event))
+        watch.on("Network.loadingFinished", lambda event: self._loaded(event))
         watch.on("Network.webSocketFrameReceived", lambda event: self._frame(event, "received"))
         watch.on("Network.webSocketFrameSent", lambda event: self._frame(event, "sent"))
         self.page.on("pageerror", lambda error: self.wrong.append(f"page error: {error}"))
@@ -63,9 +62,9 @@ class Visit:
         if url.scheme in ("http", "https", "ws", "wss") and url.netloc != self.host:
             self.wrong.append(f"request to {event['request']['url']}")
 
-    def _data(self, event: dict[str, Any]) -> None:
-        kind = self._kinds.get(event["requestId"], "data")
-        self.received[kind] += max(event["encodedDataLength"], 0) or event["dataLength"]
+    def _loaded(self, event: dict[str, Any]) -> None:
+        # Bytes on the wire with headers; 0 for what came out of the browser's cache.
+        self.received[self._kinds.get(event["requestId"], "data")] += max(event["encodedDataLength"], 0)
 
     def _frame(self, event: dict[str, Any], way: str) -> None:
         frame = event["response"]
@@ -92,32 +91,27 @@ class Visit:
                 raise TimeoutError(f"{self.page.url} never came to rest")
             self.page.wait_for_timeout(120)
 
-    def seconds_to(self, colours: np.ndarray, start: float, *, part: float = 0.004) -> float:
-        """Seconds from ``start`` until ``part`` of the map's pixels are near one of the colours (k, 3)."""
-        return self._seconds_until(lambda pixels: near(pixels, colours) >= part * pixels.shape[0] * pixels.shape[1], start)
+    def seconds_to(self, colours: np.ndarray, start: float, *, part: float, most: float = 240) -> float:
+        """Seconds from ``start`` until ``part`` of the map's pixels are near one of the colours (k, 3).
 
-    def seconds_until_recoloured(self, before: np.ndarray, colours: np.ndarray, start: float) -> float:
-        """Seconds from ``start`` until the colours have left the map and as many pixels as ``before`` are drawn again."""
-
-        def recoloured(pixels: np.ndarray) -> bool:
-            return near(pixels, colours) < 0.05 * near(before, colours) and _drawn(pixels) >= 0.7 * _drawn(before)
-
-        return self._seconds_until(recoloured, start)
-
-    def _seconds_until(self, there: Callable[[np.ndarray], bool], start: float, most: float = 180) -> float:
-        # Screenshots of the same rectangle are taken over and over, whoever draws in it. Each takes a tenth of a second or two,
-        # which both renderers pay.
+        Screenshots of the same rectangle are taken over and over, whoever draws in it. Each takes a tenth of a second or two,
+        which both renderers pay. TimeoutError after ``most`` seconds, RuntimeError where the page shows an error.
+        """
         while (taken := time.perf_counter() - start) < most:
             try:
-                pixels = self.pixels()
+                if self.share(colours) >= part:
+                    return time.perf_counter() - start
             except Error:  # a browser that is busy with a million points may have no picture to give
                 self.page.wait_for_timeout(100)
                 continue
-            if there(pixels):
-                return time.perf_counter() - start
             if taken > 5 and (box := self.page.locator('[data-testid="stException"]')).count():
                 raise RuntimeError(f"{self.page.url}: {box.first.inner_text()}")
         raise TimeoutError(f"{self.page.url} never showed its colours")
+
+    def share(self, colours: np.ndarray) -> float:
+        """Share of the map's pixels near one of the colours."""
+        pixels = self.pixels()
+        return near(pixels, colours) / (pixels.shape[0] * pixels.shape[1])
 
     def pixels(self) -> np.ndarray:
         """The rectangle in which either map stands, (height, width, 3)."""
@@ -136,11 +130,6 @@ def near(pixels: np.ndarray, colours: np.ndarray, within: int = 14) -> int:
     for colour in colours:
         found |= np.abs(pixels - colour.astype(np.int16)).max(axis=-1) <= within
     return int(found.sum())
-
-
-def _drawn(pixels: np.ndarray) -> int:
-    """Pixels that are not the white page."""
-    return int((pixels.min(axis=-1) < 245).sum())
 
 
 def _bad(response: Any) -> bool:
