@@ -21,7 +21,7 @@ from virtualcell.jobs.stages import words
 from virtualcell.schema import Columns, DataError, Settings
 
 jobs = typer.Typer(
-    help="Trainings that run by themselves, in the folder that VIRTUALCELL_RUNS names (default: runs). The app shows the same ones.",
+    help="Trainings that run by themselves, in the folder that VIRTUALCELL_RUNS names (default: runs). The app shows them, too.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
