@@ -75,6 +75,7 @@ def train(
     objective: Annotated[
         list[str] | None, typer.Option(help="Weight of an objective, such as contrast=0.1; may be given several times.")
     ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder to write to on the way; stopped, it goes on there.")] = None,
 ) -> None:
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
@@ -125,7 +126,8 @@ def train(
             _say(f"Warning: {finding.field}: {finding.problem} {finding.next_step}")
     shown, progress = bar()
     with shown:
-        model = VirtualCell(settings).fit(measured, **_arguments(columns), device=device, progress=progress)
+        given = _arguments(columns) | {"device": device, "progress": progress, "checkpoint": checkpoint}
+        model = VirtualCell(settings).fit(measured, **given)
     model.save(folder)
     record = model.record
     _say(

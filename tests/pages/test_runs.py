@@ -121,7 +121,10 @@ def test_cells_of_which_nothing_is_known_are_shown_by_every_page(nothing_known: 
 
 
 @pytest.mark.slow
-def test_the_picker_lists_demos_then_finished_runs_newest_first(nothing_known: str, clones: str) -> None:
+def test_the_picker_lists_demos_then_finished_runs_newest_first(
+    nothing_known: str, clones: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("virtualcell.jobs.ensure_runner", lambda: False)  # what waits here is not to be trained
     waits = jobs.submit(some_cells(), Columns(), FEW, name="waits", start=False)
     try:
         offered = open_page("home", "a549").selectbox(key="demo").options

@@ -86,7 +86,7 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         fig = fates(
             [name.capitalize() for name in OUTCOMES],
             *(mine.loc[list(OUTCOMES), column].to_numpy() for column in ("share", "low", "high")),
-            colours=[look().faint, "#7DA7D4", SHARE],
+            colours=[look().faint, look().groups[4], SHARE],
             measured=free.loc[list(OUTCOMES), "share"].to_numpy(),
             measured_name="without the push",
             look=look(),
