@@ -62,9 +62,11 @@ def _controls(own: Given) -> Columns:
     )
 
     def pick(place: Any, label: str, name: str, options: list[str], hint: str) -> str | None:
-        value = getattr(now, name)
-        start = options.index(value) if value in options else 0
-        found = place.selectbox(label, options, index=start, key=KEYS[name], bind="query-params", help=hint)
+        key, value = KEYS[name], getattr(now, name)
+        wanted = st.session_state.get(key, st.query_params.get(key))
+        # Set each time: a control whose choices change, as a remedy adds a column, would fall back to its first one.
+        st.session_state[key] = wanted if wanted in options else value if value in options else options[0]
+        found = place.selectbox(label, options, key=key, bind="query-params", help=hint)
         return None if found == NONE else found
 
     first, second = st.columns(2)

@@ -27,11 +27,12 @@ def switch() -> str:
         st.session_state[_CHOSEN] = going
     if not found and RUN not in st.query_params:
         return NEW
-    usual = MODELS if RUN in st.query_params else NEW
+    # Set here, not as the widget's default: what is to be shown next is set in the session as well.
+    st.session_state.setdefault(_VIEW, MODELS if RUN in st.query_params else NEW)
     waits = sum(not run.status().over for run in found)
     shown = st.segmented_control(
-        "What to do", [NEW, MODELS], default=usual, required=True, key=_VIEW, label_visibility="collapsed",
-        format_func=lambda name: f"{name} ({len(found)}{f', {waits} at work' if waits else ''})" if name == MODELS else name,
+        "What to do", [NEW, MODELS], required=True, key=_VIEW, label_visibility="collapsed",
+        format_func=lambda name: f"{name} ({len(found)}{f', {waits} in training' if waits else ''})" if name == MODELS else name,
     )  # fmt: skip
     if shown == NEW:
         st.query_params.pop(RUN, None)
@@ -106,9 +107,7 @@ def _side_by_side(found: list[jobs.Run]) -> None:
         },
     )
     titles = {f"{run.name} ({run.id})": run for run in found}
-    st.caption(
-        f"{runs_table.GAIN}: nats a cell, on cells that the model did not learn from. Everyone who can open this app sees this list."
-    )
+    st.caption(f"{runs_table.GAIN}: nats a cell, on cells kept aside. Everyone who can open this app sees this list.")
     chosen = st.multiselect(
         "Compare", list(titles), key="compare", bind="query-params", placeholder="Choose two or more models to compare",
     )  # fmt: skip

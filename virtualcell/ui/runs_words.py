@@ -68,6 +68,6 @@ def collapse(rank: float, latent_dim: int) -> str | None:
     return (
         f"**The cell states have collapsed.** Of the {latent_dim} numbers that describe a cell only about {rank:.1f} are really "
         "used (effective rank): cells that differ look alike to this model, and its maps, fates and landscape cannot be "
-        "trusted.\n\n**What to do:** train again with fewer numbers in a cell's state or with more passes over the cells; see that "
-        "the counts are raw and that the batch column does not hold what you want to see."
+        "trusted.\n\n**What to do:** train again with fewer numbers in a cell's state or with more passes over the cells; see "
+        "that the counts are raw and that the batch column does not hold what you want to see."
     )
