@@ -21,6 +21,7 @@ from virtualcell.jobs.folder import FIGURES, RUNNER_LOCK
 from virtualcell.jobs.locks import hold
 from virtualcell.jobs.progress import Recorder
 from virtualcell.schema import AutoencoderSettings, Columns, Settings
+from virtualcell.ui import runs_settings as presets
 from virtualcell.ui.runs_words import collapse, duration, progress_words, share_done, state_words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,7 +125,8 @@ def test_each_fault_is_put_right_by_its_button_and_told(page, tmp_path):
     assert at.selectbox(key="own-time").value == "timepoint", "text times are guessed by the name of their column"
     assert not [b for b in at.button if b.label == "Train"]
     at.selectbox(key="own-treatment").set_value("drug").run()
-    for label in ("Read as numbers (h): 0h → 0, 6 h → 6, day 1 → 24", "the layer 'umi'", "medium", "these 4 cells out"):
+    assert "As numbers (h): 0h → 0, 6 h → 6, day 1 → 24." in words(at)
+    for label in ("Read them as numbers", "the layer 'umi'", "medium", "these 4 cells out"):
         button(at, label).click().run()
         assert not at.exception
     assert at.selectbox(key="own-time").value == "timepoint_h"
@@ -143,7 +145,7 @@ def test_each_fault_is_put_right_by_its_button_and_told(page, tmp_path):
 
 def test_undo_gives_the_cells_back_as_they_were(page, tmp_path):
     at = upload(page, "faulty.h5ad", faulty(tmp_path))
-    button(at, "Read as numbers").click().run()
+    button(at, "Read them as numbers").click().run()
     assert at.selectbox(key="own-time").value == "timepoint_h"
     button(at, "Undo all").click().run()
     assert not at.exception
@@ -279,3 +281,38 @@ def test_collapse_is_told_below_the_limit_only():
     assert "of the 16 numbers" in str(collapse(3.1, 16)).lower()
     assert collapse(1.3, 2) is None
     assert collapse(1.1, 2) is not None
+
+
+def test_presets_suit_the_cells():
+    cells = read(data_folder() / "weinreb_larry_clones.h5ad")
+    timed, untimed = Columns("time_d", "d"), Columns()
+    usual, quick = presets.preset(presets.STANDARD, cells, timed), presets.preset(presets.QUICK, cells, timed)
+    assert usual.autoencoder.latent_dim == 8, "781 cells bear few numbers"
+    assert usual.predictor == Settings().predictor
+    assert (quick.autoencoder.epochs, quick.predictor.refits, quick.predictor.turning) == (8, 0, False)
+    assert presets.preset(presets.STANDARD, cells, untimed).predictor.diffusion == 0.05
+    long = [presets.seconds(cells, timed, s, hidden=h) for s, h in ((quick, False), (usual, False), (usual, True))]
+    assert long == sorted(long)
+    assert long[0] < long[1] / 2
+    assert [presets.said(s) for s in (20, 120, 1700, 3600)] == ["1 to 2 min", "2 to 6 min", "28 to 85 min", "1.0 to 3.0 h"]
+    with pytest.raises(ValueError, match="none of"):
+        presets.preset("slow", cells, timed)
+
+
+def test_a_hidden_time_stands_beside_the_best_simple_rule(finished):
+    finished.model_folder.mkdir()
+    rows = [
+        {"method": method, "metric": metric, "value": value, "low": None, "high": None, "where": f"{finished.id}, 4 d held out"}
+        for method, metric, value in (
+            ("no change", "energy distance", 1.1), ("union of neighbours", "energy distance", 0.9), ("no change", "W1", 0.1),
+            ("floor: two halves", "energy distance", 0.2), ("VirtualCell flows", "energy distance", 0.3),
+            ("VirtualCell", "energy distance", 0.75),
+        )
+    ]  # fmt: skip
+    write_json(finished.model_folder / "report.json", {"rows": rows})
+    at = open_cells(run=finished.id)
+    assert not at.exception
+    assert "Tested on a hidden time (4 d held out, energy distance): **Not clearly better**" in words(at)
+    other = _finished("Second", 12, 7.0, 900.0)
+    table = open_cells(run=other.id).dataframe[0].value
+    assert list(table["Hidden time"]) == ["", "0.75 (best simple rule 0.90)"]

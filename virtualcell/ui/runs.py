@@ -101,6 +101,10 @@ def _side_by_side(found: list[jobs.Run]) -> None:
             runs_table.RANK: st.column_config.NumberColumn(
                 format="%.1f", help="How many of the numbers of a cell's state are really used."
             ),
+            runs_table.HIDDEN: st.column_config.TextColumn(
+                help="A middle time was hidden and predicted: energy distance to the measured cells, smaller is better; in "
+                "brackets the best of the simple rules, such as no change."
+            ),
             "State numbers": st.column_config.NumberColumn(help="Numbers in a cell's state (latent dimensions)."),
             "Passes": st.column_config.NumberColumn(help="Over the cells, while states are learned (epochs)."),
             "Steps": st.column_config.NumberColumn(help="In which the movement of cells is fitted."),

@@ -12,9 +12,10 @@ from virtualcell.jobs.stages import HIDDEN
 from virtualcell.schema import DataError
 from virtualcell.ui.again import command
 from virtualcell.ui.parts import chart
+from virtualcell.ui.runs_table import MEASURE, hidden_rows
 from virtualcell.ui.runs_words import collapse, collapsed_below, duration, progress_words, share_done
 from virtualcell.ui.theme import look
-from virtualcell.ui.words import MEASURED
+from virtualcell.ui.words import MEASURED, verdict
 
 EVERY_S = 2.0
 """How often a training is looked at while it runs."""
@@ -84,6 +85,9 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
     third.metric("Trained in", duration(found["seconds"]))
     if found.get("attractors") is not None:
         fourth.metric("Resting places", f"{found['attractors']:,}", help="Valleys of the landscape in which cells come to rest.")
+    rows = hidden_rows(run)
+    if rows:
+        st.markdown(f"Tested on a hidden time ({rows[0]['where'].partition(', ')[2]}, {MEASURE}): {verdict(rows)}")
     with st.container(horizontal=True):
         for label, page, there in (
             ("Explore", "pages/explore.py", True),
