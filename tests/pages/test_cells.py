@@ -174,6 +174,11 @@ def test_a_file_of_the_data_folder_is_chosen_and_nothing_else_can_be(home, monke
     assert at.selectbox(key="file").options == ["choose a file", "lab.h5ad"]
     at.selectbox(key="file").set_value("lab.h5ad").run()
     assert "lab.h5ad**: 781 cells" in words(at)
+    at.selectbox(key="own-state").set_value("not measured").run()
+    again = open_cells(**{"file": "lab.h5ad", "own-state": "not measured"})  # the link in another browser
+    assert "lab.h5ad**: 781 cells" in words(again)
+    assert again.selectbox(key="own-state").value == "not measured"
+    assert again.selectbox(key="own-time").value == "time_d"
     outside = open_cells(file="../secret.h5ad")
     assert not outside.exception
     assert "781 cells" not in words(outside)
@@ -267,7 +272,8 @@ def test_words_of_a_status():
         return jobs.Status(state, updated=time.time(), **others)
 
     assert state_words(status("queued", place_in_queue=2)) == "waits (number 2)"
-    assert state_words(status("running", seconds=30.0, seconds_left=90.0)) == "is being trained (25%)"
+    assert state_words(status("running", seconds=30.0, seconds_left=90.0)) == "in training"
+    assert share_done(status("running", seconds=30.0, seconds_left=90.0)) == 0.25
     assert share_done(status("running", seconds=30.0)) == 0.0
     assert share_done(status("done")) == 1.0
     assert progress_words(status("queued", place_in_queue=3)) == "Waits for 2 other training(s) to end."
