@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from virtualcell.schema import DataError
+
 PAGES = (
     ("pages/home.py", "Home"),
     ("pages/cells.py", "Your cells"),
@@ -22,7 +24,11 @@ _DRAWN = "frame-drawn"
 def run(page: st.Page) -> None:
     """Runs the page inside the frame that app.py has drawn."""
     st.session_state[_DRAWN] = True
-    page.run()
+    try:
+        page.run()
+    except DataError as error:
+        # A reader's own cells may lack what a page is about; the rest of the page would be made of nothing.
+        st.error(f"{error.problem} What to do: {error.next_step}")
 
 
 def navigation() -> st.Page:
