@@ -57,7 +57,7 @@ def test_sound_cells_are_offered_nothing(sound):
 
 def test_times_of_text_become_numbers_in_a_column_beside(sound):
     sound.obs["when"] = pd.Categorical(["0h", "90 min", "3h"] * 60)
-    new = healed(Draft(sound, Columns(time="when")), "times are text", "0h → 0, 90 min → 1.5, 3h → 3")
+    new = healed(Draft(sound, Columns(time="when")), "times are text", "Read them as numbers")
     assert new.columns.time == "when_h"
     assert new.columns.time_unit == "h"
     assert list(new.cells.obs["when_h"][:3]) == [0.0, 1.5, 3.0]
@@ -77,7 +77,7 @@ def test_a_new_column_takes_the_place_of_none(sound):
 def test_texts_that_are_no_time_are_named_and_then_left_out(sound):
     sound.obs["when"] = ["0h", "unknown", "3h"] * 60
     (fix,) = offered(Draft(sound, Columns(time="when")), "times are text")
-    assert "no time in: unknown" in fix.label
+    assert fix.detail == "As numbers (h): 0h → 0, 3h → 3. No time stands in: unknown."
     new = healed(healed(Draft(sound, Columns(time="when")), "times are text"), "time missing", "60 cells out")
     assert new.cells.n_obs == 120
     assert len(told(new.cells)) == 2
@@ -120,8 +120,8 @@ def test_untreated_cells_under_another_name(sound):
     sound.obs["drug"] = ["dex", "DMSO 0.1%", "dex"] * 60
     draft = Draft(sound, Columns(time="time", perturbation="drug"))
     assert [fix.label for fix in offered(draft, "control unknown")] == [
-        "Untreated cells are 'DMSO 0.1%'",
-        "Untreated cells are 'dex'",
+        "Untreated: DMSO 0.1%",
+        "Untreated: dex",
     ]
     assert healed(draft, "control unknown").columns.control == "DMSO 0.1%"
 

@@ -38,12 +38,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Fix:
-    """One remedy. ``label`` stands on its button; ``make`` returns a new draft and leaves the old one as it is."""
+    """One remedy. ``label`` stands on its button, ``detail`` beside it; ``make`` returns a new draft and leaves the old one as it
+    is."""
 
     name: str
     """The same for the same remedy of the same cells."""
     label: str
     make: Callable[[Draft], Draft]
+    detail: str = ""
 
 
 def fixes(finding: Finding, draft: Draft) -> tuple[Fix, ...]:
@@ -61,8 +63,8 @@ def _text_times(finding: Finding, draft: Draft) -> list[Fix]:
     found = read_times(texts, draft.columns.time_unit)
     if len(set(found.number.values())) < 2:
         return []
-    lost = f"; no time in: {', '.join(found.unread[:3])}" if found.unread else ""
-    return [Fix("read times", f"Read as numbers ({found.unit}): {found.shown(4)}{lost}", _read_times)]
+    lost = f" No time stands in: {', '.join(found.unread[:5])}." if found.unread else ""
+    return [Fix("read times", "Read them as numbers", _read_times, f"As numbers ({found.unit}): {found.shown()}.{lost}")]
 
 
 def _read_times(draft: Draft) -> Draft:
@@ -113,7 +115,7 @@ def _control(finding: Finding, draft: Draft) -> list[Fix]:
 
 
 def _untreated(name: str) -> Fix:
-    label = f"Untreated cells are '{name}'"
+    label = f"Untreated: {name}"
     return Fix(f"control {name}", label, lambda d: replace(d, columns=replace(d.columns, control=name)))
 
 
@@ -124,12 +126,12 @@ def _counts(finding: Finding, draft: Draft) -> list[Fix]:
     values = adata.X.data if sp.issparse(adata.X) else np.asarray(adata.X if adata.X is not None else [])
     if not found and values.dtype.kind in "iuf" and np.isfinite(values).all():
         # Better than nothing where the counts are lost: no likelihood of counts, no noise of counting.
-        found.append(_of_kind(modality, "continuous", "No counts are left: use the values as they are"))
+        found.append(_of_kind(modality, "continuous", "Use the values as they are"))
     return found
 
 
 def _taken(modality: str, place: str) -> Fix:
-    label = f"Take the counts from {changes.place_name(place)}"
+    label = f"Take {changes.place_name(place)}"
     return Fix(f"counts from {place}", label, lambda d: replace(d, cells=changes.counts_from(d.cells, modality, place)))
 
 
@@ -145,7 +147,7 @@ def _values(finding: Finding, draft: Draft) -> list[Fix]:
     whole = changes.complete_features(draft.cells.mod[modality])
     if not whole.any():
         return []
-    label = f"Leave out the {int((~whole).sum()):,} of {len(whole):,} features that lack values"
+    label = f"Leave {int((~whole).sum()):,} of {len(whole):,} features out"
     return [Fix("leave out features", label, lambda d: replace(d, cells=changes.without_missing_features(d.cells, modality)))]
 
 

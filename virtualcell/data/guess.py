@@ -18,7 +18,8 @@ WORDS = {
 """Words in the name of a column that tell of each kind of fact, likeliest first."""
 
 CONTROL = re.compile(
-    r"^(control|ctrl|ctl|vehicle|dmso|untreated|unstimulated|unstim|mock|pbs|none|wt|nt|non.?targeting)\b", re.IGNORECASE
+    r"^(control|ctrl|ctl|vehicle|dmso|untreated|unstimulated|unstim|mock|pbs|none|wt|nt|non.?targeting)(?![a-z0-9])",
+    re.IGNORECASE,
 )
 
 UNITS = {"h": "h", "hr": "h", "hrs": "h", "hour": "h", "hours": "h", "hpf": "h", "d": "d", "day": "d", "days": "d", "min": "min",

@@ -74,7 +74,7 @@ def read_times(texts: Sequence[str], unit: str = "h") -> TimesRead:
 def text_times(obs: pd.DataFrame, columns: Sequence[str]) -> str | None:
     """A column whose values are text of which every one can be read as a time, two or more different ones; None without one.
 
-    columns: those whose name tells of time, looked at first; of the others every value must name its unit in full ("6 h", "day 2").
+    columns: those whose name tells of time, looked at first; of others every value must name its unit ("6 h", "day 2").
     """
     others = [str(column) for column in obs.columns if column not in columns]
     for column in (*columns, *others):

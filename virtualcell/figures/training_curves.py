@@ -10,16 +10,17 @@ from plotly.subplots import make_subplots
 from virtualcell.figures.look import LIGHT, Look
 
 PANELS = (
-    ("validation_nats", "Cells kept aside, described", "nats a cell, up is better"),
-    ("effective_rank", "Numbers of the state in use", "effective rank"),
-    ("reconstruction", "Loss of the cell states", "down is better"),
-    ("match", "Moved cells, from the measured", "distance, down is better"),
-    ("warm", "Loss of the first landscape", "down is better"),
+    ("validation_nats", "How well cells kept aside are described", "nats a cell, by pass over the cells; up is better"),
+    ("effective_rank", "Numbers of the state in use", "effective rank, by pass; dotted: all, red: collapsed"),
+    ("reconstruction", "Loss of the cell states", "by pass; down is better"),
+    ("warm", "Loss of the first landscape", "by step; down is better"),
+    ("match", "From moved cells to the measured ones", "distance, by step; down is better"),
 )
 """Column of the history, title of its panel, and what its values are."""
 
 ACROSS = 3
-HEIGHT = 178
+PANEL, GAP, TOP = 112, 76, 46
+"""Pixels: a panel, between two rows of them (steps below one, the title of the next), and over the first."""
 
 
 def training_curves(
@@ -40,8 +41,9 @@ def training_curves(
     if not shown:
         raise ValueError("The history has none of the figures that are drawn.")
     rows = -(-len(shown) // ACROSS)
-    fig = make_subplots(rows, ACROSS, vertical_spacing=0.34 / rows if rows > 1 else 0, horizontal_spacing=0.075)
-    fig.update_layout(template=look.name, height=HEIGHT * rows + 34, showlegend=False, uirevision="training", dragmode=False)
+    inner = PANEL * rows + GAP * (rows - 1)
+    fig = make_subplots(rows, ACROSS, vertical_spacing=GAP / inner if rows > 1 else 0, horizontal_spacing=0.075)
+    fig.update_layout(template=look.name, height=inner + TOP + 30, showlegend=False, uirevision="training", dragmode=False)
     for place, (column, title, unit) in enumerate(shown):
         row, col = place // ACROSS + 1, place % ACROSS + 1
         known = history[history[column].notna()]
@@ -53,7 +55,7 @@ def training_curves(
             _limits(fig, latent_dim, collapsed_below, row, col, look)
         total = float(np.nanmax(known["total"]))
         fig.update_xaxes(range=[0, max(total, 1.0)], nticks=4, row=row, col=col)
-        fig.update_yaxes(nticks=4, row=row, col=col)
+        fig.update_yaxes(nticks=4, tickformat="~g", row=row, col=col)
         axis = "" if place == 0 else str(place + 1)
         fig.add_annotation(
             text=f"{title}<br><span style='font-size:11px;color:{look.quiet}'>{unit}</span>",
@@ -63,7 +65,7 @@ def training_curves(
     for place in range(len(shown), rows * ACROSS):
         fig.update_xaxes(visible=False, row=place // ACROSS + 1, col=place % ACROSS + 1)
         fig.update_yaxes(visible=False, row=place // ACROSS + 1, col=place % ACROSS + 1)
-    fig.update_layout(margin={"t": 40, "b": 8, "l": 8, "r": 8})
+    fig.update_layout(margin={"t": TOP, "b": 30, "l": 8, "r": 8})
     return fig
 
 

@@ -15,6 +15,7 @@ import torch
 from mudata import MuData
 
 from virtualcell import __version__
+from virtualcell.data.changes import told
 from virtualcell.data.check import check, file_of, require
 from virtualcell.data.preprocess import preprocess
 from virtualcell.predictor.distance import require_distance
@@ -106,6 +107,7 @@ def fit_whole(
         "version": __version__,
         "seed": seed,
         "digest": digest,
+        "changes": told(cells),
         "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
         "n_cells": int(prepared.n_obs),
         "modalities": {m: len(f) for m, f in features.items()},

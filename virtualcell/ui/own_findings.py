@@ -59,6 +59,9 @@ def _show(own: Given, finding: Finding, number: int) -> None:
         text.markdown(
             f"{_HEADS[finding.severity]} · {where(finding.field)}: {finding.problem}  \n:gray[What to do: {finding.next_step}]"
         )
+        for fix in offered:
+            if fix.detail:
+                text.markdown(fix.detail)
         if act is None:
             return
         with act:
@@ -70,7 +73,7 @@ def _show(own: Given, finding: Finding, number: int) -> None:
                 st.button("Take this", key=f"own-do-{number}", on_click=_do, args=(own, by_label[label]), width="stretch")
                 return
             for place, fix in enumerate(offered):
-                st.button(fix.label, key=f"own-do-{number}-{place}", on_click=_do, args=(own, fix), width="stretch")
+                st.button(fix.label, key=f"own-do-{number}-{place}", on_click=_do, args=(own, fix), width="stretch", wrap=True)
 
 
 def where(field: str) -> str:
@@ -81,7 +84,7 @@ def where(field: str) -> str:
     features = MEASURED.get(modality, modality)
     if part == "var_names":
         return f"names of {features}"
-    return f"counts of {features}" if part else field
+    return f"counts of {features}" if part else features
 
 
 def _do(own: Given, fix: Fix) -> None:

@@ -27,11 +27,12 @@ def switch() -> str:
         st.session_state[_CHOSEN] = going
     if not found and RUN not in st.query_params:
         return NEW
-    usual = MODELS if RUN in st.query_params else NEW
+    # Set here, not as the widget's default: what is to be shown next is set in the session as well.
+    st.session_state.setdefault(_VIEW, MODELS if RUN in st.query_params else NEW)
     waits = sum(not run.status().over for run in found)
     shown = st.segmented_control(
-        "What to do", [NEW, MODELS], default=usual, required=True, key=_VIEW, label_visibility="collapsed",
-        format_func=lambda name: f"{name} ({len(found)}{f', {waits} at work' if waits else ''})" if name == MODELS else name,
+        "What to do", [NEW, MODELS], required=True, key=_VIEW, label_visibility="collapsed",
+        format_func=lambda name: f"{name} ({len(found)}{f', {waits} in training' if waits else ''})" if name == MODELS else name,
     )  # fmt: skip
     if shown == NEW:
         st.query_params.pop(RUN, None)
@@ -90,6 +91,7 @@ def _side_by_side(found: list[jobs.Run]) -> None:
         table,
         hide_index=True,
         key="runs-table",
+        placeholder="",
         column_config={
             "Cells": st.column_config.NumberColumn(format="localized"),
             runs_table.GAIN: st.column_config.NumberColumn(
@@ -100,15 +102,19 @@ def _side_by_side(found: list[jobs.Run]) -> None:
             runs_table.RANK: st.column_config.NumberColumn(
                 format="%.1f", help="How many of the numbers of a cell's state are really used."
             ),
+            runs_table.HIDDEN: st.column_config.TextColumn(
+                help="A middle time was hidden and predicted: energy distance to the measured cells, smaller is better; in "
+                "brackets the best of the simple rules, such as no change."
+            ),
             "State numbers": st.column_config.NumberColumn(help="Numbers in a cell's state (latent dimensions)."),
-            "Passes": st.column_config.NumberColumn(help="Over the cells, while states are learned (epochs)."),
+            "Passes": st.column_config.NumberColumn(
+                help="Over the cells, while states are learned (epochs); more where the cells are few."
+            ),
             "Steps": st.column_config.NumberColumn(help="In which the movement of cells is fitted."),
         },
     )
     titles = {f"{run.name} ({run.id})": run for run in found}
-    st.caption(
-        f"{runs_table.GAIN}: nats a cell, on cells that the model did not learn from. Everyone who can open this app sees this list."
-    )
+    st.caption(f"{runs_table.GAIN}: nats a cell, on cells kept aside. Everyone who can open this app sees this list.")
     chosen = st.multiselect(
         "Compare", list(titles), key="compare", bind="query-params", placeholder="Choose two or more models to compare",
     )  # fmt: skip

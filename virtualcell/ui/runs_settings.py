@@ -64,9 +64,8 @@ def seconds(cells: MuData, columns: Columns, settings: Settings, *, hidden: bool
 
 
 def said(seconds: float) -> str:
-    """A rough duration in words: "about 4 min"; never more exact than it is known."""
-    if seconds < 90:
-        return "about a minute"
-    if seconds < 5400:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"
+    """A duration as a range, since computers differ threefold and do other things: "2 to 6 min"."""
+    if 3 * seconds < 5400:
+        low = max(1, round(seconds / 60))
+        return f"{low} to {max(low + 1, round(3 * seconds / 60))} min"
+    return f"{seconds / 3600:.1f} to {seconds / 1200:.1f} h"

@@ -13,6 +13,8 @@ from virtualcell.schema import DataError, Settings
 from virtualcell.ui import runs_settings as presets
 from virtualcell.ui.uploads import Given
 
+_PRESSED = "own-pressed"
+
 
 def start(own: Given) -> str | None:
     """Controls of a new training; the id of the run that the reader started just now, else None."""
@@ -29,15 +31,20 @@ def start(own: Given) -> str | None:
     long = presets.seconds(own.cells, own.columns, settings, hidden=hidden)
     waiting = sum(not run.status().over for run in _known())
     with left:
-        pressed = st.button("Train", type="primary", key="own-train", width="stretch")
+        st.button("Train", type="primary", key="own-train", width="stretch", on_click=_press)
         after = f" {waiting} other training(s) come first." if waiting else ""
         st.caption(
-            f"Takes {presets.said(long)} on one core of this computer, longer while it does other work.{after} "
-            "You may close the browser: the training goes on, and this page shows it again."
+            f"Takes {presets.said(long)}, by what else this computer does.{after} You may close the browser: the training goes "
+            "on, and this page shows it again."
         )
     with right:
         st.caption(_meaning(own))
-    return _submit(own, settings, name, hidden) if pressed else None
+    # A note of the press, not the press itself, which is lost where the page is drawn again before it comes here.
+    return _submit(own, settings, name, hidden) if st.session_state.pop(_PRESSED, False) else None
+
+
+def _press() -> None:
+    st.session_state[_PRESSED] = True
 
 
 def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]:
@@ -51,7 +58,12 @@ def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]
         help="Latent dimensions. Fewer make a simpler landscape; too few cannot tell cell types apart.",
     )  # fmt: skip
     epochs = second.number_input(
-        "Passes over the cells", 1, 500, autoencoder.epochs, key=f"own-epochs-{way}", help="Epochs, while the states are learned."
+        "Passes over the cells",
+        1,
+        500,
+        autoencoder.epochs,
+        key=f"own-epochs-{way}",
+        help="Epochs. Few cells are passed more often.",
     )
     steps = third.number_input(
         "Steps of the movement", 10, 5000, predictor.steps, 50, key=f"own-steps-{way}", disabled=not moves,
@@ -63,7 +75,7 @@ def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]
         disabled=len(own.cells.mod) < 2, help="Only where several kinds were measured.",
     )  # fmt: skip
     between = presets.times(own.cells, own.columns) > 2
-    hidden = third.toggle(
+    hidden = st.toggle(
         "Test on a hidden time", key="own-hidden", disabled=not between,
         help="Trains a second time without a middle time and predicts it: how far can predictions be trusted? Takes about as "
         "long again, and needs three times or more.",

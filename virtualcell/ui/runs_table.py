@@ -7,10 +7,16 @@ from typing import Any
 import pandas as pd
 
 from virtualcell import jobs
+from virtualcell.demo import REPORT
+from virtualcell.jobs.files import read_json
 from virtualcell.ui.runs_words import duration, state_words
+from virtualcell.ui.words import OURS, is_limit, is_ours
 
 GAIN, RANK, HIDDEN = "Gain over the average cell", "Effective rank", "Hidden time"
 """Columns of figures on cells kept aside."""
+
+MEASURE = "energy distance"
+"""By which a hidden time is told here; the page Trajectories has all measures."""
 
 
 def overview(found: list[jobs.Run]) -> pd.DataFrame:
@@ -30,11 +36,28 @@ def overview(found: list[jobs.Run]) -> pd.DataFrame:
                 "Seed": ours.seed,
                 GAIN: reached.get("nats_over_average"),
                 RANK: reached.get("effective_rank"),
+                HIDDEN: hidden_words(run),
                 "Trained in": duration(reached["seconds"]) if "seconds" in reached else "",
                 "Started": pd.Timestamp(run.created, unit="s", tz="UTC").strftime("%Y-%m-%d %H:%M UTC"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def hidden_rows(run: jobs.Run) -> list[dict[str, Any]]:
+    """What was measured at the hidden time, by energy distance: a row a method; empty where none was hidden."""
+    path = run.model_folder / REPORT
+    return [row for row in read_json(path)["rows"] if row["metric"] == MEASURE] if path.is_file() else []
+
+
+def hidden_words(run: jobs.Run) -> str:
+    """In a cell of the table: "1.05 (best simple rule 1.10)"."""
+    rows = hidden_rows(run)
+    ours = next((row["value"] for row in rows if row["method"] == OURS), None)
+    others = [row["value"] for row in rows if not is_ours(row["method"]) and not is_limit(row["method"])]
+    if ours is None or not others:
+        return ""
+    return f"{ours:.2f} (best simple rule {min(others):.2f})"
 
 
 def comparison(found: list[jobs.Run]) -> pd.DataFrame:
@@ -59,6 +82,7 @@ def _facts(run: jobs.Run) -> dict[str, str]:
         facts |= {f"{part}: {name}": _plain(value) for name, value in ours[part].items()}
     facts["seed"] = str(run.settings.seed)
     facts["tested on a hidden time"] = "yes" if run.measure else "no"
+    facts |= {f"hidden time, {MEASURE}: {row['method']}": _plain(row["value"]) for row in hidden_rows(run)}
     return facts | {f"result: {name}": _plain(value) for name, value in _flat(jobs.figures(run)).items()}
 
 

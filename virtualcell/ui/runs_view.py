@@ -12,8 +12,10 @@ from virtualcell.jobs.stages import HIDDEN
 from virtualcell.schema import DataError
 from virtualcell.ui.again import command
 from virtualcell.ui.parts import chart
+from virtualcell.ui.runs_table import MEASURE, hidden_rows
 from virtualcell.ui.runs_words import collapse, collapsed_below, duration, progress_words, share_done
 from virtualcell.ui.theme import look
+from virtualcell.ui.words import MEASURED, verdict
 
 EVERY_S = 2.0
 """How often a training is looked at while it runs."""
@@ -22,8 +24,8 @@ EVERY_S = 2.0
 def view(run: jobs.Run) -> None:
     """The whole view of a run; it follows by itself while the run waits or works."""
     status = run.status()
-    measured = " + ".join(run.modalities)
-    st.caption(f"{run.n_cells:,} cells of {run.file or 'an upload'} ({measured}), {_columns(run)}.")
+    measured = ", ".join(f"{n:,} {MEASURED.get(name, name)}" for name, n in run.modalities.items())
+    st.caption(f"{run.file or 'Upload'}: {run.n_cells:,} cells, {measured} · {_columns(run)}")
     if status.over:
         _end(run, status)
         _curves(run)
@@ -80,11 +82,12 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
         f"{found['effective_rank']:.1f} of {found['latent_dim']}",
         help="Effective rank of the states.",
     )
-    third.metric(
-        "Resting places", f"{found['attractors']:,}" if found.get("attractors") is not None else "none learned",
-        help="Valleys of the learned landscape in which cells come to rest.",
-    )  # fmt: skip
-    fourth.metric("Trained in", duration(found["seconds"]))
+    third.metric("Trained in", duration(found["seconds"]))
+    if found.get("attractors") is not None:
+        fourth.metric("Resting places", f"{found['attractors']:,}", help="Valleys of the landscape in which cells come to rest.")
+    rows = hidden_rows(run)
+    if rows:
+        st.markdown(f"Tested on a hidden time ({rows[0]['where'].partition(', ')[2]}, {MEASURE}): {verdict(rows)}")
     with st.container(horizontal=True):
         for label, page, there in (
             ("Explore", "pages/explore.py", True),
@@ -139,11 +142,11 @@ def _ask(what: Callable[[str], None], run_id: str) -> None:
 def _columns(run: jobs.Run) -> str:
     c = run.columns
     parts = [
-        f"time {c.time} ({c.time_unit})" if c.time else "",
-        f"treatment {c.perturbation}, untreated: {c.control}" if c.perturbation else "",
-        f"cell state {c.state}" if c.state else "",
-        f"batch {c.batch}" if c.batch else "",
-        f"donor {c.donor}" if c.donor else "",
-        f"clones {c.clones}" if c.clones else "",
+        f"time: {c.time} in {c.time_unit}" if c.time else "",
+        f"treatment: {c.perturbation}, untreated are {c.control}" if c.perturbation else "",
+        f"cell state: {c.state}" if c.state else "",
+        f"batch: {c.batch}" if c.batch else "",
+        f"donor: {c.donor}" if c.donor else "",
+        f"clones: {c.clones}" if c.clones else "",
     ]
-    return "; ".join(part for part in parts if part) or "no columns were named"
+    return " · ".join(part for part in parts if part) or "no columns were named"

@@ -7,7 +7,7 @@ from virtualcell.jobs.stages import words
 
 STATES = {
     "queued": "waits",
-    "running": "is being trained",
+    "running": "in training",
     "done": "finished",
     "failed": "failed",
     "cancelled": "cancelled",
@@ -16,12 +16,10 @@ STATES = {
 
 
 def state_words(status: jobs.Status) -> str:
-    """In a table: "waits (2nd in the queue)", "is being trained (40 %)", "finished"."""
+    """In a list, which is not drawn anew each second: "waits (number 2)", "in training", "finished"."""
     said = STATES[status.state]
     if status.state == "queued" and status.place_in_queue:
         return f"{said} (number {status.place_in_queue})"
-    if status.state == "running" and (share := share_done(status)):
-        return f"{said} ({share:.0%})"
     return said
 
 
@@ -68,6 +66,6 @@ def collapse(rank: float, latent_dim: int) -> str | None:
     return (
         f"**The cell states have collapsed.** Of the {latent_dim} numbers that describe a cell only about {rank:.1f} are really "
         "used (effective rank): cells that differ look alike to this model, and its maps, fates and landscape cannot be "
-        "trusted.\n\n**What to do:** train again with fewer numbers in a cell's state or with more passes over the cells; see that "
-        "the counts are raw and that the batch column does not hold what you want to see."
+        "trusted.\n\n**What to do:** train again with fewer numbers in a cell's state or with more passes over the cells; see "
+        "that the counts are raw and that the batch column does not hold what you want to see."
     )

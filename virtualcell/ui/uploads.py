@@ -99,6 +99,16 @@ def _ask() -> None:
             found = files(root)
             chosen = st.selectbox("Or a file on the server", [_NONE, *found], key="file", bind="query-params")
             st.caption(f"{len(found):,} file(s) that can be read in the data folder of this server.")
+    with st.expander("What should be in the file?"):
+        st.markdown(
+            "- **Raw counts** of each cell (whole numbers, not normalised): of genes, and where you have them of chromatin "
+            "regions or surface proteins of the same cells.\n"
+            "- **When** each cell was measured, as a column. With two times or more the model learns how cells move.\n"
+            "- **What was done** to each cell, as a column, with a name for untreated cells.\n"
+            "- Where known: cell types, batches, donors, clone barcodes.\n\n"
+            "Nothing but the counts is needed. What is missing or written in another way is told in the next step, with a button "
+            "for what can be put right here."
+        )
     if upload is not None:
         _take(upload.name, lambda: (_uploaded(upload), None))
     elif root is not None and chosen not in (None, _NONE):
