@@ -27,14 +27,9 @@ def told(b) -> list[float]:
     """All numbers that are known of a model and its cells, in any rounding that a sentence may use."""
     record, demo = b.model.record, b.demo
     held = len(record["held_out"])
-    known = list(
-        numbers(json.dumps({k: v for k, v in record.items() if k not in ("held_out", "labels", "treatment_of", "history")}))
-    )
-    known += list(numbers(json.dumps(b.model.settings.to_dict()))) + [
-        held,
-        100 * held / record["n_cells"],
-        len(record["treatments"]),
-    ]
+    listed = {key: value for key, value in record.items() if key not in ("held_out", "labels", "treatment_of", "history")}
+    known = [*numbers(json.dumps(listed)), *numbers(json.dumps(b.model.settings.to_dict()))]
+    known += [held, 100 * held / record["n_cells"], len(record["treatments"])]
     known += list(numbers(f"{demo.citation} {demo.source_url} {demo.file} {demo.columns.control} {record['treatments']}"))
     known += [] if demo.columns.time is None else list(np.unique(state.values(b, demo.columns.time)))
     return known
