@@ -85,7 +85,7 @@ VIEWS = [
     ("trajectories", "larry", "moving-larry", {"seed": "3", "cells": "50", "noise": "0.5", "until-larry-2": "5"}),
     ("trajectories", "simulated", "moving-simulated", {"start-simulated": "time: 2 time units", "on": "plane", "cells": "400"}),
     ("perturb", "kang", "shift-kang", {"cells-to-push-kang": "cell state: B cells"}),
-    ("perturb", "a549", "shift-a549", {"edit-a549": "doubled", "genes-a549": ["PER1", "FKBP5"]}),
+    ("perturb", "a549", "shift-a549", {"edit-a549": "doubled", "edited-a549": ["PER1", "FKBP5"]}),
     ("landscape", "larry", "surface-larry", {"paths": "20"}),
     ("landscape", "kang", "surface-kang", {"paths": "40"}),
     ("landscape", "simulated", "drop-simulated", {"show": "Drop a ball", "balls": "20"}),

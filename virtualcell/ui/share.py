@@ -49,14 +49,14 @@ def _share(b: Bundle, code: Said, methods: Said, annotations: dict[str, np.ndarr
         if len(address) > link.LONGEST_LINK:
             st.caption("This link is very long: some mail programs will cut it.")
         st.caption("Opens the same view on any computer that reaches this server.")
-        st.markdown("**Code for this view**")
-        st.code(_text(code), language="python", height=260)
-        st.markdown("**Methods paragraph**")
-        st.code(_text(methods), language=None, wrap_lines=True, height=200)
-        st.markdown("**Figures**")
-        _format()
-        st.markdown("**The cells**")
-        _files(b, address, annotations)
+        as_code, as_words, as_files = st.tabs(["Code for this view", "Methods paragraph", "Figures and cells"])
+        with as_code:
+            st.code(_text(code), language="python", height=340)
+        with as_words:
+            st.code(_text(methods), language=None, wrap_lines=True, height=340)
+        with as_files:
+            _format()
+            _files(b, address, annotations)
 
 
 def _format() -> None:
