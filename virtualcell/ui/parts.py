@@ -17,16 +17,32 @@ from virtualcell.ui.words import SIMULATED
 
 if TYPE_CHECKING:
     from virtualcell.demo import Bundle
+FORMATS: dict[str, dict[str, Any]] = {"SVG": {"format": "svg"}, "PNG": {"format": "png", "scale": 3}}
+"""How the camera above a figure saves it; a PNG has three times the screen's points, which is enough for print."""
+
+_SAVED_AS = "figures-saved-as"
+
+
+def saved_as() -> str:
+    """Format in which figures are saved: a key of FORMATS."""
+    found = st.session_state.get(_SAVED_AS)
+    return found if found in FORMATS else next(iter(FORMATS))
+
+
+def save_as(name: str) -> None:
+    """Chooses the format, for this session: it is no part of a view, so no link has it."""
+    st.session_state[_SAVED_AS] = name
 
 
 def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:
-    """A figure as it was built, with a button that saves it as SVG in the browser. alt: for readers who cannot see it."""
+    """A figure as it was built, with a button that saves it in the browser, as ``saved_as`` says. alt: for readers who cannot see
+    it."""
     tools = ["select2d", "lasso2d"] if "on_select" not in others else []
     config = {
         "displaylogo": False,
         "scrollZoom": True,
         "modeBarButtonsToRemove": [*tools, "autoScale2d", "toggleSpikelines", "hoverClosestCartesian", "hoverCompareCartesian"],
-        "toImageButtonOptions": {"format": "svg", "filename": file},
+        "toImageButtonOptions": {"filename": file, **FORMATS[saved_as()]},
     }
     return st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **others)
 
