@@ -26,7 +26,8 @@ def _go(number: int) -> None:
     step = STEPS[number]
     st.session_state[_AT] = number
     file = next(file for file, title in PAGES if title == step.page)
-    go_to(file, {"demo": step.demo, **step.view, PARAMETER: str(number + 1)})
+    st.query_params[PARAMETER] = str(number + 1)
+    go_to(file, {state.DEMO: step.demo, **step.view, PARAMETER: str(number + 1)})
 
 
 def _leave() -> None:
