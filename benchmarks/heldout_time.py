@@ -2,13 +2,7 @@
 
     python -m benchmarks.heldout_time --demo a549 --json
 
-The whole model is fitted without the held-out cells (choice of genes, components, autoencoder and predictor); then the measured
-cells of the time before are carried to the held-out time and compared with the cells measured there, embedded by the same frozen
-encoder. Beside it, in the same latent: every simple rule, our flows between measured times (from both sides, all growths
-pooled), our predictor without its steady-state prior, and the distance between two halves of the measured cells. W1 falls with
-the number of cells predicted, so ours follows each start cell through as many futures as make no fewer than were measured.
-Expression is compared as change of the population mean of log1p counts per 10,000, where the truth does not pass through the
-model.
+What is compared with what: ``virtualcell.evaluation.heldout_time``.
 
 Then the last time is hidden too (``--no-extrapolate`` leaves this out): everything is fitted without its cells and predicts them
 from the time before. How far beyond the last time no change was beaten on every seed is the horizon of the demo. "choice" is the
@@ -19,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,161 +22,52 @@ from mudata import MuData
 
 from benchmarks.arguments import parser, report
 from virtualcell.data.catalogue import DEMOS, load_demo
-from virtualcell.data.counts import counts_of
 from virtualcell.demo import DEMO_SETTINGS, bar
-from virtualcell.evaluation.choice import choose
-from virtualcell.evaluation.floor import split_half
+from virtualcell.evaluation import heldout_time
+from virtualcell.evaluation.heldout_time import (
+    EQUAL,
+    FLOOR,
+    FLOWS,
+    OURS,
+    OVER_CELLS,
+    HeldOut,
+    distances,
+    floor,
+    forward,
+    hold_out,
+    pseudobulk,
+    rows_of,
+    take,
+)
 from virtualcell.evaluation.horizon import Horizon, Step
-from virtualcell.evaluation.intervals import half_sample_interval
-from virtualcell.evaluation.metrics import energy_distance, mmd, pearson_delta, wasserstein1
 from virtualcell.evaluation.report import Claim, Row
 from virtualcell.evaluation.rules import BETWEEN_ONLY, rules
 from virtualcell.model import VirtualCell
 from virtualcell.predictor.population import Population, Snapshots
-from virtualcell.schema import Settings, Trajectory
+from virtualcell.schema import Settings
 from virtualcell.training.both_sides import BothSides
-from virtualcell.training.on_landscape import OnLandscape
 
-OURS, ABLATED, FLOWS = "VirtualCell", "VirtualCell without steady-state prior", "VirtualCell flows"
-FLOOR = "floor: two halves of the measured cells"
-EQUAL = "W1, as many cells as measured"
+__all__ = ["EQUAL", "FLOWS", "OURS", "extrapolate", "forward", "one_seed", "pseudobulk", "run", "untreated"]
+
 HORIZON_SEEDS = (0, 1, 2)
 KNOWN_RISING = {"a549": ("FKBP5", "PER1", "TSC22D3")}
 
 
 def untreated(key: str) -> MuData:
     """The cells of a demo that no treatment moved, where it has one apart from time."""
-    cells, columns = load_demo(key), DEMOS[key].columns
-    return cells if columns.perturbation is None else take(cells, (cells.obs[columns.perturbation] == columns.control).to_numpy())
+    return heldout_time.untreated(load_demo(key), DEMOS[key].columns)
 
 
-def take(cells: MuData, rows: np.ndarray) -> MuData:
-    """Those cells, as a MuData of their own."""
-    return cells[np.flatnonzero(rows)].copy()
-
-
-def pseudobulk(cells: MuData, genes: list[str]) -> np.ndarray:
-    """log1p of the mean counts per 10,000 over the given genes, (genes,)."""
-    adata = cells.mod["rna"]
-    counts = counts_of(adata, modality="rna")[:, adata.var_names.get_indexer(genes)]
-    share = counts.multiply(1e4 / np.maximum(np.asarray(counts.sum(1)), 1.0))
-    return np.log1p(np.asarray(share.mean(0)).ravel())
-
-
-def weighted_pseudobulk(model: VirtualCell, states: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    weight = np.exp(log_weights - log_weights.max())
-    return np.log1p((model.decode(states) * weight[:, None]).sum(0) / weight.sum())
-
-
-def forward(model: VirtualCell, start: np.ndarray, duration: float, n_true: int) -> Trajectory:
-    """First and last frame of the start cells carried on, each through as many futures as make n_true or more."""
-    copies = math.ceil(n_true / len(start))
-    return model.predict(states=start, duration=duration, frames=2, copies=copies, seed=model.settings.seed)
-
-
-def distances(predicted: Population, true: np.ndarray, seed: int) -> dict[str, float]:
-    """Of a weighted population to the cells measured; W1 falls with more cells, so it stands there twice."""
-    return {
-        "W1": wasserstein1(predicted.states, true, predicted.weights),
-        EQUAL: wasserstein1(predicted.even(len(true), seed), true),
-        "energy distance": energy_distance(predicted.states, true, predicted.weights),
-        "MMD": mmd(predicted.states, true, predicted.weights),
-    }
-
-
-def floor(true: np.ndarray, seed: int) -> dict[str, float]:
-    """Between two halves of the measured cells, five times: nearer than that nothing can be told."""
-    return {
-        "W1": float(split_half(true, 5, seed).mean()),
-        "energy distance": float(split_half(true, 5, seed, energy_distance).mean()),
-    }
-
-
-def of_change(change: np.ndarray, measured: np.ndarray) -> dict[str, float]:
-    """How near a predicted change of expression (genes,) is to the measured one; no change has no direction to compare."""
-    found = {"RMSE of change": float(np.sqrt(((change - measured) ** 2).mean()))}
-    return found | ({"Pearson of change": pearson_delta(change, measured, np.zeros_like(change))} if change.any() else {})
-
-
-def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress: Any = None) -> dict[str, Any]:
+def one_seed(cells: MuData, key: str, held: float, settings: Settings, progress: Any = None) -> HeldOut:
     """Fits without the cells of time ``held`` and measures every method at that time."""
-    columns = DEMOS[key].columns
-    time = cells.obs[columns.time].to_numpy(dtype=float)
-    times = np.unique(time)
-    at = int(np.searchsorted(times, held))
-    before, after = times[at - 1], times[at + 1]
-    u = (held - before) / (after - before)
-    training = take(cells, time != held)
-    arguments: dict[str, Any] = {
-        "time": columns.time,
-        "time_unit": columns.time_unit,
-        "clones": columns.clones,
-        "device": "cpu",
-        "progress": progress,
-    }
-    model = VirtualCell(settings).fit(training, **arguments)
-    genes = model.features()
-    start_cells, true_cells, end_cells = (take(cells, time == t) for t in (before, held, after))
-    start, true = (model.embed(c) for c in (start_cells, true_cells))
-    seen: Snapshots = {float(t): model.embed(take(cells, time == t)) for t in times if t != held}
-    # One half of the start cells makes the predictions, the other is what the measured change is taken from: noise that is shared
-    # between the two would make every method look right.
-    order = np.random.default_rng(settings.seed).permutation(len(start))
-    here, there = np.sort(order[::2]), np.sort(order[1::2])
-    bulk_here, bulk_there = (pseudobulk(start_cells[rows].copy(), genes) for rows in (here, there))
-    true_change = pseudobulk(true_cells, genes) - bulk_there
-    shift = u * (pseudobulk(end_cells, genes) - bulk_here)
-    found: dict[str, dict[str, float]] = {}
+    c = DEMOS[key].columns
 
-    def measure(name: str, predicted: Population, change: np.ndarray | None) -> None:
-        found[name] = distances(predicted, true, settings.seed) | ({} if change is None else of_change(change, true_change))
+    def fit(training: MuData, chosen: Settings) -> VirtualCell:
+        return VirtualCell(chosen).fit(
+            training, time=c.time, time_unit=c.time_unit, clones=c.clones, device="cpu", progress=progress
+        )
 
-    # The other rules and the flows have no genes of their own: they move states.
-    changes = {"no change": np.zeros(len(genes)), "mean shift": shift}
-    for predictor in [*rules(), BothSides(name=FLOWS)]:
-        given = predictor.fit(seen, settings.seed).carry(seen[before], before, held, settings.seed)
-        measure(predictor.name, given, changes.get(predictor.name))
-    ablated = dataclasses.replace(settings, predictor=dataclasses.replace(settings.predictor, stationary_weight=0.0))
-    without = VirtualCell(ablated).fit(training, **arguments)
-    curves: dict[str, Any] = {}
-    for name, m in ((OURS, model), (ABLATED, without)):
-        # The two fits share the seed and so the encoder: their states are the same coordinates.
-        path = forward(m, start, held - before, len(true))
-        weights = np.exp(path.log_weights[-1])
-        half = np.isin(path.start, here)
-        first, last = (weighted_pseudobulk(m, path.states[i][half], path.log_weights[i][half]) for i in (0, -1))
-        measure(name, Population.of(path.states[-1], weights), last - first)
-        if name == OURS:
-            # One future of each cell: several of one cell are not several cells.
-            packed = np.c_[path.states[-1], weights][np.unique(path.start, return_index=True)[1]]
-            whole = m.predict(states=start, duration=after - before, frames=13, seed=settings.seed)
-            curves = {
-                "times": (before + whole.times).tolist(),
-                "genes": {
-                    g: np.log1p(
-                        [
-                            np.average(m.decode(s, features=[g])[:, 0], weights=np.exp(w))
-                            for s, w in zip(whole.states, whole.log_weights, strict=True)
-                        ]
-                    ).tolist()
-                    for g in KNOWN_RISING.get(key, ())
-                },
-            }
-    found[FLOOR] = floor(true, settings.seed)
-    # How far new cells, not a new seed, would move our figure.
-    over_cells = half_sample_interval(
-        lambda a, b: energy_distance(a[:, :-1], b, a[:, -1]), packed, true, n_resamples=50, seed=settings.seed
-    )
-    # Which of them a reader should have trusted for this gap, had the time never been measured: by the other times alone.
-    candidates = [OnLandscape(settings.predictor, OURS), *rules(), BothSides(name=FLOWS)]
-    choice = choose(candidates, seen, default=OURS, seeds=(settings.seed,))
-    return {
-        "figures": found,
-        "curves": curves,
-        "n_true": len(true),
-        "energy_over_cells": over_cells,
-        "choice": {"name": choice.name, "reason": choice.reason, "table": choice.table()},
-    }
+    return hold_out(cells, dataclasses.replace(settings, columns=c), held, fit, genes=KNOWN_RISING.get(key, ()))
 
 
 def beyond(cells: MuData, key: str, settings: Settings, progress: Any = None) -> tuple[dict[str, dict[str, float]], list[Step]]:
@@ -246,22 +130,12 @@ def run(
     base = (settings or DEMO_SETTINGS[key]).plain()
     results = [one_seed(cells, key, held, dataclasses.replace(base, seed=s), progress) for s in seeds]
     where = f"{key}, {held:g} {demo.columns.time_unit} held out"
-    rows: list[Row] = []
-    for method in results[0]["figures"]:
-        for metric in results[0]["figures"][method]:
-            values = [r["figures"][method][metric] for r in results]
-            rows.append(Row.over_seeds(method, metric, values, where=where, seeds=tuple(seeds), n_cells=results[0]["n_true"]))
-    bounds = {(row.method, row.metric): (row.low, row.high) for row in rows if row.low is not None and row.high is not None}
-    rows.append(
-        Row.of(
-            OURS,
-            "energy distance over cells",
-            results[0]["energy_over_cells"],
-            where=where,
-            seeds=(seeds[0],),
-            n_cells=results[0]["n_true"],
-        )
-    )
+    rows = rows_of(results, seeds, where)
+    bounds = {
+        (row.method, row.metric): (row.low, row.high)
+        for row in rows
+        if row.low is not None and row.high is not None and row.metric != OVER_CELLS
+    }
     claims = [
         Claim(f"{metric} below {other} by more than seed noise", bounds[OURS, metric][1], "<", bounds[other, metric][0])
         for other in ("no change", "linear transport (McCann)")
@@ -269,7 +143,7 @@ def run(
         if bounds  # one seed has no noise to compare with
     ]
     for gene in KNOWN_RISING.get(key, ()):
-        steps = [[c[len(c) // 3] - c[0], c[-1] - c[len(c) // 3]] for c in (r["curves"]["genes"][gene] for r in results)]
+        steps = [[c[len(c) // 3] - c[0], c[-1] - c[len(c) // 3]] for c in (r.curves["genes"][gene] for r in results)]
         claims.append(
             Claim(
                 f"{gene} rises in the prediction, smallest step over seeds (log1p counts per 10,000)",
@@ -278,7 +152,7 @@ def run(
                 0.0,
             )
         )
-    return rows, claims, {"curves": results[0]["curves"], "held": held, "choice": results[0]["choice"]}
+    return rows, claims, {"curves": results[0].curves, "held": held, "choice": results[0].choice}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

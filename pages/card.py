@@ -1,4 +1,4 @@
-"""Data & model card: bring your own cells, check them, and read what the model is."""
+"""Data & model card: the quality of the cells shown, and what the model is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.figures.quality import quality as quality_figure
-from virtualcell.ui import downloads, state, uploads, words
+from virtualcell.ui import downloads, state, words
 from virtualcell.ui.again import train_again
 from virtualcell.ui.frame import inside
 from virtualcell.ui.honesty import honesty
@@ -20,28 +20,9 @@ b = state.bundle()
 record, settings = b.model.record, b.model.settings.to_dict()
 lead(
     b,
-    "Check your own cells, see the quality of the cells shown, and read what the model is, what it was tested on "
-    "and where it fails.",
+    "The quality of the cells shown, and what the model is, what it was tested on and where it fails.",
 )
-model, cells, yours = st.tabs(["The model", "The cells shown", "Your own cells"])
-
-with yours:
-    left, right = st.columns([1, 1.6], gap="large")
-    with left:
-        given = st.file_uploader(
-            "One file with your cells",
-            key="upload",
-            help="At most 200 MB. Larger files: use the command line on your own computer.",
-        )
-        st.caption(
-            f"VirtualCell reads {uploads.KINDS}. The file stays on this computer for as long as this page is open and is deleted "
-            "afterwards. Nothing in it is ever run."
-        )
-    with right:
-        if given is None:
-            st.markdown(":gray[The file is checked as soon as it is here: counts, times, treatments, names, empty cells.]")
-        else:
-            uploads.report(given)
+model, cells = st.tabs(["The model", "The cells shown"])
 
 with cells:
     st.markdown(f"**{b.demo.title}.** {b.demo.sentence}")

@@ -32,7 +32,7 @@ from virtualcell.schema import (
     PredictorSettings,
     Settings,
 )
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
 from virtualcell.training.given import kinds_of
 
 VIEWS, LANDSCAPE, REPORT = "views.safetensors", "landscape.json", "report.json"

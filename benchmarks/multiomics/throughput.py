@@ -17,7 +17,8 @@ from benchmarks.peers.simulate import simulate
 from virtualcell.data.catalogue import load_demo
 from virtualcell.evaluation.report import Claim, Row
 from virtualcell.schema import AutoencoderSettings
-from virtualcell.training.autoencoder import nats_of_average, nats_of_cells, train_autoencoder
+from virtualcell.training.autoencoder import train_autoencoder
+from virtualcell.training.described import nats_of_average, nats_of_cells
 from virtualcell.training.table import CellTable
 
 EPOCHS = 4

@@ -30,7 +30,8 @@ from virtualcell.evaluation.multiomics import (
 from virtualcell.modalities import MODALITIES
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
-from virtualcell.training.autoencoder import effective_rank, encode_table, nats_of_cells, train_autoencoder
+from virtualcell.training.autoencoder import train_autoencoder
+from virtualcell.training.described import effective_rank, encode_table, nats_of_cells
 
 AUROC, GAIN, PEARSON = "RNA to ATAC: AUROC per peak", "RNA to ATAC: gain, nats a cell", "ATAC to RNA: Pearson per gene"
 PROTEIN, RMSE = "RNA to protein: Pearson per protein", "RNA to protein: RMSE"

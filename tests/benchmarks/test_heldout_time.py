@@ -88,10 +88,10 @@ def test_what_the_held_out_cells_read_does_not_change_the_prediction() -> None:
         counts[held] = counts[held][:, ::-1] + (name == "rna")  # other genes, other depth
         changed[name].X = sp.csr_matrix(counts)
     first, second = (one_seed(c, "a549", 1.0, SMALL) for c in (cells, changed))
-    assert first["curves"]["genes"].keys() == {"FKBP5", "PER1", "TSC22D3"}
-    assert first["curves"] == second["curves"]
+    assert first.curves["genes"].keys() == {"FKBP5", "PER1", "TSC22D3"}
+    assert first.curves == second.curves
     # The change was seen where it should be: in what the prediction is compared with.
-    assert first["figures"]["no change"]["RMSE of change"] != second["figures"]["no change"]["RMSE of change"]
+    assert first.figures["no change"]["RMSE of change"] != second.figures["no change"]["RMSE of change"]
 
 
 @pytest.mark.slow

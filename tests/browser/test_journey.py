@@ -151,8 +151,7 @@ def test_drawing_around_cells_tells_what_they_are(reader):
 def test_a_wrong_file_gets_a_clear_message_and_the_app_goes_on(reader, tmp_path):
     wrong = tmp_path / "notes.h5ad"
     wrong.write_text("this is a text file\n" * 50)
-    reader.go("card?demo=a549")
-    reader.page.get_by_role("tab", name="Your own cells").click()
+    reader.go("cells?demo=a549")
     reader.page.locator('input[type="file"]').set_input_files(str(wrong))
     message = reader.page.locator('[data-testid="stAlert"]', has_text="cannot be used")
     message.wait_for(timeout=30_000)

@@ -17,16 +17,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def page() -> AppTest:
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("VIRTUALCELL_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("VIRTUALCELL_DATA", raising=False)
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    return at.switch_page("pages/card.py").run()
+    return at.switch_page("pages/cells.py").run()
 
 
 def give(at: AppTest, name: str, content: bytes) -> str:
     """Uploads a file and returns all that the page says in boxes."""
     at.file_uploader(key="upload").set_value((name, content, "application/octet-stream")).run()
     assert not at.exception
-    boxes = [*at.error, *at.warning, *at.info, *at.success]
+    boxes = [*at.error, *at.warning, *at.info, *at.success, *at.markdown]
     return "\n".join(box.value for box in boxes)
 
 
@@ -63,9 +65,9 @@ def test_counts_that_are_not_numbers(page, tmp_path):
     values[3, 4] = np.nan
     said = give(page, "mine.h5ad", written(tmp_path, values, hours=np.repeat([0.0, 1.0], 80)))
     assert "What to do" in said
-    assert any(
-        "nan" in box.value.lower() or "not a number" in box.value.lower() or "no value" in box.value.lower() for box in page.error
-    )
+    assert "Put this right first" in said or "To be put right first" in said
+    assert "missing (NaN)" in said
+    assert not [button for button in page.button if button.label == "Train"]
 
 
 def test_cells_without_a_time_column(page, tmp_path):

@@ -12,16 +12,8 @@ import torch
 from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.data.simulate_pairs import simulate_mosaic, simulate_pairs
 from virtualcell.schema import AutoencoderSettings, DataError
-from virtualcell.training.autoencoder import (
-    AutoencoderFit,
-    encode_table,
-    keep_what_helps,
-    nats_of_average,
-    nats_of_cells,
-    nats_per_cell,
-    score_table,
-    train_autoencoder,
-)
+from virtualcell.training.autoencoder import AutoencoderFit, keep_what_helps, train_autoencoder
+from virtualcell.training.described import encode_table, nats_of_average, nats_of_cells, nats_per_cell, score_table
 from virtualcell.training.objectives import OBJECTIVES, kl
 from virtualcell.training.table import CellTable, make_table
 

@@ -16,8 +16,9 @@ from virtualcell.data.simulate_pairs import oracle_gain, simulate_mosaic, simula
 from virtualcell.evaluation.coding import shuffle_pairs
 from virtualcell.evaluation.multiomics import log_likelihood_gain, pearson_per_feature
 from virtualcell.schema import MEASURED_KEY, AutoencoderSettings
-from virtualcell.training.autoencoder import AutoencoderFit, encode_table, score_table, train_autoencoder
+from virtualcell.training.autoencoder import AutoencoderFit, train_autoencoder
 from virtualcell.training.conversion import MIN_SHARED, Quality, fit_conversions
+from virtualcell.training.described import encode_table, score_table
 from virtualcell.training.table import CellTable, make_table
 
 CPU = torch.device("cpu")

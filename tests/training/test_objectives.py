@@ -12,7 +12,7 @@ from virtualcell.autoencoder.fusion import FUSIONS
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.data.simulate_pairs import simulate_pairs
 from virtualcell.modalities.values import Counts
-from virtualcell.training.autoencoder import random_feature_blocks, random_subset
+from virtualcell.training.epochs import random_feature_blocks, random_subset
 from virtualcell.training.objectives import OBJECTIVES, FeatureBlock, Step, info_nce
 from virtualcell.training.start import start_linear
 from virtualcell.training.table import CellTable, make_table

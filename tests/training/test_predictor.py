@@ -12,7 +12,9 @@ import torch
 from virtualcell.predictor.distance import LOSSES
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import DataError, PredictorSettings
-from virtualcell.training.predictor import Average, pushes_of, start_diffusion, train_predictor, wall_strength
+from virtualcell.training.average import Average
+from virtualcell.training.predictor import train_predictor
+from virtualcell.training.sizes import pushes_of, start_diffusion, wall_strength
 from virtualcell.training.transitions import make_transitions
 
 QUICK = PredictorSettings(width=8, steps=6, warm_steps=10, rollouts=40, euler_steps=8)

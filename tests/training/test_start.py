@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from virtualcell.autoencoder.model import Autoencoder
-from virtualcell.training.autoencoder import nats_of_average, nats_of_cells
+from virtualcell.training.described import nats_of_average, nats_of_cells
 from virtualcell.training.start import start_linear, step_length
 from virtualcell.training.table import CellTable
 

@@ -31,6 +31,8 @@ class Finding:
     field: str
     problem: str
     next_step: str
+    cause: str = ""
+    """Short name of what is wrong, where ``virtualcell.data.fixes`` knows a remedy."""
 
 
 def check(mdata: MuData, columns: Columns, kinds: Mapping[str, str] | None = None) -> list[Finding]:
@@ -77,6 +79,7 @@ def _names(mdata: MuData) -> Iterator[Finding]:
             "obs_names",
             f"{n} cell(s) have the name of another cell.",
             "Give every cell its own name, for example sample and barcode, or call obs_names_make_unique().",
+            "names repeat",
         )
 
 
@@ -93,7 +96,7 @@ def _nothing_known(mdata: MuData, kinds: Mapping[str, str]) -> Iterator[Finding]
 def _modality(name: str, adata: AnnData, kinds: Mapping[str, str]) -> Iterator[Finding]:
     if name not in kinds:
         advice = f"Name it {_some(list(kinds or DEFAULT_KINDS), 12)} if it is one of them."
-        yield Finding("note", name, "This kind of measurement is not used.", advice)
+        yield Finding("note", name, "This kind of measurement is not used.", advice, "kind unknown")
         return
     if not adata.var_names.is_unique:
         twice = list(pd.unique(adata.var_names[adata.var_names.duplicated()]))
@@ -102,17 +105,18 @@ def _modality(name: str, adata: AnnData, kinds: Mapping[str, str]) -> Iterator[F
             f"{name}: var_names",
             f"{len(twice)} feature name(s) occur more than once ({_some(twice)}).",
             "They will be numbered. Use gene identifiers as names if the copies are to be told apart.",
+            "features repeat",
         )
     if not is_counted(kinds[name]):
         problem = why_not_values(adata)
         if problem:
             advice = "Leave out the features or cells that lack values, or fill them in and say how."
-            yield Finding("error", f"{name}: X", problem, advice)
+            yield Finding("error", f"{name}: X", problem, advice, "values missing")
         return
     try:
         counts = counts_of(adata, modality=name)
     except DataError as error:
-        yield Finding("error", error.field or name, error.problem, error.next_step)
+        yield Finding("error", error.field or name, error.problem, error.next_step, "no counts")
         return
     per_cell = np.asarray(counts.sum(axis=1)).ravel()
     per_feature = np.asarray(counts.sum(axis=0)).ravel()
@@ -125,6 +129,7 @@ def _modality(name: str, adata: AnnData, kinds: Mapping[str, str]) -> Iterator[F
             name,
             f"{int((per_cell == 0).sum())} of {len(per_cell)} cells have no counts.",
             "They will be treated as not measured there. Leave them out if they are empty droplets.",
+            "cells empty",
         )
     if (per_feature == 0).any():
         yield Finding(
@@ -149,13 +154,13 @@ def _time(obs: pd.DataFrame, columns: Columns) -> Iterator[Finding]:
     kind = values.cat.categories if isinstance(values.dtype, pd.CategoricalDtype) else values
     if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
         example = _some([str(value) for value in pd.unique(values.dropna())])
-        yield Finding(
-            "error", field, f"Times are not numbers but text ({example}).", f"Write them as numbers, in one unit. {advice}"
-        )
+        advice = f"Write them as numbers, in one unit. {advice}"
+        yield Finding("error", field, f"Times are not numbers but text ({example}).", advice, "times are text")
         return
     unknown = int((~np.isfinite(numbers.to_numpy(dtype=float))).sum())
     if unknown:
-        yield Finding("error", field, f"{unknown} cell(s) have no time.", "Fill in their time or leave these cells out.")
+        advice = "Fill in their time or leave these cells out."
+        yield Finding("error", field, f"{unknown} cell(s) have no time.", advice, "time missing")
     sizes = numbers.value_counts().sort_index()
     if len(sizes) == 1:
         yield Finding(
@@ -190,10 +195,12 @@ def _perturbation(obs: pd.DataFrame, columns: Columns) -> Iterator[Finding]:
             columns.perturbation,
             f"No cell is named '{columns.control}', the untreated cells. There are: {_some(names, 12)}.",
             f"Choose the name of the untreated cells{f', probably {_some(likely)}' if likely else ''}.",
+            "control unknown",
         )
     if values.isna().any():
         n = int(values.isna().sum())
-        yield Finding("error", columns.perturbation, f"{n} cell(s) have no treatment.", "Fill it in or leave these cells out.")
+        advice = "Fill it in or leave these cells out."
+        yield Finding("error", columns.perturbation, f"{n} cell(s) have no treatment.", advice, "treatment missing")
 
 
 def _batch_and_state(mdata: MuData, columns: Columns) -> Iterator[Finding]:
@@ -225,6 +232,7 @@ def _confounding(obs: pd.DataFrame, columns: Columns) -> Iterator[Finding]:
             columns.batch,
             "Every batch was measured at one time only, so differences between batches cannot be told from changes in time.",
             "Do not correct for this batch, and repeat the key finding in an experiment whose batches span several times.",
+            "batch is time",
         )
     if (
         columns.perturbation is not None

@@ -18,7 +18,8 @@ WORDS = {
 """Words in the name of a column that tell of each kind of fact, likeliest first."""
 
 CONTROL = re.compile(
-    r"^(control|ctrl|ctl|vehicle|dmso|untreated|unstimulated|unstim|mock|pbs|none|wt|nt|non.?targeting)\b", re.IGNORECASE
+    r"^(control|ctrl|ctl|vehicle|dmso|untreated|unstimulated|unstim|mock|pbs|none|wt|nt|non.?targeting)(?![a-z0-9])",
+    re.IGNORECASE,
 )
 
 UNITS = {"h": "h", "hr": "h", "hrs": "h", "hour": "h", "hours": "h", "hpf": "h", "d": "d", "day": "d", "days": "d", "min": "min",
@@ -46,6 +47,11 @@ def guess_columns(mdata: MuData) -> Columns:
 def time_candidates(obs: pd.DataFrame) -> list[str]:
     """Columns with 2 to 50 different numbers whose name tells of time, likeliest first."""
     return [column for column in _ranked(obs, "time") if _is_number(obs[column]) and 2 <= obs[column].nunique() <= MOST_TIMES]
+
+
+def time_words(obs: pd.DataFrame) -> list[str]:
+    """Columns of any values whose name tells of time, likeliest first."""
+    return _ranked(obs, "time")
 
 
 def control_names(values: pd.Series) -> list[str]:

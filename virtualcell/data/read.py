@@ -20,6 +20,10 @@ from virtualcell.schema import MEASURED_KEY, DataError
 SOURCE_KEY = "virtualcell_source"
 """``uns`` slot with the name and the sha256 of the file that the cells came from."""
 
+CHANGES = "changes"
+"""Its entry with what was done to the cells after they were first read, one sentence each, in order; kept when they are written
+and read again."""
+
 KINDS = ".h5ad, .h5mu, .zarr, a 10x .h5, or a 10x folder with matrix.mtx.gz, barcodes.tsv.gz and features.tsv.gz"
 
 NAMES = {
@@ -56,7 +60,8 @@ def read(path: str | Path) -> MuData:
         ) from error
     modalities = dict(cells.mod) if isinstance(cells, MuData) else _split(cells)
     mdata = _assemble(modalities, cells if isinstance(cells, MuData) else None, path.name)
-    mdata.uns[SOURCE_KEY] = {"file": path.name, "sha256": sha256(path)}
+    earlier = mdata.uns.get(SOURCE_KEY, {}).get(CHANGES, [])
+    mdata.uns[SOURCE_KEY] = {"file": path.name, "sha256": sha256(path)} | ({CHANGES: list(earlier)} if len(earlier) else {})
     return mdata
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from virtualcell.schema import AutoencoderSettings
-from virtualcell.training.autoencoder import nats_of_cells, train_autoencoder
+from virtualcell.training.autoencoder import train_autoencoder
+from virtualcell.training.described import nats_of_cells
 from virtualcell.training.table import CellTable
 
 

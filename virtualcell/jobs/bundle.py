@@ -6,6 +6,7 @@ import numpy as np
 from mudata import MuData
 
 from virtualcell.data.catalogue import Demo
+from virtualcell.data.changes import told
 from virtualcell.data.check import check
 from virtualcell.data.read import read
 from virtualcell.demo import Bundle, open_bundle
@@ -78,12 +79,14 @@ def sentence_of(raw: MuData, columns: Columns, kinds: dict[str, str]) -> str:
 
 
 def caveats_of(raw: MuData, columns: Columns, kinds: dict[str, str]) -> tuple[str, ...]:
-    """What limits what can be said of the cells: warnings of the check, and what no check of a file can know."""
+    """What limits what can be said of the cells: warnings of the check, what was changed before training, and what no check of a
+    file can know."""
     found = [finding.problem for finding in check(raw, columns, kinds) if finding.severity == "warning"]
     if columns.time is not None and columns.perturbation is None and raw.obs[columns.time].nunique() > 1:
         found.append(
             "No treatment was named: whether cells change because time passes or because of what was done to them cannot be told."
         )
+    found += told(raw)
     found.append("Trained with one random seed: nothing here says how much another one would differ.")
     return tuple(found)
 

@@ -68,6 +68,7 @@ def submit(
 
     from virtualcell.data.check import check, require
     from virtualcell.data.read import SOURCE_KEY, read
+    from virtualcell.evaluation.heldout_time import middle_time, untreated
     from virtualcell.training.given import kinds_of
 
     require_locks()
@@ -76,7 +77,7 @@ def submit(
     file = str(given.uns.get(SOURCE_KEY, {}).get("file", ""))
     require(check(given, columns, kinds_of(given, settings.kinds)), file=file or None)
     if measure:
-        _require_middle_time(given, columns)
+        middle_time(untreated(given, columns), columns)
     made = new_id()
     home = runs_folder()
     begun = home / f"{UNFINISHED}{made}"
@@ -228,13 +229,3 @@ def _write_cells(cells: MuData, path: Path) -> None:
             f"The cells could not be copied for training: {error}",
             next_step="leave out the column or slot that is named there; it is of a kind that .h5mu files do not hold.",
         ) from error
-
-
-def _require_middle_time(cells: MuData, columns: Columns) -> None:
-    times = cells.obs[columns.time].nunique() if columns.time is not None else 0
-    if times < 3:
-        raise DataError(
-            f"A time can be hidden and predicted only between two others; times measured: {times}.",
-            next_step="train without this measurement.",
-            field=columns.time or "time",
-        )

@@ -18,6 +18,7 @@ WORDS = {
     "warm start": "a first landscape from where cells are",
     "predictor": "learning how cells move",
     "refits": "how sure the landscape is",
+    "turning": "whether cells also move in circles",
     "map": "drawing the map of the cells",
     "landscape": "drawing the landscape",
     "figures": "measuring it on cells kept aside",
@@ -68,8 +69,8 @@ def _fit(settings: Settings, n_cells: int, n_features: int, n_kinds: int, n_time
         step = 0.08 * (predictor.rollouts / 256) * (predictor.euler_steps / 20)
         found += [("warm start", 0.008 * predictor.warm_steps), ("predictor", step * predictor.steps)]
         if n_times > 1:
-            again = (predictor.refits + 2 * predictor.turning) / 6
-            found.append(("refits", step * predictor.steps * again))
+            found += [("refits", step * predictor.steps * predictor.refits / 6)]
+            found += [("turning", step * predictor.steps * 2 / 6 if predictor.turning else 0.0)]
     return found
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from virtualcell.jobs.files import write_json
 from virtualcell.jobs.folder import CELLS, CHECKPOINT, FIGURES, HIDDEN_CHECKPOINT, LOCK, LOG, MODEL
@@ -64,7 +63,8 @@ def work(asked: Run) -> None:
 
 def _train(asked: Run, recorder: Recorder) -> None:
     from virtualcell.data.read import SOURCE_KEY, read
-    from virtualcell.demo import write_views
+    from virtualcell.demo import REPORT, write_views
+    from virtualcell.jobs.hidden_time import hidden_time
     from virtualcell.jobs.results import held_out_figures
 
     cells = read(asked.folder / CELLS)
@@ -76,6 +76,8 @@ def _train(asked: Run, recorder: Recorder) -> None:
     recorder.begin("figures")
     found = held_out_figures(model, cells, seconds)
     write_json(asked.folder / FIGURES, found)
+    if asked.measure:
+        write_json(asked.model_folder / REPORT, hidden_time(asked, cells, asked.folder / HIDDEN_CHECKPOINT, recorder))
     for name in (CHECKPOINT, HIDDEN_CHECKPOINT):
         shutil.rmtree(asked.folder / name, ignore_errors=True)
 
@@ -86,10 +88,8 @@ def _model(asked: Run, cells: MuData, recorder: Recorder) -> VirtualCell:
     if asked.model_folder.is_dir():
         return VirtualCell.load(asked.model_folder, device=asked.device)
     model = VirtualCell(asked.settings)
-    arguments: dict[str, Any] = dataclasses.asdict(asked.columns)
-    if "checkpoint" in inspect.signature(model.fit).parameters:
-        arguments["checkpoint"] = asked.folder / CHECKPOINT
-    model.fit(cells, **arguments, device=asked.device, progress=recorder)
+    arguments = dataclasses.asdict(asked.columns)
+    model.fit(cells, **arguments, device=asked.device, progress=recorder, checkpoint=asked.folder / CHECKPOINT)
     # Put in place in one step: a model folder that is there is whole.
     beside = asked.folder / f".{MODEL}"
     shutil.rmtree(beside, ignore_errors=True)

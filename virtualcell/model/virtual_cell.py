@@ -22,8 +22,9 @@ from virtualcell.schema import (
     Columns,
     DataError,
 )
-from virtualcell.training.autoencoder import Progress, nats_of_average, nats_of_cells
+from virtualcell.training.described import nats_of_average, nats_of_cells
 from virtualcell.training.device import choose_device
+from virtualcell.training.epochs import Progress
 from virtualcell.training.given import RNA, as_mudata
 from virtualcell.training.saved import load_fitted, save_fitted
 from virtualcell.training.whole import fit_whole
@@ -55,6 +56,7 @@ class VirtualCell(Pushing):
         population_size: str | None = None,
         device: str = "auto",
         progress: Progress | None = None,
+        checkpoint: str | Path | None = None,
     ) -> VirtualCell:
         """Learns states from the counts and, where there are several times or treatments, the dynamics that lead from one to the
         next.
@@ -62,11 +64,17 @@ class VirtualCell(Pushing):
         time, perturbation, batch, donor, state: columns of ``obs``; clones: slot of ``obsm``; control: name of the untreated
         cells; growth or population_size: what is known of division (see ``Columns``). ``cells`` is not changed. Raises DataError
         where the cells cannot be used (see ``virtualcell.data.check``).
+
+        progress: called as progress(stage, done, total, figures); what it raises stops the fit. checkpoint: folder into which the
+        fit is written as it goes, about every quarter of a minute and after every stage. Called again with the same cells and
+        settings after it was stopped, it goes on from there and comes to the model that it would have come to, to the last
+        digit where it runs on one thread; what other cells or settings have left in the folder is not used.
         """
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
         settings = dataclasses.replace(self.settings, columns=columns)
         # Only what was fitted to its end takes the place of what was there.
-        fitted = fit_whole(cells, settings, choose_device(device), progress, any_crossed)
+        folder = None if checkpoint is None else Path(checkpoint)
+        fitted = fit_whole(cells, settings, choose_device(device), progress, any_crossed, folder)
         response = response_of(fitted, as_mudata(cells))
         self._model, self._domain, self.response = fitted, None, response
         return self

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 
 from virtualcell.predictor.population import Population, Snapshots, mixture, neighbours
-from virtualcell.training.autoencoder import Progress
 from virtualcell.training.ensemble import FlowMatching
+from virtualcell.training.epochs import Progress
 
 LARGEST = 3000
 """Cells of a population that is given: all of them, from both sides and every member, would be many, and distances between cells

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -15,7 +14,10 @@ from virtualcell.autoencoder.conversion import Conversion, Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.autoencoder.reduced_rank import Products
 from virtualcell.modalities.base import Modality
-from virtualcell.training.autoencoder import AutoencoderFit, score_table
+from virtualcell.training.autoencoder import AutoencoderFit
+from virtualcell.training.described import score_table
+from virtualcell.training.epochs import Progress
+from virtualcell.training.kept import Keeper
 from virtualcell.training.start import response_products
 from virtualcell.training.table import CellTable
 
@@ -73,9 +75,12 @@ def fit_conversions(
     hidden: int,
     seed: int,
     device: torch.device,
-    progress: Callable[[str, int, int, dict[str, float]], None] | None = None,
+    progress: Progress | None = None,
+    keep: Keeper | None = None,
 ) -> tuple[Translator, dict[str, Quality]]:
-    """A conversion for every ordered pair of modalities that were measured together in at least 50 cells; keys "rna->atac"."""
+    """A conversion for every ordered pair of modalities that were measured together in at least 50 cells; keys "rna->atac"; keep:
+    where each is written when it is done."""
+    keep = keep or Keeper()
     model = fit.model
     scores = score_table(model, table, device)
     pairs = [(s, t) for s in model.names for t in model.names if s != t]
@@ -86,7 +91,17 @@ def fit_conversions(
         training, validation = fit.training[both[fit.training]], fit.validation[both[fit.validation]]
         if len(training) >= MIN_SHARED and len(validation) >= MIN_VALIDATION:
             key = f"{source}->{target}"
+            kept = keep.read(f"conversion-{done}")
+            if kept is not None:
+                quality[key] = Quality(**kept.record["quality"])
+                features, rank = model.modalities[target].n_features, quality[key].rank
+                found[key] = Conversion(model.inputs[source], model.d, features, rank, hidden)
+                found[key].load_state_dict(kept.part("conversion"))
+                found[key].to(device).eval()
+                continue
             found[key], quality[key] = _fit_one(model, table, scores, source, target, training, validation, hidden, seed, device)
+            weights = {f"conversion.{k}": v for k, v in found[key].state_dict().items()}
+            keep.finish(f"conversion-{done}", weights, {"quality": asdict(quality[key])})
         if progress is not None:
             progress("conversion", done + 1, len(pairs), {})
     return Translator(found, _bridges(model, table, scores, fit.training, found)), quality

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from virtualcell.predictor.couplings import Chain, exact_plan, unbalanced_plan
 from virtualcell.predictor.flow import Flow
 from virtualcell.predictor.population import Population, Snapshots, mixture, neighbours
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
 from virtualcell.training.flow import train_flow
 
 STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1)

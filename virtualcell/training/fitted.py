@@ -12,7 +12,7 @@ from virtualcell.autoencoder.conversion import Translator
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import Settings
-from virtualcell.training.autoencoder import encode_table
+from virtualcell.training.described import encode_table
 from virtualcell.training.table import CellTable
 
 

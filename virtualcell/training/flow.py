@@ -7,7 +7,7 @@ import torch
 
 from virtualcell.predictor.couplings import Chain, curve
 from virtualcell.predictor.flow import LARGEST_RATE, Flow
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
 
 RATE, DECAY = 3e-3, 1e-5
 LARGEST_WEIGHT = 5.0

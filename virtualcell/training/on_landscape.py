@@ -10,7 +10,7 @@ import torch
 
 from virtualcell.predictor.population import Population, Snapshots
 from virtualcell.schema import PredictorSettings
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
 from virtualcell.training.refits import fit_dynamics
 
 

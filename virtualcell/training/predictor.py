@@ -16,11 +16,15 @@ from virtualcell.predictor.dynamics import STIFFNESS, Dynamics
 from virtualcell.predictor.rotation import Rotation
 from virtualcell.predictor.whitened import WhitenedDistance
 from virtualcell.schema import DataError, PredictorSettings
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.average import Average
 from virtualcell.training.clones import Sisters
 from virtualcell.training.courses import Course, make_courses, roll
+from virtualcell.training.epochs import Progress
 from virtualcell.training.growth import GrowthTerm, KnownGrowth
+from virtualcell.training.kept import Keeper
+from virtualcell.training.loop_state import LoopState
 from virtualcell.training.priors import along, off_manifold, warm_start
+from virtualcell.training.sizes import pushes_of, slope_scale, start_diffusion, wall_strength
 from virtualcell.training.transitions import Transition, make_transitions
 
 CLONES_EVERY = 2
@@ -54,9 +58,6 @@ ALL_GAPS = 4
 STRAY = 0.9
 """Of the way to the wall, an eighth further out than 98 % of the cells: a cell beyond is a stray one."""
 
-WALL = 20.0
-"""Height of the wall, twice the radius out, over the energy that moves populations in one span."""
-
 
 @dataclass
 class PredictorFit:
@@ -86,6 +87,8 @@ def train_predictor(
     seed: int = 0,
     device: torch.device | None = None,
     progress: Progress | None = None,
+    keep: Keeper | None = None,
+    stage: str = "predictor",
 ) -> PredictorFit:
     """Fits the dynamics to cell states z (cells, d).
 
@@ -93,9 +96,10 @@ def train_predictor(
     barcodes; diffusion: where D starts, in latent units^2 a span (by default settings.diffusion decides), and stays if
     ``diffusion_known``. growth, growth_rates (cells,) per span or a function of states, population_sizes (time in spans -> size):
     see ``KnownGrowth``. rotation: also fit the part of the drift that is no slope. start: dynamics to go on from (same cells or a
-    resample of them), instead of the start from the density.
+    resample of them), instead of the start from the density. stage: what progress is told under, and under what
+    ``keep`` writes the training as it goes, to be taken up again.
     """
-    device = device or torch.device("cpu")
+    device, keep = device or torch.device("cpu"), keep or Keeper()
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -123,10 +127,16 @@ def train_predictor(
         model = copy.deepcopy(start).to(device).train()
         if rotation and model.rotation is None:
             model.rotation = Rotation(z.shape[1]).to(device)
+    kept = keep.read(stage)
+    said = known.said(time is not None)
+    if kept is not None and kept.finished:
+        model.load_state_dict(kept.part("model"))
+        model.euler_steps = kept.record["euler_steps"]
+        return PredictorFit(model.requires_grad_(requires_grad=True).eval(), kept.record["history"], said, known.identified)
     # Stray cells stand alone: a density would have a mode at each, and the landscape a hole beside the wall.
     density = Density(states[model.potential.within(states, STRAY)])
-    if start is None:
-        warm_start(model, density, settings, generator, history, progress)
+    if start is None and kept is None:
+        warm_start(model, density, settings, generator, history, progress, keep)
     first_log_diffusion = float(np.log(diffusion))
     clock = [p.requires_grad_(not diffusion_known) for p in (model.log_diffusion, model.potential.log_scale)]
     shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
@@ -153,7 +163,14 @@ def train_predictor(
     if growing.uneven:  # followed for long, so few would stand for all that they said little but noise
         courses = [course.next_only for course in courses]
     chances = np.array([course.weight for course in courses])
-    for step in range(steps):
+    state = LoopState({"model": model}, optimiser, schedule, generator, rng)
+    first = 0
+    if kept is not None:
+        first, history = kept.record["steps"], kept.record["history"]
+        average.n, average.sums = kept.record["averaged"], {k: v.to(device) for k, v in kept.part("average").items()}
+        model.euler_steps = kept.record["euler_steps"]
+        state.take_up(kept)
+    for step in range(first, steps):
         if step % STEPS_AGAIN == 0:  # the landscape becomes steeper, and steps that overshoot would throw cells out
             fine = step >= average.first
             model.euler_steps = model.steps_a_span(states, STIFFNESS if fine else COARSE)
@@ -213,68 +230,21 @@ def train_predictor(
                 next_step="look for extreme values among the cells, or lower PredictorSettings.learning_rate.",
                 field="learning_rate",
             )
-        if step % 20 == 0 or step == steps - 1:
+        told = step % 20 == 0 or step == steps - 1
+        if told:
             history.append(figures)
-            if progress is not None:
-                progress("predictor", step + 1, steps, figures)
+        if keep.due():
+            sums = {f"average.{name}": total for name, total in average.sums.items()}
+            own = {"steps": step + 1, "history": history, "averaged": average.n, "euler_steps": model.euler_steps}
+            keep.write(stage, *state.now(sums, **own))
+        if told and progress is not None:
+            progress(stage, step + 1, steps, figures)
     average.into(model)
     # The landscape may have become steeper than it was when training began.
     model.euler_steps = model.steps_a_span(states)
-    return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, known.said(time is not None), known.identified)
-
-
-def pushes_of(transitions: list[Transition]) -> tuple[str, ...]:
-    """What has a force of its own: parts of treatments, and combinations of which each part was measured alone, too: there
-    alone can what they do together be told from what the parts do."""
-    measured = dict.fromkeys(t.treatment for t in transitions if t.treatment)
-    parts = dict.fromkeys(part for name in measured for part in name.split("+"))
-    together = [name for name in measured if "+" in name and all(part in measured for part in name.split("+"))]
-    return (*parts, *together)
-
-
-def start_diffusion(z: np.ndarray, transitions: list[Transition], settings: PredictorSettings) -> float:
-    """D to start from where it is not known, per span: settings.diffusion over the spread within populations of cells z."""
-    populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
-    within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
-    return float(0.5 * settings.diffusion * within)
-
-
-def slope_scale(z: np.ndarray, transitions: list[Transition], diffusion: float) -> float:
-    """How steep a valley is a standard deviation off its floor, where a population of the width of those measured rests: D over
-    that deviation, in latent units a span. Forces are of its size, and are learned as fast: a step is what it is by Adam, however
-    far there is to go. At least 1."""
-    populations = {rows.tobytes(): rows for t in transitions for rows in (t.source, t.target)}
-    within = np.mean([z[rows].var(0).mean() for rows in populations.values() if len(rows) > 1])
-    return max(1.0, float(diffusion / np.sqrt(within)))
-
-
-def wall_strength(z: np.ndarray, transitions: list[Transition], diffusion: float) -> float:
-    """As strong as what carries the populations of cells z (cells, d): the wall must hold whatever drift they call for."""
-    moved = max(float(((z[t.target].mean(0) - z[t.source].mean(0)) ** 2).sum()) / t.duration for t in transitions)
-    return WALL * (moved + diffusion * z.shape[1])
-
-
-class Average:
-    """Mean of the parameters over the last quarter of training: single steps carry the noise of their rollouts."""
-
-    def __init__(self, model: Dynamics, steps: int):
-        self.first, self.n = steps - steps // 4, 0
-        self.sums = {name: torch.zeros_like(p) for name, p in model.named_parameters() if p.requires_grad}
-
-    @torch.no_grad()
-    def update(self, model: Dynamics, step: int) -> None:
-        if step >= self.first:
-            self.n += 1
-            for name, p in model.named_parameters():
-                if name in self.sums:
-                    self.sums[name] += p
-
-    @torch.no_grad()
-    def into(self, model: Dynamics) -> None:
-        if self.n:
-            for name, p in model.named_parameters():
-                if name in self.sums:
-                    p.copy_(self.sums[name] / self.n)
+    weights = {f"model.{k}": v for k, v in model.state_dict().items()}
+    keep.finish(stage, weights, {"history": history, "euler_steps": model.euler_steps})
+    return PredictorFit(model.requires_grad_(requires_grad=True).eval(), history, said, known.identified)
 
 
 def _start(course: Course, rng: np.random.Generator, n: int, again: bool) -> np.ndarray:

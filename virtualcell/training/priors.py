@@ -9,7 +9,11 @@ from torch import Tensor
 from virtualcell.predictor.density import Density
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import PredictorSettings
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
+from virtualcell.training.kept import Keeper
+from virtualcell.training.loop_state import LoopState
+
+STAGE = "warm-start"
 
 ROTATION_PULL, CURVED_PULL = 0.001, 100.0
 """What a slope can say, it shall say; what a plain rotation can say, no network shall."""
@@ -25,17 +29,26 @@ def warm_start(
     generator: torch.Generator,
     history: list[dict[str, float]],
     progress: Progress | None,
+    keep: Keeper | None = None,
 ) -> None:
     """Starts U near -D log density of the pooled cells: only a start, for a density is not a landscape; the rollouts correct it.
 
     They hardly correct how wide a pass is across, where few cells are, and a pass too wide comes out too high: the density is
     that of sharpened centres, and far from the cells, where slopes are steepest and say least, they count less.
+    keep: where it is written as it goes, and taken up again.
     """
+    keep = keep or Keeper()
     shape = [p for p in model.potential.parameters() if p is not model.potential.log_scale]
     optimiser = torch.optim.Adam(shape)
     # A rise over three tenths of three steps would be no step long, by which torch divides.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, WARM_RATE, total_steps=max(6, settings.warm_steps))
-    for step in range(settings.warm_steps):
+    state = LoopState({"model": model}, optimiser, schedule, generator)
+    first = 0
+    if (kept := keep.read(STAGE)) is not None:
+        state.take_up(kept)
+        first = kept.record["steps"]
+        history.extend(kept.record["history"])
+    for step in range(first, settings.warm_steps):
         at = density.around(density.z, 256, generator)
         score = density.score(at, density.sharpened)
         steep = (score**2).sum(1)
@@ -45,10 +58,13 @@ def warm_start(
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 50 == 0 or step == settings.warm_steps - 1:
+        told = step % 50 == 0 or step == settings.warm_steps - 1
+        if told:
             history.append({"warm": float(loss.detach())})
-            if progress is not None:
-                progress("warm start", step + 1, settings.warm_steps, history[-1])
+        if keep.due():
+            keep.write(STAGE, *state.now(steps=step + 1, history=history))
+        if told and progress is not None:
+            progress("warm start", step + 1, settings.warm_steps, history[-1])
 
 
 def off_manifold(model: Dynamics, density: Density, generator: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ import torch
 from virtualcell.predictor.distance import require_distance
 from virtualcell.predictor.dynamics import Dynamics
 from virtualcell.schema import PredictorSettings
-from virtualcell.training.autoencoder import Progress
+from virtualcell.training.epochs import Progress
 from virtualcell.training.growth import KnownGrowth
+from virtualcell.training.kept import Keeper
 from virtualcell.training.linear import does_the_job, fit_linear
-from virtualcell.training.predictor import PredictorFit, start_diffusion, train_predictor, wall_strength
+from virtualcell.training.predictor import PredictorFit, train_predictor
+from virtualcell.training.sizes import start_diffusion, wall_strength
 from virtualcell.training.transitions import make_transitions
 
 SHARE = 6
@@ -59,6 +62,7 @@ def fit_dynamics(
     growth_rates: np.ndarray | Callable[[np.ndarray], np.ndarray] | None = None,
     population_sizes: dict[float, float] | None = None,
     crossed: Crossed | None = None,
+    keep: Keeper | None = None,
 ) -> DynamicsFit:
     """The smallest predictor that does the job, with the arguments of ``train_predictor``.
 
@@ -68,8 +72,9 @@ def fit_dynamics(
     much of the drift it would take is said beside them.
 
     crossed: whether some pass was crossed (``landscape.barriers.any_crossed``). Where none was, no height is given a band, and
-    there are no refits; None: they are wanted in any case.
+    there are no refits; None: they are wanted in any case. keep: where every part is written as it goes, and taken up again.
     """
+    keep = keep or Keeper()
     require_distance(settings.distance)
     rates = np.asarray(growth_rates(z), dtype=float) if callable(growth_rates) else growth_rates
     known = KnownGrowth(growth, rates, dict(population_sizes or {}))  # what does not fit together is refused before anything runs
@@ -83,9 +88,13 @@ def fit_dynamics(
     p_value = None
     if time is not None and clones is None and not known.identified:
         begins = (diffusion, diffusion_known)
-        found, p_value = _linear(z, settings, time, treatment, control, seed, device or torch.device("cpu"), begins)
-        if found is not None:
-            return found
+        if (refused := keep.read("linear")) is not None:
+            p_value = refused.record["p_value"]
+        else:
+            found, p_value = _linear(z, settings, time, treatment, control, seed, device or torch.device("cpu"), begins)
+            if found is not None:
+                return found
+            keep.finish("linear", {}, {"p_value": p_value})
     shared = {
         "settings": settings,
         "time": time,
@@ -93,8 +102,10 @@ def fit_dynamics(
         "control": control,
         "clones": clones,
         "device": device,
+        "keep": keep,
     }
     fitted = train_predictor(z, **shared, seed=seed, progress=progress, **others)
+    keep.follow(fitted.dynamics.state_dict())
     kept = {field.name: getattr(fitted, field.name) for field in dataclasses.fields(PredictorFit)}
     if time is None:
         return DynamicsFit(**kept)
@@ -102,18 +113,22 @@ def fit_dynamics(
     if n_refits and crossed is not None:
         untreated = np.ones(len(z), dtype=bool) if treatment is None else treatment == control
         states = np.ascontiguousarray(z[untreated], dtype=np.float32)
-        n_refits *= crossed(fitted.dynamics, states, time[untreated], fitted.growth_identified)
+        n_refits *= keep.once(
+            "crossed", functools.partial(crossed, fitted.dynamics, states, time[untreated], fitted.growth_identified)
+        )
     shared["settings"] = dataclasses.replace(settings, steps=max(4, settings.steps // SHARE))
     for i, rows in enumerate(_resampled(time, treatment, n_refits, seed)):
         own = others | {"growth_rates": rates[rows]} if rates is not None else others
         of_rows = {key: shared[key] if shared[key] is None else shared[key][rows] for key in ("time", "treatment", "clones")}
-        again = train_predictor(z[rows], **(shared | of_rows), start=fitted.dynamics, seed=seed + 1 + i, **own)
+        of_rows |= {"start": fitted.dynamics, "stage": f"refit-{i}"}
+        again = train_predictor(z[rows], **(shared | of_rows), seed=seed + 1 + i, **own)
         refits.append(again.dynamics)
         if progress is not None:
             progress("refits", i + 1, n_refits, again.history[-1])
     share = None
     if settings.turning:
-        turning = train_predictor(z, **shared, rotation=True, start=fitted.dynamics, seed=seed, **others).dynamics
+        aside = {"rotation": True, "start": fitted.dynamics, "stage": "turning"}
+        turning = train_predictor(z, **(shared | aside), seed=seed, progress=progress, **others).dynamics
         states = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float32)).to(turning.log_diffusion.device)
         share = turning.rotation_share(states)
     return DynamicsFit(**kept, refits=tuple(refits), rotation_share=share, linear_p=p_value)

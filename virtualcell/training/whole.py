@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import time as clock
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -14,15 +15,20 @@ import torch
 from mudata import MuData
 
 from virtualcell import __version__
+from virtualcell.data.changes import told
 from virtualcell.data.check import check, file_of, require
 from virtualcell.data.preprocess import preprocess
 from virtualcell.predictor.distance import require_distance
 from virtualcell.schema import Settings
-from virtualcell.training.autoencoder import Progress, effective_rank, train_autoencoder
+from virtualcell.training.autoencoder import train_autoencoder
 from virtualcell.training.conversion import fit_conversions
+from virtualcell.training.described import effective_rank
+from virtualcell.training.epochs import Progress
+from virtualcell.training.fingerprint import fingerprint
 from virtualcell.training.fitted import Fitted, states_of
 from virtualcell.training.given import as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
 from virtualcell.training.growth import KnownGrowth
+from virtualcell.training.kept import Keeper
 from virtualcell.training.refits import Crossed, DynamicsFit, fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 
@@ -30,12 +36,18 @@ logger = logging.getLogger("virtualcell")
 
 
 def fit_whole(
-    cells: MuData | ad.AnnData, settings: Settings, device: torch.device, progress: Progress | None, crossed: Crossed
+    cells: MuData | ad.AnnData,
+    settings: Settings,
+    device: torch.device,
+    progress: Progress | None,
+    crossed: Crossed,
+    checkpoint: Path | None = None,
 ) -> Fitted:
     """States learned from the counts and, where there are several times or treatments, the dynamics that lead on.
 
-    settings.columns says what is known of the cells, which are not changed; crossed: see ``fit_dynamics``. Raises DataError where
-    they cannot be used, before anything is trained.
+    settings.columns says what is known of the cells, which are not changed; crossed: see ``fit_dynamics``. checkpoint: folder in
+    which the fit is written as it goes, and from which it goes on (``VirtualCell.fit``). Raises DataError where the cells cannot
+    be used, before anything is trained.
     """
     began = clock.perf_counter()
     columns, seed = settings.columns, settings.seed
@@ -44,6 +56,7 @@ def fit_whole(
     require(check(cells, columns, kinds), file=file_of(cells))
     require_distance(settings.predictor.distance)
     digest = data_digest(cells, kinds)
+    keep = Keeper(checkpoint, fingerprint(cells, digest, settings)) if checkpoint is not None else Keeper()
     barcodes = clone_matrix(cells, columns.clones)
     prepared = preprocess(cells, settings.preprocess, kinds=kinds)
     if barcodes is not None:
@@ -66,9 +79,10 @@ def fit_whole(
     )
     known.check(moments, treated=treated, distance=settings.predictor.distance, field=str(columns.population_size))
     trained = train_autoencoder(
-        table, settings.autoencoder, kinds, settings.preprocess.n_components, max(1, len(batches)), seed, device, progress
+        table, settings.autoencoder, kinds, settings.preprocess.n_components, max(1, len(batches)), seed, device, progress, keep
     )
-    translator, conversions = fit_conversions(trained, table, settings.autoencoder.hidden, seed, device, progress)
+    keep.follow(trained.model.state_dict())
+    translator, conversions = fit_conversions(trained, table, settings.autoencoder.hidden, seed, device, progress, keep)
     states = states_of(trained.model, table, device)
     moved = None
     if moments is not None or treated:
@@ -85,6 +99,7 @@ def fit_whole(
             device=device,
             progress=progress,
             crossed=crossed,
+            keep=keep,
         )
     parts = [trained.model] + ([moved.dynamics] if moved is not None else [])
     rank = effective_rank(states)
@@ -92,6 +107,7 @@ def fit_whole(
         "version": __version__,
         "seed": seed,
         "digest": digest,
+        "changes": told(cells),
         "file": str(cells.uns.get("virtualcell_source", {}).get("file", "")),
         "n_cells": int(prepared.n_obs),
         "modalities": {m: len(f) for m, f in features.items()},

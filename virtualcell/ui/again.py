@@ -13,8 +13,13 @@ def train_again(b: Bundle) -> str:
     """A line for a terminal: of a demo its name, of a run the file that its cells came from, the columns and what was set."""
     if b.demo.key in DEMOS:
         return f"virtualcell train --demo {b.demo.key} --out my-model"
-    settings, usual = b.model.settings, Settings()
-    columns, none = settings.columns, Columns()
+    return command(b.demo.file or "cells.h5mu", b.model.settings)
+
+
+def command(file: str, settings: Settings) -> str:
+    """A line for a terminal that trains on a file with these settings."""
+    usual, none = Settings(), Columns()
+    columns = settings.columns
     timed, treated = columns.time is not None, columns.perturbation is not None
     options: dict[str, object] = {
         "--time": columns.time,
@@ -31,7 +36,7 @@ def train_again(b: Bundle) -> str:
         "--fusion": _set(settings.autoencoder.fusion, usual.autoencoder.fusion),
         "--steps": _set(settings.predictor.steps, usual.predictor.steps),
     }
-    parts = ["virtualcell", "train", shlex.quote(b.demo.file or "cells.h5mu")]
+    parts = ["virtualcell", "train", shlex.quote(file)]
     for name, value in options.items():
         if value is not None:
             parts += [name, shlex.quote(str(value))]

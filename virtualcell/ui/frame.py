@@ -8,6 +8,7 @@ from virtualcell.ui.faults import told
 
 PAGES = (
     ("pages/home.py", "Home"),
+    ("pages/cells.py", "Your cells"),
     ("pages/explore.py", "Explore"),
     ("pages/modalities.py", "Modalities"),
     ("pages/trajectories.py", "Trajectories"),

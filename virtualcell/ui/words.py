@@ -87,6 +87,8 @@ def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:
     sign = -1 if larger_is_better(rows[0]["metric"]) else 1
     best = min(others, key=lambda row: sign * row["value"])
     said, ours = f"{best['method']} ({best['value']:.3g})", f"{mine['value']:.3g}"
+    if len(mine.get("seeds", ())) == 1 and mine["low"] is None:
+        return f"Measured once: this model {ours}, the best baseline here {said}. One run has no interval, so no verdict."
     if sign * mine["value"] >= sign * best["value"]:
         gap = best["high"] is not None and mine["low"] is not None
         if gap and (best["high"] < mine["low"] if sign > 0 else best["low"] > mine["high"]):
