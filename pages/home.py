@@ -9,7 +9,7 @@ import streamlit as st
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.figures.embedding import embedding
 from virtualcell.ui import cards, glance, state, tour, words
-from virtualcell.ui.frame import inside
+from virtualcell.ui.frame import go_to, inside
 from virtualcell.ui.parts import chart, provenance
 from virtualcell.ui.theme import look
 
@@ -38,8 +38,8 @@ def finding(b: Bundle) -> None:
     found = insight(b)
     st.markdown(f"#### {found.headline}")
     st.caption(found.detail)
-    if st.button(found.ask, key="see-it", type="primary"):
-        st.switch_page(found.page, query_params={"demo": b.demo.key, **found.view})
+    link = {"demo": b.demo.key, **found.view}
+    st.button(found.ask, key="see-it", type="primary", on_click=go_to, args=(found.page, link))
 
 
 def questions(b: Bundle) -> None:
@@ -56,8 +56,7 @@ def questions(b: Bundle) -> None:
         asked.append(("What do the measurements share?", "pages/modalities.py"))
     asked.append(("How far can I trust this?", "pages/card.py"))
     for number, (question, page) in enumerate(asked):
-        if st.button(question, key=f"ask-{number}", width="stretch"):
-            st.switch_page(page, query_params=link)
+        st.button(question, key=f"ask-{number}", width="stretch", on_click=go_to, args=(page, link))
 
 
 inside()

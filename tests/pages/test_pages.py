@@ -67,7 +67,7 @@ def test_home_draws_every_cell_by_time_and_asks_three_questions():
     (fig,) = figures(at)
     assert [trace["name"] for trace in fig["data"]] == ["0 h (583)", "1 h (983)", "3 h (1,075)"]
     labels = [button.label for button in at.button]
-    assert {"What are these cells?", "What happens next?", "What shapes it?"} <= set(labels)
+    assert {"What are these cells?", "What happens next?", "Where do they settle, and why?"} <= set(labels)
     assert sum(label == "Show these" for label in labels) == len(DEMOS) - 1
 
 

@@ -13,7 +13,7 @@ from virtualcell.figures.look import Look
 from virtualcell.figures.thumbnail import thumbnail
 from virtualcell.schema import Columns
 from virtualcell.ui import glance, state, unfinished
-from virtualcell.ui.frame import PAGES
+from virtualcell.ui.frame import PAGES, go_to
 from virtualcell.ui.theme import look
 
 WIDTH = 244
@@ -56,8 +56,7 @@ def _own(finished: list[jobs.Run]) -> None:
         )
         if finished:
             st.caption(f"{len(finished)} training{'s' if len(finished) > 1 else ''} finished on this server.")
-        if st.button("Start with your cells", key="own-cells", type="primary", width="stretch"):
-            st.switch_page(page)
+        st.button("Start with your cells", key="own-cells", type="primary", width="stretch", on_click=go_to, args=(page,))
 
 
 def cards(chosen: str) -> None:

@@ -86,7 +86,7 @@ def main_annotation(b: Bundle) -> tuple[pd.Series, str]:
     return pd.Series(state.values(b, column), index=b.cells.obs_names), kind
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Counting what was measured in each cell …")
 def _quality(key: str, digest: str) -> pd.DataFrame:
     return quality(state.bundle(key).cells)
 

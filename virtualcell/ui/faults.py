@@ -60,8 +60,8 @@ def _ways_on(title: str, home: str) -> None:
     with st.container(horizontal=True):
         st.button("Try again", key="fault-again", type="primary")
         st.button("This page without choices", key="fault-plain", on_click=_forget_choices)
-        if title != "Home" and st.button("Home", key="fault-home"):
-            st.switch_page(home)
+        if title != "Home":
+            st.page_link(home, label="Home", query_params={"demo": st.query_params.get("demo", "")})
 
 
 def _forget_choices() -> None:

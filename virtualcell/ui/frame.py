@@ -18,12 +18,31 @@ PAGES = (
 )
 """File and title, in the order of the questions that a reader asks."""
 
-_DRAWN = "frame-drawn"
+_DRAWN, _HERE, _WANTED = "frame-drawn", "frame-here", "frame-wanted"
+
+
+def go_to(file: str, link: dict[str, str] | None = None) -> None:
+    """Leads to another page with its controls set by link; for ``on_click``, so that the page that is left is not drawn again on
+    the way."""
+    if st.session_state.get(_HERE) != file:
+        st.session_state[_WANTED] = (file, link or {})
+        return
+    # Of the page that is shown, what is bound to a control cannot be written into the link: the control is set, and writes it.
+    st.session_state.update(link or {})
+
+
+def moving() -> bool:
+    """Whether the reader is on the way to another page, so that nothing need be drawn on this one."""
+    return _WANTED in st.session_state
 
 
 def run(page: st.Page) -> None:
     """Runs the page inside the frame that app.py has drawn; where it fails, says what to do."""
+    wanted = st.session_state.pop(_WANTED, None)
+    if wanted is not None:
+        st.switch_page(wanted[0], query_params=wanted[1])
     st.session_state[_DRAWN] = True
+    st.session_state[_HERE] = next((file for file, title in PAGES if title == page.title), None)
     with told(page.title, PAGES[0][0]):
         page.run()
 

@@ -189,8 +189,8 @@ def treatment_acts(b: Bundle) -> Insight | None:
     return Insight(
         f"{said}. It {'raises' if rises else 'lowers'} **{row['gene']}**{itself} **{_times(ratio)}**.",
         f"Genes that change by 20 % or more. {row['gene']} in a typical cell: {row['before']:.1f} counts per 10,000 without, "
-        f"{row['after']:.0f} with; 95 % interval of the fold {_number(low)} to {_number(high)}, over cells of these samples, half a "
-        "count added on both sides. Another donor or experiment may differ more.",
+        f"{row['after']:.0f} with; 95 % interval of the fold {_number(low)} to {_number(high)}, over cells of these samples, "
+        "half a count added on both sides. Another donor or experiment may differ more.",
         "See what it does",
         "pages/perturb.py",
         {f"treatment-{b.demo.key}": name},

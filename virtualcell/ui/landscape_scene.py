@@ -45,7 +45,7 @@ class Scene:
     asked: str = ""
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Shaping the surface …")
 def _relief(key: str, stamp: int) -> Relief:
     landscape = state.bundle(key).landscape
     assert landscape is not None, "asked for on a page that has stopped where there is none"

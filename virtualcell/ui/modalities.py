@@ -164,7 +164,7 @@ def alone(b: Bundle, modality: str) -> np.ndarray:
     return _alone(b.demo.key, state.stamp(b), modality)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Placing the cells by each measurement …")
 def _places(key: str, stamp: int) -> dict[str, np.ndarray]:
     b = state.bundle(key)
     # One plane for all: the two directions in which the states by all measurements differ most.

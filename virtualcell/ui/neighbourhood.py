@@ -72,7 +72,7 @@ def peaks_around(peaks: pd.DataFrame, gene: str) -> tuple[np.ndarray, np.ndarray
     return near, centre[near] - begin, True
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Reading the chromatin around the gene …")
 def _neighbourhood(key: str, stamp: int, gene: str, column: str) -> Neighbourhood:
     b = state.bundle(key)
     atac = b.cells.mod["atac"]

@@ -59,7 +59,7 @@ def doses(b: Bundle, rows: np.ndarray, treatment: str, amounts: tuple[float, ...
     return _doses(b.demo.key, state.stamp(b), packed, treatment, amounts, duration, rest)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner="Looking for the dose that it takes …")
 def _critical(key: str, stamp: int, valley: int, treatment: str, duration: float, rest: float) -> float | None:
     b = state.bundle(key)
     assert b.landscape is not None, "asked for where there are valleys"
@@ -93,7 +93,7 @@ def ranked_doses(b: Bundle, start: np.ndarray, goal: np.ndarray, duration: float
     return _ranked_doses(b.demo.key, state.stamp(b), *packed, duration)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Tilting the landscape …")
 def _tilted(key: str, stamp: int, treatment: str, dose: float) -> Landscape:
     return state.bundle(key).model.landscape(perturbation=treatment, dose=dose)
 
@@ -103,7 +103,7 @@ def tilted(b: Bundle, treatment: str, dose: float) -> Landscape:
     return _tilted(b.demo.key, state.stamp(b), treatment, dose)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Computing …")
+@st.cache_resource(max_entries=64, show_spinner="Working out what changes in these cells …")
 def _effect(key: str, stamp: int, rows: bytes, treatment: str | None, edit: Edit | None, seed: int) -> Effect:
     b = state.bundle(key)
     asked: dict[str, Any] = (
@@ -146,7 +146,7 @@ def pushes(b: Bundle, start: np.ndarray, goal: np.ndarray, *, pairs: bool = True
     return _pushes(b.demo.key, state.stamp(b), *packed, pairs)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner="Sorting the cells by treatment …")
 def _screen(key: str, stamp: int) -> Screen:
     b = state.bundle(key)
     assert b.model.response is not None, "asked for where treatments were measured"

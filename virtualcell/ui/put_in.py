@@ -21,7 +21,7 @@ def heights(b: Bundle) -> dict[tuple[str, str], float]:
     }
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner="Working out the dose that the equations ask for …")
 def _critical(duration: float, rest: float) -> float:
     return true_critical(duration, rest, halvings=16) / MEASURED
 

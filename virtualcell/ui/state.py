@@ -170,7 +170,7 @@ def expression(b: Bundle, feature: str, modality: str = "rna") -> np.ndarray:
     return np.asarray(column.todense() if hasattr(column, "todense") else column, dtype=np.float32).ravel()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Following the cells, step by step, through time …")
 def _trajectory(
     key: str,
     stamp: int,
@@ -223,7 +223,7 @@ def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
     return _markers(b.demo.key, stamp(b), np.asarray(rows, dtype=np.int64).tobytes())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Laying out the map …")
 def _placing(key: str, stamp: int) -> Placing:
     from virtualcell.figures.placing import Placing
 

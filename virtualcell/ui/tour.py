@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from virtualcell.ui import state
-from virtualcell.ui.frame import PAGES
+from virtualcell.ui.frame import PAGES, go_to, moving
 from virtualcell.ui.tour_steps import STEPS, Step
 
 PARAMETER = "tour"
@@ -26,7 +26,8 @@ def _go(number: int) -> None:
     step = STEPS[number]
     st.session_state[_AT] = number
     file = next(file for file, title in PAGES if title == step.page)
-    st.switch_page(file, query_params={"demo": step.demo, **step.view, PARAMETER: str(number + 1)})
+    st.query_params[PARAMETER] = str(number + 1)
+    go_to(file, {state.DEMO: step.demo, **step.view, PARAMETER: str(number + 1)})
 
 
 def _leave() -> None:
@@ -34,12 +35,20 @@ def _leave() -> None:
     st.query_params.pop(PARAMETER, None)
 
 
+def _finish() -> None:
+    _leave()
+    go_to(PAGES[0][0], {"demo": STEPS[0].demo})
+
+
 def band(title: str) -> None:
     """The band at the top of the page with this title, while a tour is taken; nothing otherwise. Called by app.py before the
     page runs."""
+    if moving():
+        return  # the link still names the step that the reader comes from
     asked, at = _asked(), st.session_state.get(_AT)
     if asked is not None and asked != at:
         _go(asked)  # a link from outside
+        return
     if at is None:
         return
     step = STEPS[at]
@@ -68,21 +77,19 @@ def _away(at: int) -> None:
 def _steer(at: int, here: bool) -> None:
     # Leave comes last and looks least: the way on is what a reader looks for.
     if not here:
-        if st.button("Go on with it", key="tour-on", type="primary"):
-            _go(at)
+        st.button("Go on with it", key="tour-on", type="primary", on_click=_go, args=(at,))
     else:
-        if at > 0 and st.button("Back", key="tour-back"):
-            _go(at - 1)
+        if at > 0:
+            st.button("Back", key="tour-back", on_click=_go, args=(at - 1,))
         if at + 1 < len(STEPS):
-            if st.button("Next", key="tour-next", type="primary"):
-                _go(at + 1)
-        elif st.button("Finish", key="tour-finish", type="primary"):
-            _leave()
-            st.switch_page(PAGES[0][0], query_params={"demo": STEPS[0].demo})
+            st.button("Next", key="tour-next", type="primary", on_click=_go, args=(at + 1,))
+        else:
+            st.button("Finish", key="tour-finish", type="primary", on_click=_finish)
     st.button("Leave", key="tour-leave", type="tertiary", on_click=_leave)
 
 
 def invitation() -> None:
     """The button on Home that begins the tour."""
-    if st.session_state.get(_AT) is None and st.button("Take the tour: 6 steps, 2 minutes", key="tour-begin", width="stretch"):
-        _go(0)
+    if st.session_state.get(_AT) is None:
+        label = f"Take the tour: {len(STEPS)} steps, 2 minutes"
+        st.button(label, key="tour-begin", width="stretch", on_click=_go, args=(0,))

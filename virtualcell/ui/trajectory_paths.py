@@ -97,7 +97,7 @@ def _found(b: Bundle, asked: _Request) -> Trajectory:
     return state.trajectory(b, chosen, duration, frames=frames, seed=seed, copies=copies, noise=noise)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner="Putting the predicted cells on the map …")
 def _places(key: str, stamp: int, asked: _Request, on: str) -> np.ndarray:
     b = state.bundle(key)
     states = _found(b, asked).states
@@ -106,7 +106,7 @@ def _places(key: str, stamp: int, asked: _Request, on: str) -> np.ndarray:
     return state.placing(b)(states)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Reading genes from the predicted cells …")
 def _amount(key: str, stamp: int, asked: _Request, gene: str) -> np.ndarray:
     b = state.bundle(key)
     return b.model.decode(_found(b, asked).states, features=[gene])[..., 0]

@@ -61,7 +61,7 @@ def _found(key: str, stamp: int, before: float, then: float) -> Found:
     return Found(at, found.chances, names, by_kind(found.chances, names, found.drawn_chances, drawn))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Drawing the unexpected cells …")
 def _pictures(key: str, stamp: int, before: float, then: float, theme: str) -> tuple[go.Figure, go.Figure | None]:
     """The map and the bars; built once a theme, as no slider of the page changes them."""
     b = state.bundle(key)

@@ -34,7 +34,7 @@ class Translated:
     yes_or_no: bool
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Averaging the training cells …")
 def _average(key: str, stamp: int, modality: str) -> np.ndarray:
     b = state.bundle(key)
     rows = np.setdiff1d(np.flatnonzero(with_measured(b, modality)), kept_out(b))
@@ -65,7 +65,7 @@ def translated(b: Bundle, rows: np.ndarray, source: str, target: str) -> Transla
     return _translated(b.demo.key, state.stamp(b), np.asarray(rows, dtype=np.int64).tobytes(), source, target)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@st.cache_resource(max_entries=12, show_spinner="Comparing predicted and measured features …")
 def _feature_table(key: str, stamp: int, packed: bytes, source: str, target: str) -> pd.DataFrame:
     found = _translated(key, stamp, packed, source, target)
     if found.yes_or_no:
