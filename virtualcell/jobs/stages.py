@@ -21,6 +21,7 @@ WORDS = {
     "turning": "whether cells also move in circles",
     "map": "drawing the map of the cells",
     "landscape": "drawing the landscape",
+    "spaces": "drawing a map of each kind of measurement",
     "figures": "measuring it on cells kept aside",
     "stopping": "stopping",
 }
@@ -47,7 +48,8 @@ class Plan:
         whether there are treated cells beside a control; hidden: whether a middle time is hidden and predicted too."""
         fit = _fit(settings, n_cells, n_features, n_kinds, n_times, treated)
         moves = n_times > 1 or treated
-        views = [("map", 12 + 4e-3 * n_cells), ("landscape", 6.0 if moves else 0.0), ("figures", 2 + 1e-3 * n_cells)]
+        views = [("map", 12 + 4e-3 * n_cells), ("landscape", 6.0 if moves else 0.0)]
+        views += [("spaces", n_kinds * (2 + 4e-3 * n_cells)), ("figures", 2 + 1e-3 * n_cells)]
         again = _fit(settings.plain(), n_cells, n_features, n_kinds, n_times - 1, treated) if hidden else []
         again += [("figures", 10 + 5e-3 * n_cells)] if hidden else []
         parts = [("reading", 5 + 1e-7 * n_cells * n_features), *fit, *views, *((HIDDEN + name, s) for name, s in again)]

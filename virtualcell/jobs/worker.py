@@ -62,10 +62,13 @@ def work(asked: Run) -> None:
 
 
 def _train(asked: Run, recorder: Recorder) -> None:
+    from virtualcell.data.preprocess import preprocess
     from virtualcell.data.read import SOURCE_KEY, read
     from virtualcell.demo import REPORT, write_views
+    from virtualcell.explore.spaces import write_spaces
     from virtualcell.jobs.hidden_time import hidden_time
     from virtualcell.jobs.results import held_out_figures
+    from virtualcell.training.given import kinds_of
 
     cells = read(asked.folder / CELLS)
     cells.uns[SOURCE_KEY]["file"] = asked.file or CELLS
@@ -73,6 +76,13 @@ def _train(asked: Run, recorder: Recorder) -> None:
     model = _model(asked, cells, recorder)
     seconds = recorder.seconds
     write_views(model, asked.model_folder, recorder)
+    kinds = kinds_of(cells, asked.settings.kinds)
+    write_spaces(
+        preprocess(cells, model.settings.preprocess, kinds=kinds),
+        asked.model_folder,
+        seed=model.settings.seed,
+        progress=lambda done, of: recorder("spaces", done, of, {}),
+    )
     recorder.begin("figures")
     found = held_out_figures(model, cells, seconds)
     write_json(asked.folder / FIGURES, found)

@@ -211,18 +211,6 @@ def trajectory(
     return _trajectory(key, stamp(b), packed, float(duration), frames, treatment, seed, copies, noise)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Comparing genes …")
-def _markers(key: str, stamp: int, rows: bytes) -> pd.DataFrame:
-    from virtualcell.ui.markers import markers
-
-    return markers(_bundle(key, stamp).cells.mod["rna"], np.frombuffer(rows, dtype=np.int64))
-
-
-def marker_table(b: Bundle, rows: np.ndarray) -> pd.DataFrame:
-    """Genes of the chosen cells against all others; the same request is computed once."""
-    return _markers(b.demo.key, stamp(b), np.asarray(rows, dtype=np.int64).tobytes())
-
-
 @st.cache_resource(max_entries=8, show_spinner="Laying out the map …")
 def _placing(key: str, stamp: int) -> Placing:
     from virtualcell.figures.placing import Placing
