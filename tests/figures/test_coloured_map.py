@@ -59,7 +59,7 @@ def test_lit_cells_are_selected_and_last():
     selected = np.concatenate([trace.customdata[trace.selectedpoints] for trace in fig.data])
     assert sorted(selected) == lit.tolist()
     for trace in fig.data:
-        assert trace.selectedpoints == tuple(range(400))[len(trace.x) - len(trace.selectedpoints) : len(trace.x)]
+        assert list(trace.selectedpoints) == list(range(len(trace.x) - len(trace.selectedpoints), len(trace.x)))
 
 
 def test_the_outline_is_a_shape():

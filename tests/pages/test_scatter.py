@@ -123,7 +123,7 @@ def test_what_does_not_fit_together_is_refused(settings):
     app = AppTest.from_function(one_map)
     app.session_state["settings"] = settings
     app.run(timeout=60)
-    assert app.exception[0].type == "ValueError"
+    assert app.exception[0].proto.type == "ValueError"
 
 
 @pytest.mark.parametrize(
