@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from virtualcell.figures.look import DARK
+from virtualcell.ui.theme import look
+
 PAGES = (
     ("pages/home.py", "Home"),
     ("pages/explore.py", "Explore"),
@@ -21,6 +24,10 @@ _DRAWN = "frame-drawn"
 def run(page: st.Page) -> None:
     """Runs the page inside the frame that app.py has drawn."""
     st.session_state[_DRAWN] = True
+    if look() is DARK:
+        # The theme writes white on its primary colour, which on a dark page must be a light one: 2.3 : 1.
+        named = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
+        st.html(f"<style>{named} {{ color: {DARK.paper}; }}</style>")
     page.run()
 
 
