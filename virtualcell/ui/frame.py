@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from virtualcell.figures.look import DARK
+from virtualcell.figures.look import DARK, Look
 from virtualcell.ui.theme import look
 
 PAGES = (
@@ -24,11 +24,21 @@ _DRAWN = "frame-drawn"
 def run(page: st.Page) -> None:
     """Runs the page inside the frame that app.py has drawn."""
     st.session_state[_DRAWN] = True
-    if look() is DARK:
-        # The theme writes white on its primary colour, which on a dark page must be a light one: 2.3 : 1.
-        named = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
-        st.html(f"<style>{named} {{ color: {DARK.paper}; }}</style>")
+    st.html(f"<style>{_legible(look())}</style>")
     page.run()
+
+
+def _legible(look: Look) -> str:
+    """Where no setting of the theme reaches and words would have less than 4.5 : 1 (tests/browser/test_contrast.py).
+
+    Small print is text at six tenths of its strength, which washes out coloured words. And white is written on the primary
+    colour, which on a dark page must be a light one.
+    """
+    rules = f"[data-testid='stCaptionContainer'] {{ opacity: 1; color: {look.quiet}; }}"
+    if look is DARK:
+        filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
+        rules += f"{filled} {{ color: {look.paper}; }}"
+    return rules
 
 
 def navigation() -> st.Page:
