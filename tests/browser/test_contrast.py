@@ -38,7 +38,11 @@ WORDS = r"""() => {
       const own = getComputedStyle(at);
       opacity *= parseFloat(own.opacity);
       if (own.backgroundImage !== 'none' && !own.backgroundImage.includes('url')) return;
-      if (!(at instanceof SVGElement)) grounds.push(own.backgroundColor);
+      // What stands beside its parent, as the number over a slider's handle does, is not before it.
+      const around = at.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+      const before = around.left <= x && x <= around.right && around.top <= y && y <= around.bottom
+        || at.matches('html, body, [data-testid="stApp"], [data-testid="stMain"]');  // scrolled, they end before their words do
+      if (before && !(at instanceof SVGElement)) grounds.push(own.backgroundColor);
     }
     found.push({words: words.trim().slice(0, 60), colour: colour || (drawn ? style.fill : style.color), grounds, opacity,
       size: parseFloat(style.fontSize), weight: parseFloat(style.fontWeight) || 400,
@@ -48,7 +52,7 @@ WORDS = r"""() => {
   for (let node = walker.nextNode(); node; node = walker.nextNode())
     if (!['STYLE', 'SCRIPT', 'NOSCRIPT', 'TEXTAREA'].includes(node.parentElement.tagName))
       ask(node.parentElement, node.textContent);
-  for (const field of document.querySelectorAll('input, textarea'))
+  for (const field of document.querySelectorAll('input:not([type]), input[type=text], input[type=number], textarea'))
     if (field.value) ask(field, field.value);
     else ask(field, field.placeholder || '', getComputedStyle(field, '::placeholder').color);
   return found;

@@ -48,7 +48,7 @@ def effect_volcano(
                 x=change[rows],
                 y=height_of[rows],
                 mode="markers",
-                marker={"color": colour, "size": 7, "opacity": 0.85},
+                marker={"color": colour, "size": 7},
                 name=f"{label} ({int(rows.sum()):,})",
                 text=np.asarray(genes)[rows],
                 customdata=evidence[rows],

@@ -87,7 +87,7 @@ def embedding(
         for group, colour in zip(groups, colours, strict=True):
             rows = np.flatnonzero(values == group)
             shown = f"{group:g} {unit}".strip() if isinstance(group, (int, float)) else str(group)
-            marker = {"size": size, "color": look.faint if str(group) in ("nan", "unknown") else colour, "opacity": 0.85}
+            marker = {"size": size, "color": look.faint if str(group) in ("nan", "unknown") else colour}
             add(rows, marker, f"{shown} ({len(rows):,})", f"{name}: {shown}", True)
         fig.update_layout(legend={"title": {"text": name}, "x": 1.0, "xanchor": "left", "y": 1.0})
     if flat:

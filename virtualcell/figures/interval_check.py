@@ -57,7 +57,7 @@ def interval_check(
                 x=predicted[rows],
                 y=measured[rows],
                 mode="markers",
-                marker={"color": colour, "size": 6, "opacity": 0.7},
+                marker={"color": colour, "size": 6},
                 name=f"{label} ({int(rows.sum()):,} cells)" if low is not None else f"{len(measured):,} cells",
                 showlegend=bool(rows.any()),
                 hovertemplate="predicted %{x:.2f}<br>measured %{y:.2f}<extra></extra>",

@@ -104,7 +104,7 @@ def scale(colours: tuple[str, ...]) -> list[list[float | str]]:
 
 LIGHT = Look(
     name="virtualcell_light",
-    text="#1C2333",
+    text="#121826",
     quiet="#667085",
     faint="#D5DAE3",
     paper="#FFFFFF",

@@ -49,7 +49,7 @@ def shift(
                 x=cells[:, 0],
                 y=cells[:, 1],
                 mode="markers",
-                marker={"size": size + 1.5, "color": colour, "opacity": 0.7},
+                marker={"size": size + 1.5, "color": colour},
                 name=label,
                 hoverinfo="skip",
             )

@@ -105,6 +105,6 @@ def _groups(
     for group, colour in zip(names, colours, strict=True):
         shown = f"{group:g} {unit}".strip() if isinstance(group, int | float) else str(group)
         colour = look.faint if str(group) in ("nan", "unknown") else colour
-        marker = {"size": size, "color": colour, "opacity": 0.75}
+        marker = {"size": size, "color": colour}
         found.append((np.flatnonzero((values == group) & seen), marker, shown, f"{name}: {shown}"))
     return found

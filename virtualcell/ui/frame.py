@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from virtualcell.figures.look import DARK, Look
 from virtualcell.ui.faults import told
+from virtualcell.ui.theme import look
 
 PAGES = (
     ("pages/home.py", "Home"),
@@ -42,9 +44,23 @@ def run(page: st.Page) -> None:
     if wanted is not None:
         st.switch_page(wanted[0], query_params=wanted[1])
     st.session_state[_DRAWN] = True
+    st.html(f"<style>{_legible(look())}</style>")
     st.session_state[_HERE] = next((file for file, title in PAGES if title == page.title), None)
     with told(page.title, PAGES[0][0]):
         page.run()
+
+
+def _legible(look: Look) -> str:
+    """Where no setting of the theme reaches and words would have less than 4.5 : 1 (tests/browser/test_contrast.py).
+
+    Small print is text at six tenths of its strength, which washes out coloured words. And white is written on the primary
+    colour, which on a dark page must be a light one.
+    """
+    rules = f"[data-testid='stCaptionContainer'] {{ opacity: 1; color: {look.quiet}; }}"
+    if look is DARK:
+        filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
+        rules += f"{filled} {{ color: {look.paper}; }}"
+    return rules
 
 
 def navigation() -> st.Page:
