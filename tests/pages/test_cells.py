@@ -307,8 +307,9 @@ def test_presets_suit_the_cells():
 
 def test_a_hidden_time_stands_beside_the_best_simple_rule(finished):
     finished.model_folder.mkdir()
+    where = f"{finished.id}, 4 d held out"
     rows = [
-        {"method": method, "metric": metric, "value": value, "low": None, "high": None, "where": f"{finished.id}, 4 d held out", "seeds": [0]}
+        {"method": method, "metric": metric, "value": value, "low": None, "high": None, "where": where, "seeds": [0]}
         for method, metric, value in (
             ("no change", "energy distance", 1.1), ("union of neighbours", "energy distance", 0.9), ("no change", "W1", 0.1),
             ("floor: two halves", "energy distance", 0.2), ("VirtualCell flows", "energy distance", 0.3),
