@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from virtualcell.ui import link
 from virtualcell.ui.words import SIMULATED
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def lead(b: Bundle, sentence: str) -> DeltaGenerator:
     it, where ``share`` puts its button."""
     if b.demo.simulated:
         st.warning(SIMULATED, icon=None)
-    said, place = st.columns([5, 1], vertical_alignment="top", gap="medium")
+    said, place = st.columns([3.6, 1], vertical_alignment="top", gap="medium")
     said.markdown(f":gray[{sentence}]")
     return place
 
@@ -100,8 +101,11 @@ def provenance(b: Bundle, *more: str) -> None:
 
 
 def table_download(b: Bundle, table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "Table as CSV") -> None:
-    """The whole table as CSV with its source in comment lines on top; a function is called when the file is asked for."""
-    head = "".join(f"# {key}: {value}\n" for key, value in source(b).items())
+    """The whole table as CSV with its source and the link of the view in comment lines on top; a function is called when the file
+    is asked for."""
+    # Now: when the file is asked for, no page is there to say its link.
+    found = source(b) | {"link": link.address()}
+    head = "".join(f"# {key}: {value}\n" for key, value in found.items())
 
     def text() -> str:
         return head + (table() if callable(table) else table).to_csv(index=False)
