@@ -84,11 +84,12 @@ def test_explore_tells_what_a_group_is_made_of_and_by_which_genes():
     at.selectbox(key="closer-a549").select("time: 3 h").run()
     assert not at.exception
     assert "1,075 of 2,641 cells chosen" in words(at)
+    at.segmented_control(key="panel").set_value("Genes that differ").run()
     (table,) = at.dataframe
     genes = table.value.set_index("gene")
     assert genes.loc["FKBP5", "log2_fold_change"] > 0
     assert genes.loc["FKBP5", "adjusted_p"] < 1e-10
-    assert genes.loc["FKBP5", "percent_selected"] > genes.loc["FKBP5", "percent_others"]
+    assert genes.loc["FKBP5", "percent_first"] > genes.loc["FKBP5", "percent_second"]
 
 
 def test_explore_colours_by_a_gene():

@@ -15,6 +15,7 @@ from virtualcell.ui.explore_chosen import GROUP, parse_outline
 from virtualcell.ui.explore_colour import UNITS, Wish
 from virtualcell.ui.explore_differ import Differ, compared
 from virtualcell.ui.explore_made_of import MadeOf
+from virtualcell.ui.explore_maps import NAMES_UP_TO
 from virtualcell.ui.explore_places import ALONE, MAP, PLANE, SOLID, SUB, Place
 from virtualcell.ui.explore_select import Chosen
 from virtualcell.ui.methods import methods
@@ -155,6 +156,8 @@ def _map(script: Script, b: Bundle, wish: Wish, view: Place, chosen: Chosen) -> 
         if outline is not None and outline[0] == view.key:
             script.use("virtualcell.explore.polygon", "unpack")
             axes["polygon"] = f"unpack({quoted(chosen.target.definition.split('.')[1])})"
+        if len(view.positions) <= NAMES_UP_TO:
+            axes["ids"] = "b.cells.obs_names" if view.rows is None else "b.cells.obs_names[there]"
         script.draws("coloured_map", "places", f"{colours}[0]", lit=lit, **axes)
 
 

@@ -31,21 +31,34 @@ def keep_cells(b: Bundle, chosen: Chosen) -> None:
 
 def _name_it(b: Bundle, chosen: Chosen) -> None:
     st.markdown(f"**Name these {len(chosen.a.rows):,} cells**")
-    with st.form(f"name-{b.demo.key}", border=False, clear_on_submit=True):
-        name = clean(st.text_input("Name", max_chars=explore_mine.LONGEST_NAME, placeholder="early responders"))
-        sent = st.form_submit_button("Keep as a group")
-    if not sent:
-        return
-    kept = explore_mine.groups(b)
+    text_at, button_at = st.columns([2, 1], gap="small", vertical_alignment="bottom")
+    with text_at:
+        st.text_input(
+            "Name", key=state.own(b, "new-name"), max_chars=explore_mine.LONGEST_NAME, placeholder="early responders",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    with button_at:
+        st.button(
+            "Keep as a group", key=state.own(b, "keep-group"), width="stretch", on_click=_keep, args=(b, chosen.a.definition)
+        )
+    if problem := st.session_state.pop(state.own(b, "name-problem"), None):
+        st.info(problem, icon=None)
+
+
+def _keep(b: Bundle, definition: str) -> None:
+    kept, name = explore_mine.groups(b), clean(st.session_state.get(state.own(b, "new-name"), ""))
+    problem = None
     if not name:
-        st.info("Type a name first.", icon=None)
+        problem = "Type a name first."
     elif name in {one.name for one in kept} or name == explore_mine.OTHER:
-        st.info(f"There is a group “{name}” already. Choose another name.", icon=None)
+        problem = f"There is a group “{name}” already. Choose another name."
     elif len(kept) == MOST_GROUPS:
-        st.info(f"A link holds {MOST_GROUPS} groups. Remove one first.", icon=None)
-    else:
-        explore_mine.keep_groups(b, [*kept, Named(name, chosen.a.definition)])
-        st.rerun()
+        problem = f"A link holds {MOST_GROUPS} groups. Remove one first."
+    if problem is not None:
+        st.session_state[state.own(b, "name-problem")] = problem
+        return
+    explore_mine.keep_groups(b, [*kept, Named(name, definition)])
+    st.session_state[state.own(b, "new-name")] = ""
 
 
 def _map_it(b: Bundle, chosen: Chosen) -> None:
@@ -59,12 +72,16 @@ def _map_it(b: Bundle, chosen: Chosen) -> None:
         st.caption(f"A link holds {MOST_MAPS} new maps. Remove one first.")
     else:
         st.caption("Differences among them then fill the map, instead of their difference from all others.")
-        if st.button("Make the map", key=state.own(b, "make-map")):
-            named = next((one.name for one in explore_mine.groups(b) if one.definition == chosen.a.definition), chosen.a.name)
-            name = named if named not in {one.name for one in kept} else f"{named} {len(kept) + 1}"
-            explore_mine.keep_maps(b, [*kept, Named(clean(name), chosen.a.definition)])
-            st.session_state[explore_places.pending(b)] = explore_places.new_title(clean(name))
-            st.rerun()
+        st.button("Make the map", key=state.own(b, "make-map"), on_click=_make_map, args=(b, chosen.a.name, chosen.a.definition))
+
+
+def _make_map(b: Bundle, called: str, definition: str) -> None:
+    kept = explore_mine.maps(b)
+    name = clean(next((one.name for one in explore_mine.groups(b) if one.definition == definition), called))
+    if name in {one.name for one in kept}:
+        name = clean(f"{name[:30]} {len(kept) + 1}")
+    explore_mine.keep_maps(b, [*kept, Named(name, definition)])
+    st.session_state[explore_places.pending(b)] = explore_places.new_title(name)
 
 
 def _groups(b: Bundle) -> None:
