@@ -16,7 +16,7 @@ from virtualcell.ui import glance, state, unfinished
 from virtualcell.ui.frame import PAGES, go_to
 from virtualcell.ui.theme import look
 
-WIDTH = 244
+WIDTH = 236
 """Of a card in pixels: five side by side on a wide page, three on a narrow one."""
 
 MOST_RUNS = 4
