@@ -21,7 +21,7 @@ st.set_page_config(
 )
 page = navigation()
 keep_training()
-title, choice, glossary = st.columns([1.7, 1, 0.3], vertical_alignment="bottom")
+title, choice, glossary = st.columns([1.5, 1.05, 0.42], vertical_alignment="bottom")
 with choice:
     follow_link()
     titles = cells_to_choose()

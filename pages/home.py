@@ -80,6 +80,7 @@ if seen is not None:
 with side:
     about = st.container()
 cards.cards(key)
+cards.show_top()
 b = state.bundle()
 with about:
     st.markdown(f"**{b.demo.title}**")

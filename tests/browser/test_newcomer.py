@@ -69,7 +69,7 @@ def test_words_are_looked_up_on_any_page_and_the_page_does_not_run_again(reader)
     field.press("Enter")
     found = reader.page.locator('[data-testid="stPopoverBody"]')
     found.get_by_text("A resting place: the lowest point of a valley").wait_for(timeout=30_000)
-    assert found.get_by_text("Wilcoxon rank-sum test", exact=True).count() == 0
+    found.get_by_text("Wilcoxon rank-sum test", exact=True).wait_for(state="detached", timeout=30_000)
     reader.check()
 
 
@@ -99,6 +99,7 @@ def test_a_card_far_down_shows_its_cells_at_the_top(reader):
     button.click()
     reader.page.get_by_text("81-fold").wait_for(timeout=60_000)
     reader.rest()
-    top = reader.page.get_by_text("81-fold").bounding_box()["y"]
+    reader.page.wait_for_timeout(1500)  # it scrolls smoothly
+    top = reader.page.get_by_text("81-fold").first.bounding_box()["y"]
     assert 0 <= top < 900, "the reader sees what was chosen"
     reader.check()

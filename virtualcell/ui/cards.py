@@ -16,7 +16,7 @@ from virtualcell.ui import glance, state, unfinished
 from virtualcell.ui.frame import PAGES, go_to
 from virtualcell.ui.theme import look
 
-WIDTH = 244
+WIDTH = 236
 """Of a card in pixels: five side by side on a wide page, three on a narrow one."""
 
 MOST_RUNS = 4
@@ -28,8 +28,23 @@ def _picture(folder: Path, changed: int, _columns: Columns, _look: Look, theme: 
     return None if seen is None else thumbnail(seen.positions, *seen.colours(_look))
 
 
+_CHOSEN = "cards-chosen"
+
+
 def _choose(key: str) -> None:
     st.session_state[state.DEMO] = key
+    st.session_state[_CHOSEN] = st.session_state.get(_CHOSEN, 0) + 1
+
+
+def show_top() -> None:
+    """Scrolls up where a card was just chosen: its cells are drawn at the top of the page, out of sight of who chose them."""
+    n = st.session_state.get(_CHOSEN, 0)
+    if not n or st.session_state.get(f"{_CHOSEN}-seen") == n:
+        return
+    st.session_state[f"{_CHOSEN}-seen"] = n
+    # The number makes it another script each time, or the browser would not run it again.
+    script = f"document.querySelector('[data-testid=\"stMain\"]').scrollTo({{top: 0, behavior: 'smooth'}}); // {n}"
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def _card(key: str, title: str, sentence: str, folder: Path, columns: Columns, *, shown: bool, simulated: bool) -> None:

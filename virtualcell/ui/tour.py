@@ -91,5 +91,5 @@ def _steer(at: int, here: bool) -> None:
 def invitation() -> None:
     """The button on Home that begins the tour."""
     if st.session_state.get(_AT) is None:
-        label = f"Take the tour: {len(STEPS)} steps, 2 minutes"
-        st.button(label, key="tour-begin", width="stretch", on_click=_go, args=(0,))
+        long = f"{len(STEPS)} steps over the pages, about two minutes. It can be left at any step."
+        st.button("Take the tour", key="tour-begin", width="stretch", help=long, on_click=_go, args=(0,))
