@@ -53,10 +53,11 @@ def run(page: st.Page) -> None:
 def _legible(look: Look) -> str:
     """Where no setting of the theme reaches and words would have less than 4.5 : 1 (tests/browser/test_contrast.py).
 
-    Small print is text at six tenths of its strength, which washes out coloured words. And white is written on the primary
-    colour, which on a dark page must be a light one.
+    Small print is text at six tenths of its strength, which washes out coloured words. Code is coloured by its grammar, down to
+    2.8 : 1. And white is written on the primary colour, which on a dark page must be a light one.
     """
     rules = f"[data-testid='stCaptionContainer'] {{ opacity: 1; color: {look.quiet}; }}"
+    rules += f"[data-testid='stCode'] .token {{ color: {look.text}; }} [data-testid='stCode'] .comment {{ color: {look.quiet}; }}"
     if look is DARK:
         filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
         rules += f"{filled} {{ color: {look.paper}; }}"
