@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.reader import blues, near
+from tests.browser.reader import Reader, blues, near
 from virtualcell.figures.look import LIGHT
 
 pytestmark = pytest.mark.browser
