@@ -64,7 +64,7 @@ def work(asked: Run) -> None:
 def _train(asked: Run, recorder: Recorder) -> None:
     from virtualcell.data.preprocess import preprocess
     from virtualcell.data.read import SOURCE_KEY, read
-    from virtualcell.demo import REPORT, write_views
+    from virtualcell.demo import REPORT, read_landscape, write_views
     from virtualcell.explore.spaces import write_spaces
     from virtualcell.jobs.hidden_time import hidden_time
     from virtualcell.jobs.results import held_out_figures
@@ -84,7 +84,9 @@ def _train(asked: Run, recorder: Recorder) -> None:
         progress=lambda done, of: recorder("spaces", done, of, {}),
     )
     recorder.begin("figures")
-    found = held_out_figures(model, cells, seconds)
+    landscape = read_landscape(asked.model_folder)
+    valleys = {"attractors": None if landscape is None else len(landscape.attractors)}
+    found = held_out_figures(model, cells, seconds) | valleys
     write_json(asked.folder / FIGURES, found)
     if asked.measure:
         write_json(asked.model_folder / REPORT, hidden_time(asked, cells, asked.folder / HIDDEN_CHECKPOINT, recorder))

@@ -74,7 +74,8 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
     first, second, third, fourth = st.columns(4)
     first.metric(
         "Over the average cell", f"{found['nats_over_average']:,.1f} nats",
-        help=f"On {found['held_out_cells']:,} cells kept aside: log-likelihood of a cell, all its measurements together, over "
+        help=f"On {found['held_out_cells']:,} cells that no gradient came from (they chose when to stop, "
+        "which flatters a little): log-likelihood of a cell, all its measurements together, over "
         "that of the average cell. Above 0 is better.",
     )  # fmt: skip
     second.metric(
