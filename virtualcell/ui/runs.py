@@ -115,7 +115,8 @@ def _side_by_side(found: list[jobs.Run]) -> None:
     )
     titles = {f"{run.name} ({run.id})": run for run in found}
     st.caption(
-        f"{runs_table.GAIN}: nats a cell, on cells kept aside, which also chose when to stop. Everyone who can open this app sees this list."
+        f"{runs_table.GAIN}: nats a cell, on cells kept aside, which also chose when to stop. "
+        "Everyone who can open this app sees this list."
     )
     chosen = st.multiselect(
         "Compare", list(titles), key="compare", bind="query-params", placeholder="Choose two or more models to compare",
