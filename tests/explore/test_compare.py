@@ -56,6 +56,8 @@ def test_cells_on_both_sides_count_for_the_first_alone(rna):
     table = compare(rna, np.arange(80), np.arange(60, 200))
     assert (table.attrs["n_first"], table.attrs["n_second"], table.attrs["shared"]) == (80, 120, 20)
     assert "20 cells on both sides" in describe(table)
+    assert "on a map" in describe(table, drawn=True)
+    assert "on a map" not in describe(table)
     np.testing.assert_array_equal(table["score"], compare(rna, np.arange(80))["score"])
     with pytest.raises(DataError, match="same cells"):
         compare(rna, np.arange(80), np.arange(80))

@@ -98,8 +98,11 @@ def compare(
     return table
 
 
-def describe(table: pd.DataFrame, first: str = "the selection", second: str = "the others") -> str:
-    """What a table of ``compare`` is, in sentences for a caption or a methods section."""
+def describe(table: pd.DataFrame, first: str = "the selection", second: str = "the others", *, drawn: bool = False) -> str:
+    """What a table of ``compare`` is, in sentences for a caption or a methods section.
+
+    first, second: what the sides are called. drawn: whether cells were chosen on a map of the same data.
+    """
     facts = table.attrs
     said = [f"{facts['n_first']:,} cells of {first} against {facts['n_second']:,} of {second}."]
     if facts["test"] == "wilcoxon":
@@ -108,6 +111,8 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
             said.append(f"Fold changes are ratios of mean {facts['unit']}, {PSEUDOCOUNT:g} added to both.")
         elif facts["kind"] == "protein":
             said.append("Fold changes are differences of mean centred log ratios, in log2.")
+        if min(facts["n_first"], facts["n_second"]) < 10:
+            said.append("Below ten cells a side the p-values are rough.")
         said.append("Cells of one sample are not independent: read p-values as an order, not as proof.")
     else:
         n = len(facts["replicates_first"]), len(facts["replicates_second"])
@@ -115,10 +120,14 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
         scale = {"protein": "centred log ratios of summed counts", "rna": "log2 counts per million of summed counts"}
         scale["atac"] = "log2 open peaks per million of summed cells"
         said.append(f"{kind}, on {scale.get(facts['kind'], 'means')}.")
+        if min(n) < 3:
+            said.append("With two samples a side next to nothing can be found, and what is not found may still differ.")
         if facts["kind"] in ("rna", "atac"):
             said.append(f"Features with fewer than {LEAST_COUNTS} counts in all samples were not tested.")
         if facts["left_out"]:
             said.append(f"Left out: {', '.join(facts['left_out'])}; sums need {LEAST_CELLS} cells.")
+    if drawn:
+        said.append("The cells were chosen on a map of the same measurements, which alone makes p-values too small.")
     said.append(f"p-values are adjusted over {facts['tested']:,} features (Benjamini-Hochberg).")
     if facts["shared"]:
         said.append(f"{facts['shared']:,} cells on both sides were counted on the first alone.")

@@ -68,7 +68,7 @@ def export(
     chosen = {} if rows is None else {"cells_written": len(where), "cells_in_all": int(cells.n_obs)}
     record = {"annotations": {one.column: one.record()["definitions"] for one in annotations}} if annotations else {}
     out.uns[UNS_KEY] = dict(provenance) | chosen | record
-    out.write(path)
+    out.write(path, compression="gzip")
     return path
 
 

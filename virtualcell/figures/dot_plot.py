@@ -42,7 +42,7 @@ def dot_plot(
     counted = np.isfinite(percent).all()
     share = percent if counted else np.full_like(percent, 50.0)
     # The names of the genes stand below the dots, aslant where there are many.
-    below = 6.5 * max(len(gene) for gene in genes) if len(genes) > 6 else 20
+    below = 7 * max(len(gene) for gene in genes) if len(genes) > 6 else 20
     fig = figure(look, height or int(70 + below + max(27 * len(groups), 160)))
     row, column = (index.ravel().tolist() for index in np.indices(mean.shape))
     size = [f"<br>{n:,} cells" for n in cells] if cells is not None else [""] * len(groups)
@@ -96,13 +96,19 @@ def dot_plot(
         fig.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=dot, name=f"{percent_shown} %", hoverinfo="skip"))
     fig.update_xaxes(
         tickvals=np.arange(len(genes)), ticktext=list(genes), range=[-0.6, len(genes) - 0.4], ticks="", showline=False,
-        tickangle=-60 if len(genes) > 6 else 0, tickfont={"color": look.text},
+        tickangle=-90 if len(genes) > 14 else -60 if len(genes) > 6 else 0, tickfont={"color": look.text},
     )  # fmt: skip
     fig.update_yaxes(
         tickvals=np.arange(len(groups)), ticktext=list(groups), range=[len(groups) - 0.4, -0.6], ticks="", showline=False,
         tickfont={"color": look.text},
     )  # fmt: skip
-    legend = {"title": {"text": "cells that express it  "}, "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    legend = {
+        "title": {"text": "cells that express it  ", "font": {"size": 13}},
+        "orientation": "h",
+        "x": 0,
+        "y": 1.02,
+        "yanchor": "bottom",
+    }
     legend |= {"itemsizing": "trace", "itemclick": False, "itemdoubleclick": False}
     fig.update_layout(legend=legend, margin={"t": 40, "r": 110})
     return fig
