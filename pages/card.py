@@ -119,7 +119,9 @@ with model:
             for name, value in inner.items()
         ]
         rows.append(("", "seed", json.dumps(settings["seed"])))
-        st.dataframe(pd.DataFrame(rows, columns=["part", "setting", "value"]), hide_index=True)
+        table = pd.DataFrame(rows, columns=["part", "setting", "value"])
+        st.dataframe(table, hide_index=True)
+        table_download(b, table, "settings", "Settings as CSV")
     st.markdown("##### Where it fails")
     for caveat in (*b.demo.caveats, record["growth_known"]):
         if caveat:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+import pandas as pd
 import streamlit as st
 
 from virtualcell.ui import code_landscape, code_pages, passes, put_in, state, words
@@ -66,7 +67,7 @@ if drawn.attractors:
     known = passes.joined(drawn.barriers, [a.name for a in drawn.attractors])
     energy = "Energy (D)" if known else "Energy (D), the model's guess"
     untreated = "Untreated cells" if b.model.record["treatments"] else f"{kind.capitalize()} cells"
-    st.dataframe(
+    resting = pd.DataFrame(
         [
             {
                 "Named by the cells around it": a.name,
@@ -75,9 +76,10 @@ if drawn.attractors:
                 **({energy: round(a.energy, 2)} if timed else {}),
             }
             for a in drawn.attractors
-        ],
-        hide_index=True,
+        ]
     )
+    st.dataframe(resting, hide_index=True)
+    table_download(b, resting, "resting-places", "Resting places as CSV")
 else:
     st.markdown(f"The model found no minimum of the energy among the {kind} cells.")
 

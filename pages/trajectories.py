@@ -169,7 +169,7 @@ def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
     st.markdown("##### Genes on the way")
     genes = b.model.features()
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
-    key = state.own(b, "genes")
+    key = state.own(b, "curves")
     picked = st.multiselect(
         "Genes", genes, default=usual, max_selections=6, key=key, bind="query-params", label_visibility="collapsed"
     )

@@ -20,6 +20,8 @@ from virtualcell.ui import state
 from virtualcell.ui.code_for_view import Script, quoted
 from virtualcell.ui.marks import DRAWN
 
+pytestmark = pytest.mark.slow  # each view opens a page and starts a Python
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SHOW = "import plotly.graph_objects as go; go.Figure.show = lambda self: print('FIGURE' + self.to_json())\n"
@@ -83,9 +85,9 @@ VIEWS = [
     ("trajectories", "larry", "moving-larry", {"seed": "3", "cells": "50", "noise": "0.5", "until-larry-2": "5"}),
     ("trajectories", "simulated", "moving-simulated", {"start-simulated": "time: 2 time units", "on": "plane", "cells": "400"}),
     ("perturb", "kang", "shift-kang", {"cells-to-push-kang": "cell state: B cells"}),
-    ("perturb", "a549", "shift-a549", {"edit-a549": "doubled", "genes-a549": ["PER1", "FKBP5"]}),
+    ("perturb", "a549", "shift-a549", {"edit-a549": "doubled", "edited-a549": ["PER1", "FKBP5"]}),
     ("landscape", "larry", "surface-larry", {"paths": "20"}),
-    ("landscape", "kang", "surface-kang", {"under-kang": "IFN-beta"}),
+    ("landscape", "kang", "surface-kang", {"paths": "40"}),
     ("landscape", "simulated", "drop-simulated", {"show": "Drop a ball", "balls": "20"}),
     ("landscape", "simulated", "contours-simulated", {"show": "A way between two", "picture-predicted": "Map from above"}),
     ("modalities", "a549", "viewpoints-a549", {"modality-colour-a549": "FKBP5"}),

@@ -102,7 +102,7 @@ def test_explore_colours_by_a_gene():
 
 def test_trajectories_show_the_marker_genes_the_fates_and_the_test():
     at = open_page("trajectories", "a549")
-    assert at.multiselect(key="genes-a549").value == ["FKBP5", "PER1", "TSC22D3"]
+    assert at.multiselect(key="curves-a549").value == ["FKBP5", "PER1", "TSC22D3"]
     moving, shares, curves = figures(at)[:3]
     assert len(moving["frames"]) == len(moving["layout"]["sliders"][0]["steps"]) > 10
     assert shares["data"][0]["orientation"] == "h"

@@ -84,7 +84,7 @@ def test_an_edit_says_what_was_done_to_genes_and_to_the_peaks_near_them() -> Non
     assert not at.exception
     assert not with_peaks.equals(at.dataframe[0].value.set_index("gene")["after"])
     # A gene to which the file gives no peak: the page says that chromatin is left alone.
-    lonely = open_page("perturb", "a549", **{"genes-a549": "RERE"})
+    lonely = open_page("perturb", "a549", **{"edited-a549": "RERE"})
     assert "Chromatin stays as it is: no measured peak lies within 5 kb" in words(lonely)
     assert not any("within 5 kb" in toggle.label for toggle in lonely.toggle)
 

@@ -137,3 +137,27 @@ def test_table_of_states_has_what_the_reader_named(a549):
     table = pd.read_csv(io.StringIO(downloads.states(a549, {"my groups": mine}).to_csv(index=False)), dtype={"my groups": str})
     assert list(table["my groups"]) == list(mine)
     assert table["cell"].tolist() == a549.cells.obs_names.tolist()
+
+
+def test_a_table_says_the_link_of_the_view_on_top(monkeypatch):
+    def page() -> None:
+        import pandas as pd
+        import streamlit as st
+
+        from virtualcell.ui import state
+        from virtualcell.ui.parts import table_download
+
+        st.slider("Level", 0, 9, 3, key="level", bind="query-params")
+        table_download(state.bundle("kang"), pd.DataFrame({"a": [1.5]}), "some")
+
+    given = []
+    monkeypatch.setattr("streamlit.download_button", lambda label, data, **others: given.append(data))
+    at = AppTest.from_function(page, default_timeout=60)
+    at.query_params["level"] = "5"
+    at.run()
+    assert not at.exception
+    (text,) = given
+    head = dict(line.removeprefix("# ").split(": ", 1) for line in text.splitlines() if line.startswith("# "))
+    assert head["link"] == "?level=5"
+    assert head["data sha256"] == load_bundle("kang").model.record["digest"]
+    assert pd.read_csv(io.StringIO(text), comment="#")["a"].tolist() == [1.5]

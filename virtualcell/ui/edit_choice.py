@@ -23,7 +23,7 @@ def edit_choice(b: Bundle) -> Edit:
     """Controls for an edit; where no gene is chosen it says so and stops the page there."""
     genes = b.model.features(RNA)
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:1] or genes[:1]
-    chosen = st.multiselect("Genes", genes, default=usual, key=state.own(b, "genes"), bind="query-params")
+    chosen = st.multiselect("Genes", genes, default=usual, key=state.own(b, "edited"), bind="query-params")
     how = st.pills(
         "What the model reads of them",
         [*FOLDS, HIGHEST],

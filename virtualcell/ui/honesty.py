@@ -13,7 +13,7 @@ from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.heldout import heldout
 from virtualcell.figures.trajectory_methods import OTHER_OURS, OURS, RULE, trajectory_methods
 from virtualcell.ui import measured, state, words
-from virtualcell.ui.parts import chart, heldout_panels
+from virtualcell.ui.parts import chart, heldout_panels, table_download
 from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import limit
 
@@ -263,7 +263,9 @@ def _small_print(b: Bundle) -> None:
         table = (b.report.get("choice") or {}).get("table", [])
         if len(table) > 1:
             with st.expander("How near each method was where other times were hidden"):
-                st.dataframe(_hidden(table), hide_index=True)
+                hidden = _hidden(table)
+                st.dataframe(hidden, hide_index=True)
+                table_download(b, hidden, "hidden-times")
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})

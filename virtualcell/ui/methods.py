@@ -55,8 +55,7 @@ def data(b: Bundle) -> str:
         named = record["treatments"][0] if known == 1 else f"{known} treatments"
         said += f" Cells were treated with {named}; the control is “{control}”." if known else " No treatment was learned."
     if b.demo.key not in DEMOS:
-        said += f" They are {b.demo.citation or 'our own'}"
-        said += f" (file {b.demo.file})." if b.demo.file else "."
+        said += " They are our own" + (f" (file {b.demo.file})." if b.demo.file else ".")
     else:
         said += f" Source: {b.demo.citation.rstrip('.')}."
         said += f" The table was taken from {b.demo.source_url}." if b.demo.source_url else ""

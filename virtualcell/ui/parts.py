@@ -14,17 +14,35 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.demo import Bundle
+from virtualcell.ui import link
 from virtualcell.ui.words import SIMULATED
+
+FORMATS: dict[str, dict[str, Any]] = {"SVG": {"format": "svg"}, "PNG": {"format": "png", "scale": 3}}
+"""How the camera above a figure saves it; a PNG has three times the screen's points, which is enough for print."""
+
+_SAVED_AS = "figures-saved-as"
+
+
+def saved_as() -> str:
+    """Format in which figures are saved: a key of FORMATS."""
+    found = st.session_state.get(_SAVED_AS)
+    return found if found in FORMATS else next(iter(FORMATS))
+
+
+def save_as(name: str) -> None:
+    """Chooses the format, for this session: it is no part of a view, so no link has it."""
+    st.session_state[_SAVED_AS] = name
 
 
 def chart(fig: go.Figure, key: str, *, alt: str, file: str = "virtualcell", **others: Any) -> Any:
-    """A figure as it was built, with a button that saves it as SVG in the browser. alt: for readers who cannot see it."""
+    """A figure as it was built, with a button that saves it in the browser, as ``saved_as`` says. alt: for readers who cannot see
+    it."""
     tools = ["select2d", "lasso2d"] if "on_select" not in others else []
     config = {
         "displaylogo": False,
         "scrollZoom": True,
         "modeBarButtonsToRemove": [*tools, "autoScale2d", "toggleSpikelines", "hoverClosestCartesian", "hoverCompareCartesian"],
-        "toImageButtonOptions": {"format": "svg", "filename": file},
+        "toImageButtonOptions": {"filename": file, **FORMATS[saved_as()]},
     }
     return st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **others)
 
@@ -34,7 +52,7 @@ def lead(b: Bundle, sentence: str) -> DeltaGenerator:
     it, where ``share`` puts its button."""
     if b.demo.simulated:
         st.warning(SIMULATED, icon=None)
-    said, place = st.columns([5, 1], vertical_alignment="top", gap="medium")
+    said, place = st.columns([3.6, 1], vertical_alignment="top", gap="medium")
     said.markdown(f":gray[{sentence}]")
     return place
 
@@ -82,8 +100,11 @@ def provenance(b: Bundle, *more: str) -> None:
 
 
 def table_download(b: Bundle, table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "Table as CSV") -> None:
-    """The whole table as CSV with its source in comment lines on top; a function is called when the file is asked for."""
-    head = "".join(f"# {key}: {value}\n" for key, value in source(b).items())
+    """The whole table as CSV with its source and the link of the view in comment lines on top; a function is called when the file
+    is asked for."""
+    # Now: when the file is asked for, no page is there to say its link.
+    found = source(b) | {"link": link.address()}
+    head = "".join(f"# {key}: {value}\n" for key, value in found.items())
 
     def text() -> str:
         return head + (table() if callable(table) else table).to_csv(index=False)

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from virtualcell.demo import Bundle
 from virtualcell.training.given import RNA
 from virtualcell.ui import downloads, link, state
-from virtualcell.ui.parts import table_download
+from virtualcell.ui.parts import FORMATS, save_as, saved_as, table_download
 
 Said = str | Callable[[], str]
 """A text, or what makes it when it is asked for."""
@@ -49,12 +49,24 @@ def _share(b: Bundle, code: Said, methods: Said, annotations: dict[str, np.ndarr
         if len(address) > link.LONGEST_LINK:
             st.caption("This link is very long: some mail programs will cut it.")
         st.caption("Opens the same view on any computer that reaches this server.")
-        st.markdown("**Code for this view**")
-        st.code(_text(code), language="python", height=260)
-        st.markdown("**Methods paragraph**")
-        st.code(_text(methods), language=None, wrap_lines=True, height=200)
-        st.markdown("**The cells**")
-        _files(b, address, annotations)
+        as_code, as_words, as_files = st.tabs(["Code for this view", "Methods paragraph", "Figures and cells"])
+        with as_code:
+            st.code(_text(code), language="python", height=340)
+        with as_words:
+            st.code(_text(methods), language=None, wrap_lines=True, height=340)
+        with as_files:
+            _format()
+            _files(b, address, annotations)
+
+
+def _format() -> None:
+    chosen = st.segmented_control(
+        "The camera above a figure saves it as", list(FORMATS), default=saved_as(), required=True, key="share-format",
+        help="SVG: lines and letters stay sharp and can be edited. PNG: a picture, three times as fine as on screen.",
+    )  # fmt: skip
+    if chosen != saved_as():
+        save_as(chosen)
+        st.rerun()
 
 
 def _files(b: Bundle, address: str, annotations: dict[str, np.ndarray]) -> None:
