@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 
 from benchmarks.app.cells import make_cells, slice_of
 from benchmarks.app.maps import look_at
@@ -39,8 +40,6 @@ Found = dict[str, list[dict[str, float]]]
 
 def measure(sizes: Sequence[int], repeats: int) -> dict[int, Found]:
     """Visits of each size and renderer, in the order in which they were made."""
-    from playwright.sync_api import sync_playwright  # a browser is needed only here
-
     bundle, found = load_bundle("a549"), {}
     with TemporaryDirectory() as folder:
         script = Path(folder) / "many_cells.py"
@@ -110,8 +109,6 @@ def told(found: dict[int, Found]) -> tuple[list[Row], list[Claim]]:
 
 def together(n: int) -> tuple[list[Row], list[Claim]]:
     """n readers at once on every demo that was built."""
-    from playwright.sync_api import sync_playwright
-
     built = [key for key in DEMOS if (models_folder() / key).exists()]
     with serving(ROOT / "app.py") as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)

@@ -29,7 +29,8 @@ def make_cells(bundle: Bundle, n: int, folder: Path, seed: int = 0) -> Path:
     amounts = np.asarray(amounts.todense() if hasattr(amounts, "todense") else amounts, dtype=np.float32)[rows]
     amounts *= np.exp(rng.normal(0, 0.1, amounts.shape)).astype(np.float32)
     path = folder / f"{n}.npz"
-    np.savez(path, positions=positions, state=state[rows].astype(np.int8), states=names, amounts=amounts, genes=genes[:GENES])
+    texts = {"states": names.astype(str), "genes": np.array(genes[:GENES], dtype=str)}
+    np.savez(path, positions=positions, state=state[rows].astype(np.int8), amounts=amounts, **texts)
     return path
 
 

@@ -10,13 +10,18 @@ import numpy as np
 from plotly.colors import hex_to_rgb
 
 from benchmarks.app.server import Server, browser_memory
-from benchmarks.app.visit import Visit, near
+from benchmarks.app.visit import Visit
 from virtualcell.figures.look import CATEGORIES, LIGHT
 
 EDGE = 22  # pixels around the whole map, as in frontend/scatter/src/view.js
 
-STATE_COLOURS = np.array([hex_to_rgb(colour) for colour in CATEGORIES[:8]])
-AMOUNT_COLOURS = np.array([hex_to_rgb(colour) for colour in LIGHT.expression[:4]])
+STATE_COLOURS = np.array([hex_to_rgb(colour) for colour in CATEGORIES[1:3]])
+"""Red and green of two states: no shade of an amount, and no edge of a point in another colour, comes near them."""
+
+AMOUNT_COLOURS = np.array([hex_to_rgb(colour) for colour in LIGHT.expression[-2:]])
+"""The two dark blues of much: Streamlit fades a chart while its script runs, and a faded colour is never darker."""
+
+PART = 0.002  # of the rectangle's pixels that must have the new colours
 
 
 def look_at(
@@ -44,16 +49,16 @@ def look_at(
 
         start = time.perf_counter()
         visit.page.goto(f"{server.address}/?cells={cells}&renderer={renderer}", wait_until="commit")
-        found["first paint, s"] = visit.seconds_to(STATE_COLOURS, start)
+        found["first paint, s"] = visit.seconds_to(STATE_COLOURS, start, part=PART)
         visit.rest()
         found["first paint, MB"] = visit.taken()["data MB"]
         found["script at first paint, s"] = _script(visit, "state")
 
-        if near(before := visit.pixels(), AMOUNT_COLOURS) > 0.001 * before.shape[0] * before.shape[1]:
+        if visit.share(AMOUNT_COLOURS) > PART / 4:
             raise RuntimeError(f"{renderer}: the map shows the colours of amounts before it was asked to")
         start = time.perf_counter()
         visit.page.get_by_role("radio", name=gene, exact=True).click(no_wait_after=True)
-        found["recolour, s"] = visit.seconds_to(AMOUNT_COLOURS, start)
+        found["recolour, s"] = visit.seconds_to(AMOUNT_COLOURS, start, part=PART)
         visit.rest()
         found["recolour, MB"] = visit.taken()["data MB"]
         found["script at recolour, s"] = _script(visit, gene)

@@ -298,7 +298,7 @@ def test_the_pointer_names_the_cell_under_it(reader):
     positions, quarter = made_up(60_000)
     asked = len(reader.asked)
     row = int(np.argmin(np.linalg.norm(positions - [-5, 5], axis=1)))
-    for _ in range(14):
+    for _ in range(6):
         reader.page.mouse.move(*reader.on_screen(-5, 5))
         reader.page.mouse.wheel(0, -240)
     reader.settle()
@@ -401,11 +401,9 @@ def test_two_maps_on_a_page_share_their_cells(reader):
     reader.check()
 
 
-def test_without_webgl_a_picture_is_drawn_and_the_lasso_still_works(chromium_path, scatter_app):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        bare = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-3d-apis"])
+def test_without_webgl_a_picture_is_drawn_and_the_lasso_still_works(browser, chromium_path, scatter_app):
+    bare = browser.browser_type.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-3d-apis"])
+    try:
         page = bare.new_page(viewport={"width": 1200, "height": 800})
         page.goto(f"{scatter_app}/?n=60000")
         page.locator(".js-plotly-plot image").first.wait_for(state="attached", timeout=60_000)
@@ -424,4 +422,5 @@ def test_without_webgl_a_picture_is_drawn_and_the_lasso_still_works(chromium_pat
         page.get_by_text("cells inside").wait_for(timeout=20_000)
         _, quarter = made_up(60_000)
         assert page.get_by_text("cells inside").inner_text().startswith(f"{np.sum(quarter == 2):,} cells inside; 0, 0,")
+    finally:
         bare.close()

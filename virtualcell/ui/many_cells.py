@@ -40,6 +40,7 @@ def _colours(folder: str, n: int, by: str) -> Colouring:
 
 def page(folder: str) -> None:
     """One map; ``?cells=`` how many, ``?renderer=webgl`` or ``scattergl``. Says below how long the script took."""
+    st.set_page_config(layout="wide")
     start = time.perf_counter()
     n, renderer = int(st.query_params.get("cells", "1000")), st.query_params.get("renderer", "webgl")
     positions, state, amounts, genes = _cells(folder, n)
@@ -58,14 +59,16 @@ def _statistics(rows: np.ndarray, state: pd.Categorical, amounts: np.ndarray, ge
     """Composition and mean amounts of the chosen cells beside all others."""
     chosen = np.zeros(len(state), dtype=bool)
     chosen[rows] = True
-    inside, outside = state[chosen].value_counts(normalize=True), state[~chosen].value_counts(normalize=True)
-    st.dataframe(pd.DataFrame({"chosen": inside, "others": outside}), key="composition")
-    mean_in, mean_out = amounts[chosen].mean(axis=0), amounts[~chosen].mean(axis=0)
+    counts = {name: np.bincount(state.codes[some], minlength=len(state.categories)) for name, some in _parts(chosen)}
+    st.dataframe(pd.DataFrame(counts, index=state.categories), key="composition")
+    means = {name: amounts[some].mean(axis=0) for name, some in _parts(chosen)}
     expressed = (amounts[chosen] > 0).mean(axis=0)
-    st.dataframe(
-        pd.DataFrame({"chosen": mean_in, "others": mean_out, "fraction expressing": expressed}, index=genes), key="genes"
-    )
+    st.dataframe(pd.DataFrame({**means, "fraction expressing": expressed}, index=genes), key="genes")
     st.caption(f"{len(rows):,} cells chosen")
+
+
+def _parts(chosen: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    return [("chosen", chosen), ("others", ~chosen)]
 
 
 def _scattergl(positions: np.ndarray, colours: Colouring) -> go.Figure:
