@@ -159,6 +159,8 @@ def where_they_end(shown: Way, start: str, of_a_time: bool) -> None:
 
 def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
     """Gene curves with the measured points, and what they show in words; of_a_time: all cells of a time were the start."""
+    if "rna" not in b.cells.mod:
+        return  # these cells have no genes to follow
     st.markdown("##### Genes on the way")
     genes = b.model.features()
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]

@@ -97,6 +97,15 @@ def test_the_same_seed_trains_the_same_model(model, small, tmp_path):
     assert (tmp_path / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
+def test_training_goes_on_from_what_it_wrote_on_the_way(model, small, tmp_path):
+    options = ["--time", "time_h", "--latent-dim", 8, "--epochs", 3, "--steps", 60, "--device", "cpu"]
+    for name in ("first", "again"):
+        run("train", small, *options, "--out", tmp_path / name, "--checkpoint", tmp_path / "way")
+        assert (tmp_path / name / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+    assert (tmp_path / "way" / "progress-autoencoder.safetensors").is_file()
+
+
 def test_embed_writes_states_in_each_format(model, small, tmp_path, capsys):
     for name in ("x.h5ad", "x.h5mu", "x.csv"):
         assert run("embed", model, small, "--out", tmp_path / "new" / name) == 0

@@ -75,6 +75,7 @@ def train(
     objective: Annotated[
         list[str] | None, typer.Option(help="Weight of an objective, such as contrast=0.1; may be given several times.")
     ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder to write to on the way; stopped, it goes on there.")] = None,
 ) -> None:
     """Learn states of cells and, from several times or treatments, how they move."""
     if (cells is None) == (demo is None):
@@ -98,11 +99,11 @@ def train(
     if folder.exists() and not folder.is_dir():
         raise DataError("A file of this name is in the way.", next_step="choose another folder with --out.", file=str(folder))
     autoencoder, predictor = settings.autoencoder, settings.predictor
-    weights = {name: _number(name, weight) for name, weight in _pairs("--objective", objective).items()}
+    weights = {name: _number(name, weight) for name, weight in pairs("--objective", objective).items()}
     settings = dataclasses.replace(
         settings,
         seed=seed,
-        kinds=settings.kinds | _pairs("--kind", kind),
+        kinds=settings.kinds | pairs("--kind", kind),
         autoencoder=dataclasses.replace(
             autoencoder,
             epochs=epochs or autoencoder.epochs,
@@ -125,7 +126,8 @@ def train(
             _say(f"Warning: {finding.field}: {finding.problem} {finding.next_step}")
     shown, progress = bar()
     with shown:
-        model = VirtualCell(settings).fit(measured, **_arguments(columns), device=device, progress=progress)
+        given = _arguments(columns) | {"device": device, "progress": progress, "checkpoint": checkpoint}
+        model = VirtualCell(settings).fit(measured, **given)
     model.save(folder)
     record = model.record
     _say(
@@ -167,7 +169,7 @@ def check(
     if columns.time in measured.obs:
         counts = measured.obs[columns.time].value_counts().sort_index()
         _say(f"Cells by {columns.time}: " + ", ".join(f"{moment}: {n:,}" for moment, n in counts.items()))
-    findings = check_cells(measured, columns, kinds_of(measured, _pairs("--kind", kind)))
+    findings = check_cells(measured, columns, kinds_of(measured, pairs("--kind", kind)))
     table = Table("", "field", "what is so", "what to do")
     for finding in findings:
         table.add_row(finding.severity, finding.field, finding.problem, finding.next_step)
@@ -213,7 +215,7 @@ def embed(
     _say(f"Written: {out} ({states.shape[0]:,} cells, {states.shape[1]} dimensions)")
 
 
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
     """NAME=VALUE options as a dictionary."""
     found = {}
     for text in given or []:

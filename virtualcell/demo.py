@@ -159,6 +159,7 @@ def write_views(model: VirtualCell, folder: Path, progress: Progress | None = No
                 for a in landscape.attractors
             ],
         }
+        tell("landscape", 1, 1, {})
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / VIEWS)
     (folder / LANDSCAPE).write_text(json.dumps(described, indent=1) + "\n")
 

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from virtualcell.figures.look import LIGHT
+
 pytestmark = pytest.mark.browser
+
+TIMES = [tuple(int(float(part)) for part in colour[4:-1].split(",")) for colour in LIGHT.times(3)]
+"""Red, green and blue of three times, early to late."""
 
 RESTED = """() => { const app = document.querySelector('[data-testid="stApp"]');
   return app && app.getAttribute('data-test-script-state') === 'notRunning'
@@ -88,15 +93,15 @@ def blues(pixels: np.ndarray) -> np.ndarray:
 def test_from_the_first_view_to_the_landscape(reader):
     reader.go("?demo=a549")
     cells = reader.picture("home-map")
-    # The three times: violet, magenta, orange. 2,641 points of four pixels across are far more than 300 pixels of each.
-    for colour in ((70, 3, 159), (186, 51, 136), (253, 172, 51)):
+    # The three times. 2,641 points of four pixels across are far more than 300 pixels of each.
+    for colour in TIMES:
         assert near(cells, colour) > 300, colour
     reader.check()
 
     reader.page.get_by_role("button", name="What are these cells?").click()
     reader.page.wait_for_url("**/explore*")
     reader.rest()
-    assert near(reader.picture("map-a549"), (186, 51, 136)) > 300
+    assert near(reader.picture("map-a549"), TIMES[1]) > 300
     reader.check()
 
     reader.page.get_by_role("link", name="Trajectories").click()
@@ -160,5 +165,5 @@ def test_a_wrong_file_gets_a_clear_message_and_the_app_goes_on(reader, tmp_path)
     reader.page.get_by_role("link", name="Explore").click()
     reader.page.wait_for_url("**/explore*")
     reader.rest()
-    assert near(reader.picture("map-a549"), (186, 51, 136)) > 300
+    assert near(reader.picture("map-a549"), TIMES[1]) > 300
     reader.check()

@@ -121,7 +121,7 @@ def fit_driven(cells: MuData, settings: Settings = MOVING, **more: Any) -> Virtu
     return VirtualCell(settings).fit(cells, time="time", growth="rate", device="cpu", **more)
 
 
-# -- the same model ----------------------------------------------------------------------------------------------------------------
+# -- the same model --------------------------------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("written_at_every_step")
 def test_a_fit_stopped_again_and_again_comes_to_the_same_model(
     driven: MuData, reference: VirtualCell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -203,7 +203,7 @@ def test_a_killed_process(driven: MuData, reference: VirtualCell, tmp_path: Path
     assert "autoencoder" not in told
 
 
-# -- what is not used --------------------------------------------------------------------------------------------------------------
+# -- what is not used ------------------------------------------------------------------------------------------------------------
 def half_done(cells: MuData, folder: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings = MOVING) -> None:
     """Stops once the autoencoder is finished and the predictor has begun."""
     with monkeypatch.context() as patch:
@@ -272,7 +272,7 @@ def test_what_was_built_on_another_outcome_is_not_used(tmp_path: Path, caplog: A
     assert "starts over" in caplog.text
 
 
-# -- stopping ----------------------------------------------------------------------------------------------------------------------
+# -- stopping --------------------------------------------------------------------------------------------------------------------
 def test_a_callback_that_raises_stops_the_fit_and_leaves_what_was_there(driven: MuData, tmp_path: Path) -> None:
     model = fit_driven(driven)
     before = model._fitted
@@ -294,7 +294,7 @@ def test_a_folder_may_hold_other_things(driven: MuData, reference: VirtualCell, 
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-# -- figures -----------------------------------------------------------------------------------------------------------------------
+# -- figures ---------------------------------------------------------------------------------------------------------------------
 def test_the_effective_rank_is_told_as_it_goes_and_changes_nothing(driven: MuData, reference: VirtualCell) -> None:
     told: dict[str, list[dict[str, float]]] = {}
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure, scale
-
-ON_DARK = ("#C4DFFF", "#7DA7D4", "#3B6299", "#222A39", "#8F4A3C", "#DB8A70", "#FFD3C2")
-"""Less and more than nothing on a dark page: nothing is dark, and lightness rises steadily to both ends."""
+from virtualcell.figures.look import LIGHT, Look, figure, scale
 
 
 def alignment(
@@ -28,13 +25,12 @@ def alignment(
     if likeness.shape != (n, n):
         raise ValueError(f"likeness {likeness.shape} must compare the {n} cells with each other")
     starts = [i for i in range(n) if i == 0 or groups[i] != groups[i - 1]]
-    colours = ON_DARK if look.name.endswith("dark") else DIVERGING
     top = float(np.percentile(np.abs(likeness), 99)) or 1.0
     fig = figure(look, height)
     fig.add_trace(
         go.Heatmap(
             z=likeness,
-            colorscale=scale(colours),
+            colorscale=scale(look.diverging),
             zmid=0,
             zmin=-top,
             zmax=top,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from virtualcell.figures.look import LIGHT, Look, figure
+from virtualcell.figures.look import FATES, LIGHT, Look, figure
 
-SHARE = "#D9A514"
+SHARE = FATES[0]
 
 
 def dose_response(
@@ -44,7 +44,7 @@ def dose_response(
             text="above the measured dose",
             font={"size": 12, "color": look.quiet},
         )
-    band = "rgba(217,165,20,0.22)"
+    band = "rgba(176,138,0,0.22)"
     fig.add_trace(
         go.Scatter(
             x=[*doses, *doses[::-1]],

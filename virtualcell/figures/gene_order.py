@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure
+from virtualcell.figures.look import LIGHT, Look, figure
+from virtualcell.figures.perturbation import DOWN, UP
 
 
 def gene_order(
@@ -33,7 +34,7 @@ def gene_order(
     fig = figure(look, height or 90 + 22 * len(names))
     size = 7 + 9 * np.sqrt(np.abs(change) / max(float(np.abs(change).max()), 1e-9)) if len(names) else change
     row = np.arange(len(names))
-    for up, title, colour in ((True, "goes up", DIVERGING[-2]), (False, "goes down", DIVERGING[1])):
+    for up, title, colour in ((True, "goes up", UP), (False, "goes down", DOWN)):
         mine = (change > 0) == up
         if not mine.any():
             continue

@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 
 from virtualcell.figures.look import LIGHT, Look, figure
 
+OUTSIDE = "#EE6677"
+
 
 def interval_check(
     measured: np.ndarray,
@@ -49,7 +51,7 @@ def interval_check(
     span = [float(predicted.min()), float(predicted.max())]
     line = {"color": look.quiet, "width": 1, "dash": "dot"}
     fig.add_trace(go.Scatter(x=span, y=span, mode="lines", line=line, showlegend=False, hoverinfo="skip"))
-    for rows, colour, label in ((inside, look.accent, "inside"), (~inside, "#EE6677", "outside")):
+    for rows, colour, label in ((inside, look.accent, "inside"), (~inside, OUTSIDE, "outside")):
         fig.add_trace(
             go.Scatter(
                 x=predicted[rows],

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from virtualcell.figures.look import LIGHT, Look
+from virtualcell.figures.look import FATES, LIGHT, Look
 
-PEER = "#EE8866"
+PEER = FATES[5]
 GROUPS = {
     "ours": "VirtualCell",
     "fusion": "ways of joining, no conversion step",

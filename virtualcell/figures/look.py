@@ -9,40 +9,58 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.colors import sample_colorscale
 
-# Paul Tol's bright scheme, then the ones of his muted scheme that stay apart from it; safe for colour-blind readers.
-CATEGORIES = (
-    "#4477AA",
+# Hues of Paul Tol's schemes (sronpersonalpages.nl/~pault), each as light or dark as it takes for 3 : 1 on its page (WCAG 2.2,
+# 1.4.11) and for the first eight to stay apart for colour-blind readers, too. A place has the same hue on both pages.
+ON_LIGHT = (
+    "#0055A0",
     "#EE6677",
-    "#228833",
+    "#117733",
+    "#997700",
+    "#4C97BF",
+    "#AA3377",
+    "#952309",
+    "#8E80D8",
+    "#CB7356",
+    "#00574D",
+    "#612457",
+    "#383819",
+    "#6E4020",
+    "#6648FD",
+)
+ON_DARK = (
+    "#0F7AC0",
+    "#F07080",
+    "#28963F",
     "#CCBB44",
     "#66CCEE",
-    "#AA3377",
-    "#EE8866",
-    "#44AA99",
-    "#9988DD",
-    "#999933",
-    "#CC6699",
-    "#882255",
-    "#77AADD",
-    "#AAAA00",
+    "#B83B84",
+    "#CC3A1C",
+    "#AC99F8",
+    "#D87B5C",
+    "#71C3B2",
+    "#E33071",
+    "#CBCB9F",
+    "#875D42",
+    "#816FF0",
 )
-# Neither too light for a white page nor too dark for the blue floor of a landscape, where blues would drown.
+# One list, as a fate has one colour on every page: 3 : 1 on a white page, on a dark one and on the blue floor of a landscape.
 FATES = (
-    "#D9A514",
-    "#EE6677",
-    "#35B56A",
-    "#C07BE0",
-    "#22B5D0",
-    "#F2883A",
-    "#9DB82E",
-    "#F58FC0",
-    "#2FB8A0",
-    "#B98F68",
-    "#9C92F2",
-    "#CF5A4E",
+    "#B08A00",
+    "#EE5F80",
+    "#2F8863",
+    "#A75EBB",
+    "#1F97DB",
+    "#D67A45",
+    "#6D8200",
+    "#D63A92",
+    "#20A299",
+    "#9C8056",
+    "#6F7FEE",
+    "#D05249",
 )
 ENERGY = ("#1F2F57", "#2D4F8C", "#4A7DBF", "#7FADD9", "#B5D5EA", "#DCECF3", "#F6F8EE")
 DIVERGING = ("#2C5AA0", "#7DA7D4", "#C9DCEC", "#F2F0EC", "#F2C5AE", "#DB7A62", "#A3242F")
+"""Less and more than nothing on a light page."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,10 @@ class Look:
     accent: str
     expression: tuple[str, ...]
     """Sequential scale from nothing to much."""
+    diverging: tuple[str, ...]
+    """Scale of less and more than nothing; nothing is next to the page's own colour, lightness changes steadily to both ends."""
+    groups: tuple[str, ...]
+    """Colours of unordered groups."""
     span: tuple[float, float]
     """Part of the plasma scale that stands out on this page, for ordered times."""
 
@@ -72,7 +94,7 @@ class Look:
 
     def categories(self, n: int) -> list[str]:
         """Colours of n unordered groups; they repeat after fourteen."""
-        return [CATEGORIES[i % len(CATEGORIES)] for i in range(n)]
+        return [self.groups[i % len(self.groups)] for i in range(n)]
 
 
 def scale(colours: tuple[str, ...]) -> list[list[float | str]]:
@@ -88,7 +110,9 @@ LIGHT = Look(
     paper="#FFFFFF",
     accent="#3355CC",
     expression=("#E2E5EB", "#A9CBE3", "#5B9BCB", "#2C5FA8", "#2A2A72"),
-    span=(0.08, 0.78),
+    diverging=DIVERGING,
+    groups=ON_LIGHT,
+    span=(0.02, 0.63),
 )
 DARK = Look(
     name="virtualcell_dark",
@@ -98,7 +122,9 @@ DARK = Look(
     paper="#10141D",
     accent="#8EA6FF",
     expression=("#343C4D", "#3E67A6", "#53A4D0", "#A5DDDF", "#FBF8CF"),
-    span=(0.3, 0.95),
+    diverging=("#C4DFFF", "#7DA7D4", "#3B6299", "#222A39", "#8F4A3C", "#DB8A70", "#FFD3C2"),
+    groups=ON_DARK,
+    span=(0.4, 0.97),
 )
 
 
@@ -121,7 +147,7 @@ def _template(look: Look) -> go.layout.Template:
             "font": {"family": '"Source Sans", system-ui, sans-serif', "size": 13, "color": look.text},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "colorway": list(CATEGORIES),
+            "colorway": list(look.groups),
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
             "xaxis": axis,
             "yaxis": axis,
@@ -129,7 +155,7 @@ def _template(look: Look) -> go.layout.Template:
             "legend": {"bgcolor": "rgba(0,0,0,0)", "itemsizing": "constant", "font": {"size": 13}, "tracegroupgap": 2},
             "hoverlabel": {"bgcolor": look.paper, "bordercolor": look.faint, "font": {"color": look.text, "size": 13}},
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.faint, "activecolor": look.accent},
-            "colorscale": {"sequential": scale(look.expression), "diverging": scale(DIVERGING)},
+            "colorscale": {"sequential": scale(look.expression), "diverging": scale(look.diverging)},
         }
     )
 

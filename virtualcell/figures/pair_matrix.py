@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure, scale
+from virtualcell.figures.look import LIGHT, Look, figure, scale
 
 WIDEST = 1.0
 """Of a departure from the sum in colour: none of it, and twice as much."""
@@ -69,7 +69,7 @@ def pair_matrix(additive: pd.DataFrame, measured: pd.DataFrame, clear: np.ndarra
                 "color": np.where(known, measured["scale"].fillna(1.0), 1.0),
                 "cmin": 1 - WIDEST,
                 "cmax": 1 + WIDEST,
-                "colorscale": scale(DIVERGING),
+                "colorscale": scale(look.diverging),
                 "line": {"width": 2.2, "color": [look.text if one else look.quiet for one in clear]},
                 "colorbar": _bar("measured, share<br>of the sum", 0.69, look) | {"tickformat": ".0%", "dtick": 1.0},
             },

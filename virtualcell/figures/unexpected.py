@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from virtualcell.figures.embedding import point_size
-from virtualcell.figures.look import DIVERGING, LIGHT, Look, figure
+from virtualcell.figures.look import LIGHT, Look, figure
 
 EXPECTED, UNEXPECTED = "as expected", "hardly expected"
 
@@ -37,7 +37,7 @@ def unexpected(
         (others, np.full(len(others), "other time"), look.faint, "other times", 1.0),
         (then[~odd], np.char.add(said[~odd], EXPECTED), look.accent, EXPECTED, 1.15),
         # Last, as the few must not be buried.
-        (then[odd], np.char.add(said[odd], UNEXPECTED), DIVERGING[-2], UNEXPECTED, 1.5),
+        (then[odd], np.char.add(said[odd], UNEXPECTED), look.diverging[-2], UNEXPECTED, 1.5),
     ):
         fig.add_trace(
             go.Scattergl(

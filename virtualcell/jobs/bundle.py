@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from mudata import MuData
 
@@ -46,7 +48,10 @@ def describe(found: Run, raw: MuData) -> Demo:
         title=found.name,
         sentence=sentence_of(raw, columns, kinds),
         file=found.file,
-        columns=columns,
+        # A column that tells no two cells apart is none to the pages: there is nothing to move through and nothing to compare.
+        columns=replace(
+            columns, time=columns.time if times > 1 else None, perturbation=columns.perturbation if treated else None
+        ),
         citation=OWN,
         source_url="",
         licence="",
@@ -94,8 +99,6 @@ def caveats_of(raw: MuData, columns: Columns, kinds: dict[str, str]) -> tuple[st
 def with_markers(b: Bundle) -> Bundle:
     """The bundle with genes to show first: those that differ most between treatments, else times, else cell states, else the most
     variable ones."""
-    from dataclasses import replace
-
     return replace(b, demo=replace(b.demo, marker_genes=marker_genes(b.cells, b.demo.columns)))
 
 

@@ -12,7 +12,6 @@ import scipy.sparse as sp
 import torch
 from mudata import MuData
 
-import virtualcell
 from virtualcell.schema import MEASURED_KEY, Settings
 
 PARTS = ("autoencoder", "data", "landscape", "modalities", "perturbation", "predictor", "training")
@@ -39,6 +38,6 @@ def fingerprint(cells: MuData, digest: str, settings: Settings) -> str:
 
 
 def _sources() -> list[bytes]:
-    root = Path(virtualcell.__file__).parent
+    root = Path(__file__).resolve().parent.parent
     files = [root / "schema.py", *(path for part in PARTS for path in sorted((root / part).rglob("*.py")))]
     return [path.read_bytes() for path in files]

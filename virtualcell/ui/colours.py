@@ -9,7 +9,7 @@ from virtualcell.figures.embedding import ordered
 from virtualcell.figures.look import FATES
 from virtualcell.schema import MIXED, UNKNOWN
 
-NAMELESS = "#A3ACBB"
+NAMELESS = "#8490A3"
 """Cells without an annotation, and resting places that no annotation names."""
 
 

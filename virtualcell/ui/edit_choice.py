@@ -21,6 +21,9 @@ SHARE = 0.05
 
 def edit_choice(b: Bundle) -> Edit:
     """Controls for an edit; where no gene is chosen it says so and stops the page there."""
+    if RNA not in b.cells.mod:
+        st.info("No RNA was measured in these cells, so there is no gene to edit.", icon=None)
+        st.stop()
     genes = b.model.features(RNA)
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:1] or genes[:1]
     chosen = st.multiselect("Genes", genes, default=usual, key=state.own(b, "genes"), bind="query-params")

@@ -86,7 +86,7 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         fig = fates(
             [name.capitalize() for name in OUTCOMES],
             *(mine.loc[list(OUTCOMES), column].to_numpy() for column in ("share", "low", "high")),
-            colours=[look().faint, "#7DA7D4", SHARE],
+            colours=[look().faint, look().groups[4], SHARE],
             measured=free.loc[list(OUTCOMES), "share"].to_numpy(),
             measured_name="without the push",
             look=look(),
@@ -96,7 +96,8 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
     with curve:
         st.markdown("**Which dose does it take?**")
         valley = pushed.home(b, rows)
-        critical = pushed.critical(b, valley, treatment, duration, rest)
+        several = len(drawn.attractors) > 1
+        critical = pushed.critical(b, valley, treatment, duration, rest) if several else None
         truth = put_in.critical_dose(b, drawn.attractors[valley].name, duration, rest)
         part = table[table["outcome"] == SETTLED]
         fig = dose_response(
@@ -112,6 +113,8 @@ def push_release(b: Bundle, rows: np.ndarray, treatment: str) -> None:
         f"A cell without noise that rests in the valley {home} stays away from {critical:.2f} times the measured dose on."
         if critical is not None
         else f"A cell without noise comes back to the valley {home} from every dose up to 16 times the measured one."
+        if several
+        else "The landscape has one valley, so there is no other in which a pushed cell could settle."
     )
     if truth is not None and np.isfinite(truth):
         said += f" What was put in: {truth:.2f} times."

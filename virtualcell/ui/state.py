@@ -28,6 +28,9 @@ DEMO = "demo"
 
 _WRITTEN = "demo-in-link"
 
+ALIKE = ""
+"""In place of a column where nothing is known that tells cells apart: then all are called alike."""
+
 
 def own(b: Bundle, name: str) -> str:
     """Key, in session and link, of a control whose choices belong to one demo's cells: its genes mean nothing for others."""
@@ -150,11 +153,13 @@ def known_columns(b: Bundle) -> dict[str, tuple[str, str]]:
         few = 2 <= values.nunique() <= 40
         if column not in taken and few and not pd.api.types.is_float_dtype(values) and ":" not in str(column):
             found[str(column).replace("_", " ")] = (str(column), "category")
-    return found
+    return found or {"cell": (ALIKE, "category")}
 
 
 def values(b: Bundle, column: str) -> np.ndarray:
     """An annotation of every cell: numbers for the time, names for everything else."""
+    if column == ALIKE:
+        return np.full(b.cells.n_obs, "all cells")
     found = b.cells.obs[column]
     return found.to_numpy(dtype=float) if column == b.demo.columns.time else found.astype(str).to_numpy()
 
