@@ -32,10 +32,6 @@ def test_each_measure_is_drawn_over_its_own_steps(history):
     assert titles(fig)[2] == "From moved cells to the measured ones"
     axes = (fig.layout.xaxis, fig.layout.xaxis2, fig.layout.xaxis3)
     assert [tuple(axis.range) for axis in axes] == [(0, 40), (0, 40), (0, 500)]
-        (0, 40),
-        (0, 40),
-        (0, 500),
-    ]
 
 
 def test_the_rank_stands_between_its_limits(history):

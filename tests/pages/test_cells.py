@@ -174,6 +174,11 @@ def test_a_file_of_the_data_folder_is_chosen_and_nothing_else_can_be(home, monke
     assert at.selectbox(key="file").options == ["choose a file", "lab.h5ad"]
     at.selectbox(key="file").set_value("lab.h5ad").run()
     assert "lab.h5ad**: 781 cells" in words(at)
+    at.selectbox(key="own-state").set_value("not measured").run()
+    again = open_cells(**{"file": "lab.h5ad", "own-state": "not measured"})  # the link in another browser
+    assert "lab.h5ad**: 781 cells" in words(again)
+    assert again.selectbox(key="own-state").value == "not measured"
+    assert again.selectbox(key="own-time").value == "time_d"
     outside = open_cells(file="../secret.h5ad")
     assert not outside.exception
     assert "781 cells" not in words(outside)
@@ -212,7 +217,7 @@ def test_a_finished_run_shows_its_figures_its_curves_and_the_ways_on(finished):
     assert not at.exception
     shown = {metric.label: metric.value for metric in at.metric}
     assert shown["Numbers of the state in use"] == "6.1 of 8"
-    assert shown["Better than the average cell by"] == "812.0 nats"
+    assert shown["Over the average cell"] == "812.0 nats"
     assert shown["Resting places"] == "3"
     labels = [b.label for b in at.button]
     assert {"Explore", "Trajectories", "Landscape"} <= set(labels)
@@ -267,7 +272,8 @@ def test_words_of_a_status():
         return jobs.Status(state, updated=time.time(), **others)
 
     assert state_words(status("queued", place_in_queue=2)) == "waits (number 2)"
-    assert state_words(status("running", seconds=30.0, seconds_left=90.0)) == "is being trained (25%)"
+    assert state_words(status("running", seconds=30.0, seconds_left=90.0)) == "in training"
+    assert share_done(status("running", seconds=30.0, seconds_left=90.0)) == 0.25
     assert share_done(status("running", seconds=30.0)) == 0.0
     assert share_done(status("done")) == 1.0
     assert progress_words(status("queued", place_in_queue=3)) == "Waits for 2 other training(s) to end."
@@ -301,8 +307,9 @@ def test_presets_suit_the_cells():
 
 def test_a_hidden_time_stands_beside_the_best_simple_rule(finished):
     finished.model_folder.mkdir()
+    where = f"{finished.id}, 4 d held out"
     rows = [
-        {"method": method, "metric": metric, "value": value, "low": None, "high": None, "where": f"{finished.id}, 4 d held out"}
+        {"method": method, "metric": metric, "value": value, "low": None, "high": None, "where": where, "seeds": [0]}
         for method, metric, value in (
             ("no change", "energy distance", 1.1), ("union of neighbours", "energy distance", 0.9), ("no change", "W1", 0.1),
             ("floor: two halves", "energy distance", 0.2), ("VirtualCell flows", "energy distance", 0.3),
@@ -312,7 +319,7 @@ def test_a_hidden_time_stands_beside_the_best_simple_rule(finished):
     write_json(finished.model_folder / "report.json", {"rows": rows})
     at = open_cells(run=finished.id)
     assert not at.exception
-    assert "Tested on a hidden time (4 d held out, energy distance): **Not clearly better**" in words(at)
+    assert "Tested on a hidden time (4 d held out, energy distance): Measured once: this model 0.75" in words(at)
     other = _finished("Second", 12, 7.0, 900.0)
     table = open_cells(run=other.id).dataframe[0].value
     assert list(table["Hidden time"]) == ["", "0.75 (best simple rule 0.90)"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,12 +61,15 @@ def _controls(own: Given) -> Columns:
         else "Nothing could be guessed from the names of the columns. Choose what you know; the rest may stay empty."
     )
 
+    # A link can bring back a file of the data folder with its columns; an upload is gone.
+    bound: Literal["query-params"] | None = "query-params" if own.path is not None else None
+
     def pick(place: Any, label: str, name: str, options: list[str], hint: str) -> str | None:
         key, value = KEYS[name], getattr(now, name)
         wanted = st.session_state.get(key, st.query_params.get(key))
         # Set each time: a control whose choices change, as a remedy adds a column, would fall back to its first one.
         st.session_state[key] = wanted if wanted in options else value if value in options else options[0]
-        found = place.selectbox(label, options, key=key, bind="query-params", help=hint)
+        found = place.selectbox(label, options, key=key, bind=bound, help=hint)
         return None if found == NONE else found
 
     first, second = st.columns(2)

@@ -84,7 +84,7 @@ def where(field: str) -> str:
     features = MEASURED.get(modality, modality)
     if part == "var_names":
         return f"names of {features}"
-    return f"counts of {features}" if part else field
+    return f"counts of {features}" if part else features
 
 
 def _do(own: Given, fix: Fix) -> None:

@@ -91,6 +91,7 @@ def _side_by_side(found: list[jobs.Run]) -> None:
         table,
         hide_index=True,
         key="runs-table",
+        placeholder="",
         column_config={
             "Cells": st.column_config.NumberColumn(format="localized"),
             runs_table.GAIN: st.column_config.NumberColumn(
@@ -106,7 +107,9 @@ def _side_by_side(found: list[jobs.Run]) -> None:
                 "brackets the best of the simple rules, such as no change."
             ),
             "State numbers": st.column_config.NumberColumn(help="Numbers in a cell's state (latent dimensions)."),
-            "Passes": st.column_config.NumberColumn(help="Over the cells, while states are learned (epochs)."),
+            "Passes": st.column_config.NumberColumn(
+                help="Over the cells, while states are learned (epochs); more where the cells are few."
+            ),
             "Steps": st.column_config.NumberColumn(help="In which the movement of cells is fitted."),
         },
     )

@@ -58,7 +58,12 @@ def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]
         help="Latent dimensions. Fewer make a simpler landscape; too few cannot tell cell types apart.",
     )  # fmt: skip
     epochs = second.number_input(
-        "Passes over the cells", 1, 500, autoencoder.epochs, key=f"own-epochs-{way}", help="Epochs, while the states are learned."
+        "Passes over the cells",
+        1,
+        500,
+        autoencoder.epochs,
+        key=f"own-epochs-{way}",
+        help="Epochs. Few cells are passed more often.",
     )
     steps = third.number_input(
         "Steps of the movement", 10, 5000, predictor.steps, 50, key=f"own-steps-{way}", disabled=not moves,
@@ -70,7 +75,7 @@ def _advanced(own: Given, settings: Settings, way: str) -> tuple[Settings, bool]
         disabled=len(own.cells.mod) < 2, help="Only where several kinds were measured.",
     )  # fmt: skip
     between = presets.times(own.cells, own.columns) > 2
-    hidden = third.toggle(
+    hidden = st.toggle(
         "Test on a hidden time", key="own-hidden", disabled=not between,
         help="Trains a second time without a middle time and predicts it: how far can predictions be trusted? Takes about as "
         "long again, and needs three times or more.",

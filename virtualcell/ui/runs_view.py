@@ -73,7 +73,7 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
         st.warning(warning, icon=None)
     first, second, third, fourth = st.columns(4)
     first.metric(
-        "Better than the average cell by", f"{found['nats_over_average']:,.1f} nats",
+        "Over the average cell", f"{found['nats_over_average']:,.1f} nats",
         help=f"On {found['held_out_cells']:,} cells kept aside: log-likelihood of a cell, all its measurements together, over "
         "that of the average cell. Above 0 is better.",
     )  # fmt: skip

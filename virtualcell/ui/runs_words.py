@@ -7,7 +7,7 @@ from virtualcell.jobs.stages import words
 
 STATES = {
     "queued": "waits",
-    "running": "is being trained",
+    "running": "in training",
     "done": "finished",
     "failed": "failed",
     "cancelled": "cancelled",
@@ -16,12 +16,10 @@ STATES = {
 
 
 def state_words(status: jobs.Status) -> str:
-    """In a table: "waits (2nd in the queue)", "is being trained (40 %)", "finished"."""
+    """In a list, which is not drawn anew each second: "waits (number 2)", "in training", "finished"."""
     said = STATES[status.state]
     if status.state == "queued" and status.place_in_queue:
         return f"{said} (number {status.place_in_queue})"
-    if status.state == "running" and (share := share_done(status)):
-        return f"{said} ({share:.0%})"
     return said
 
 
