@@ -83,7 +83,7 @@ def test_from_a_file_to_a_link_to_its_landscape(reader, browser, app, renamed):
     assert run in page.url
     other = Reader(browser, app)
     other.page.goto(page.url)
-    other.page.get_by_text("Lung, small").first.wait_for(timeout=60_000)
+    other.page.locator(f".st-key-cancel-{run}").wait_for(timeout=60_000)
     other.page.close()
 
     page.get_by_role("button", name="Landscape", exact=True).wait_for(timeout=600_000)

@@ -63,7 +63,7 @@ def test_what_a_user_can_mend_is_said_as_such(monkeypatch):
     monkeypatch.setattr(glance, "of_demo", missing)
     at = home()
     assert not at.exception
-    assert [box.value for box in at.error] == ["**The counts are gone.** (cells.h5mu)  \nWhat to do: copy them back."]
+    assert [box.value for box in at.error] == ["The counts are gone. What to do: copy them back."]
 
 
 def test_unknown_cells_in_the_link_are_named_until_others_are_chosen():

@@ -32,8 +32,8 @@ def told(title: str, home: str) -> Iterator[None]:
         yield
     except DataError as error:
         logger.warning("On %s: %s", title, error)
-        where = f" ({', '.join(filter(None, (error.file, error.field)))})" if error.file or error.field else ""
-        st.error(f"**{error.problem}**{where}  \nWhat to do: {error.next_step}", icon=None)
+        # A reader's own cells may lack what a page is about; the rest of the page would be made of nothing.
+        st.error(f"{error.problem} What to do: {error.next_step}", icon=None)
         _ways_on(title, home)
     except Exception as error:
         reference = secrets.token_hex(3)

@@ -31,6 +31,7 @@ CELLS = (
         "z, 16 numbers unless set otherwise, of the encoder's mean; obsm['X_vc'] in files.",
         ("state",),
     ),
+    Word("epoch", "One time through all cells that a model learns from. Training takes many."),
     Word(
         "latent",
         "All possible cell states together; each number of a state is one direction. Latent means hidden: the model finds these "

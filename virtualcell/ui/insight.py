@@ -189,9 +189,8 @@ def treatment_acts(b: Bundle) -> Insight | None:
     return Insight(
         f"{said}. It {'raises' if rises else 'lowers'} **{row['gene']}**{itself} **{_times(ratio)}**.",
         f"Genes that change by 20 % or more. {row['gene']} in a typical cell: {_number(row['before'])} counts per 10,000 "
-        f"without, {_number(row['after'])} with; 95 % interval of the fold {_number(low)} to {_number(high)}, "
-        "over cells of these samples, "
-        "half a count added on both sides. Another donor or experiment may differ more.",
+        f"without, {_number(row['after'])} with; 95 % interval of the fold {_number(low)} to {_number(high)}, over cells of "
+        "these samples, half a count added on both sides. Another donor or experiment may differ more.",
         "See what it does",
         "pages/perturb.py",
         {f"treatment-{b.demo.key}": name},

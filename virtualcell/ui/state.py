@@ -70,7 +70,8 @@ def follow_link() -> None:
     """
     asked = st.query_params.get(DEMO)
     known = asked in DEMOS or (asked is not None and unfinished.is_run(asked))
-    if known and asked != st.session_state.get(_WRITTEN):
+    # On the way to another page Streamlit forgets the picker; the link still knows.
+    if known and (asked != st.session_state.get(_WRITTEN) or DEMO not in st.session_state):
         st.session_state[DEMO] = asked
     elif not (chosen := st.session_state.get(DEMO)) or not (chosen in DEMOS or unfinished.is_run(chosen)):
         st.session_state[DEMO] = next(iter(DEMOS))
