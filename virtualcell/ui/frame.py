@@ -37,7 +37,7 @@ def _legible(look: Look) -> str:
     rules = f"[data-testid='stCaptionContainer'] {{ opacity: 1; color: {look.quiet}; }}"
     rules += f"[data-testid='stCode'] .token {{ color: {look.text}; }} [data-testid='stCode'] .comment {{ color: {look.quiet}; }}"
     if look is DARK:
-        filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
+        filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-testid='stMultiSelect'] [data-tag]"
         rules += f"{filled} {{ color: {look.paper}; }}"
     return rules
 
