@@ -25,7 +25,7 @@ WORDS = r"""() => {
   const beside = '.xtick, .ytick, .legendtext, .legendtitletext, .xtitle, .ytitle, .cbaxis, .cbtitle';
   const found = [];
   const seen = element => element.checkVisibility({opacityProperty: true, visibilityProperty: true})
-    && !element.closest('[disabled], [aria-disabled="true"], [inert], [aria-hidden="true"]');
+    && !element.closest('[disabled], [aria-disabled="true"], [inert]');
   const ask = (element, words, colour) => {
     const box = element.getBoundingClientRect();
     if (!words.trim() || box.width < 2 || box.height < 2 || !seen(element)) return;

@@ -57,10 +57,11 @@ def _legible(look: Look) -> str:
     2.8 : 1. And white is written on the primary colour, which on a dark page must be a light one.
     """
     rules = f"[data-testid='stCaptionContainer'] {{ opacity: 1; color: {look.quiet}; }}"
-    rules += f"[data-testid='stCode'] .token {{ color: {look.text}; }} [data-testid='stCode'] .comment {{ color: {look.quiet}; }}"
+    rules += f"[data-testid='stCode'] code span {{ color: {look.text} !important; }}"  # its own colours stand in each word
     if look is DARK:
-        filled = "[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primaryFormSubmit'], [data-baseweb='tag']"
-        rules += f"{filled} {{ color: {look.paper}; }}"
+        filled = ("stBaseButton-primary']", "stBaseButton-primaryFormSubmit']", "stMultiSelect'] [data-tag]")
+        named = ", ".join(f"[data-testid='{name}" for name in filled)
+        rules += f"{named} {{ color: {look.paper}; }}"
     return rules
 
 
