@@ -28,16 +28,18 @@ lead(
     "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what they are made "
     "of and which genes set them apart.",
 )
-main, side = st.columns([3.2, 1], gap="medium")
-with side:
-    # Drawn above, but run after: one can colour by the selections.
-    colour_at = st.container()
-    chosen = choose_cells(b)
-    with colour_at:
-        wish = choose_colour(b, chosen)
+views = choose_views(b)
+# Two maps take the whole width: their controls stand in a row above them.
+controls = st.columns(3, gap="small") if len(views) > 1 else None
+main, side = (st.container(), None) if controls else st.columns([3.2, 1], gap="medium")
+colour_at = controls[0] if controls else side.container()
+# Above the maps, but drawn after the selections: one can colour by these.
+with controls[1] if controls else side:
+    chosen = choose_cells(b, second=controls[2] if controls else None)
+with colour_at:
+    wish = choose_colour(b, chosen)
 colours = coloured(b, wish, chosen, look())
 with main:
-    views = choose_views(b)
     if draw_maps(b, views, colours, chosen):
         st.rerun()
     st.caption(words.MAP)

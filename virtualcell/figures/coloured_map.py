@@ -120,3 +120,14 @@ def dress(fig: go.Figure, colours: Colouring, axes: tuple[str, str], polygon: np
     if polygon is not None and len(polygon) >= 3:
         path = "M" + "L".join(f"{x:.6g},{y:.6g}" for x, y in polygon) + "Z"
         fig.add_shape(type="path", path=path, line={"color": look.accent, "width": 1.5}, layer="above")
+
+
+MOST_ABOVE = 12
+"""Legend entries that fit above a narrow map; of more, the pointer tells."""
+
+
+def narrow(fig: go.Figure, colours: Colouring) -> None:
+    """Moves the legend above the map, where two maps share a page's width."""
+    few = len(colours.labels) <= MOST_ABOVE
+    above = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": {"text": ""}}
+    fig.update_layout(legend=above, showlegend=few and colours.kind != "amount")

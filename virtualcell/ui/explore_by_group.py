@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.explore.by_group import GroupMeans, by_group, values_of
+from virtualcell.explore.by_group import GroupMeans, by_group, short_names, values_of
 from virtualcell.figures.cell_heatmap import cell_heatmap
 from virtualcell.figures.dot_plot import dot_plot
 from virtualcell.figures.groups import shown
@@ -48,7 +48,7 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     if not known:
         st.info("Nothing is recorded of these cells that puts them into groups. Draw around some first.", icon=None)
         return None
-    how_at, by_at, which_at = st.columns([1, 1, 1.2], gap="medium")
+    how_at, by_at, which_at = st.columns([1.3, 1, 1.5], gap="medium")
     with how_at:
         how = st.segmented_control(
             "Show as", [DOTS, VIOLINS, HEATMAP], default=DOTS, required=True, key=state.own(b, "as"), bind="query-params"
@@ -65,7 +65,7 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     if not genes:
         st.info("Choose at least one gene.", icon=None)
         return None
-    column, kind = known[by]
+    column, kind, short = *known[by], short_names(genes)
     labels = selections(b, chosen) if by == SELECTIONS else values(b, column) if column else explore_mine.annotation(b)
     where = genes_in(b)
     adata, measure = b.cells.mod[where], UNITS.get(where, "amount")
@@ -74,13 +74,13 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
         if how == DOTS:
             found: GroupMeans = by_group(adata, genes, labels)
             names = [shown(_number(name, kind), unit(b, kind)) for name in found.groups]
-            fig = dot_plot(genes, names, found.mean, found.percent, cells=list(found.cells), unit=measure, look=look())
+            fig = dot_plot(short, names, found.mean, found.percent, cells=list(found.cells), unit=measure, look=look())
         else:
             amounts = values_of(adata, genes)
             if how == VIOLINS:
-                fig = violins(genes, amounts, labels, kind=kind, unit=measure, label_unit=unit(b, kind), look=look())
+                fig = violins(short, amounts, labels, kind=kind, unit=measure, label_unit=unit(b, kind), look=look())
             else:
-                fig = cell_heatmap(genes, amounts, labels, kind=kind, label_unit=unit(b, kind), look=look())
+                fig = cell_heatmap(short, amounts, labels, kind=kind, label_unit=unit(b, kind), look=look())
     except DataError as error:
         st.info(f"{error.problem} Next: {error.next_step}", icon=None)
         return None

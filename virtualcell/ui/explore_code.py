@@ -192,6 +192,7 @@ def _comparison(script: Script, chosen: Chosen, panel: Differ) -> None:
 def _by_group(script: Script, b: Bundle, chosen: Chosen, panel: ByGroup) -> None:
     where, kind = genes_in(b), "category"
     script.say("", f"cells = b.cells.mod[{quoted(where)}]", f"genes = {quoted(list(panel.genes))}")
+    script.use("virtualcell.explore", "short_names")
     if panel.by == SELECTIONS:
         other = "others" if chosen.b is None else "neither"
         script.say(f"labels = np.full(b.cells.n_obs, {quoted(other)}, dtype=object)")
@@ -207,16 +208,18 @@ def _by_group(script: Script, b: Bundle, chosen: Chosen, panel: ByGroup) -> None
         script.use("virtualcell.figures.dot_plot", "dot_plot")
         script.say("found = by_group(cells, genes, labels)")
         names = f"[name + {quoted(' ' + unit(b, kind))} for name in found.groups]" if kind == "time" else "found.groups"
-        script.draws("dot_plot", "genes", names, "found.mean", "found.percent", cells="list(found.cells)", unit=measure)
+        script.draws(
+            "dot_plot", "short_names(genes)", names, "found.mean", "found.percent", cells="list(found.cells)", unit=measure
+        )
         return
     script.use("virtualcell.explore", "values_of")
-    given = {"kind": quoted(kind), "label_unit": quoted(unit(b, kind))}
+    more = {"kind": quoted(kind), "label_unit": quoted(unit(b, kind))}
     if panel.how == VIOLINS:
         script.use("virtualcell.figures.violins", "violins")
-        script.draws("violins", "genes", "values_of(cells, genes)", "labels", unit=measure, **given)
+        script.draws("violins", "short_names(genes)", "values_of(cells, genes)", "labels", unit=measure, **more)
     else:
         script.use("virtualcell.figures.cell_heatmap", "cell_heatmap")
-        script.draws("cell_heatmap", "genes", "values_of(cells, genes)", "labels", **given)
+        script.draws("cell_heatmap", "short_names(genes)", "values_of(cells, genes)", "labels", **more)
 
 
 def about(b: Bundle, wish: Wish, views: Sequence[Place], chosen: Chosen, panel: Panel) -> str:

@@ -73,13 +73,13 @@ def draw_maps(b: Bundle, views: Sequence[Place], colours: Sequence[Colouring], c
     changed = False
     for slot, (column, view) in enumerate(zip(st.columns(len(views), gap="small"), views, strict=True)):
         with column:
-            changed |= _one(b, view, "map" if slot == 0 else "beside", colours[0], chosen, height)
+            changed |= _one(b, view, "map" if slot == 0 else "beside", colours[0], chosen, height, len(views) > 1)
     for note in dict.fromkeys(view.note for view in views if view.note):
         st.caption(note)
     return changed
 
 
-def _one(b: Bundle, view: Place, slot: str, colours: Colouring, chosen: Chosen, height: int) -> bool:
+def _one(b: Bundle, view: Place, slot: str, colours: Colouring, chosen: Chosen, height: int, two: bool) -> bool:
     colours, lit = of_some(colours, view.rows), None if chosen.lit is None else view.here(chosen.lit)
     title = _title(b, view)
     alt = f"{len(colours.codes):,} cells on the {title}, coloured by {colours.name}"
@@ -105,6 +105,7 @@ def _one(b: Bundle, view: Place, slot: str, colours: Colouring, chosen: Chosen, 
         lit=lit,
         polygon=here,
         axes=view.axes,
+        beside=two,
     )
     return take_drawing(b, chosen, view.key, polygon)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.demo import Bundle
 from virtualcell.explore.polygon import pack
@@ -37,8 +38,8 @@ class Chosen:
         return found if len(found) else None
 
 
-def choose_cells(b: Bundle) -> Chosen:
-    """The controls beside the map, and what they choose."""
+def choose_cells(b: Bundle, second: DeltaGenerator | None = None) -> Chosen:
+    """The controls beside the map, and what they choose. second: where those of B stand, below those of A without."""
     for key in ("closer", "against", "draws"):
         pending = st.session_state.pop(_pending(b, key), None)
         if pending is not None:
@@ -49,20 +50,21 @@ def choose_cells(b: Bundle) -> Chosen:
         "Look closer at (A)", [DRAWN, *named], key=state.own(b, "closer"), bind="query-params",
         help="Draw around cells with the lasso or the box above a map, or choose a group by name.",
     )  # fmt: skip
-    second = st.selectbox("Compared with (B)", [OTHERS, SECOND, *named], key=state.own(b, "against"), bind="query-params")
     draws = A
-    if second == SECOND:
-        draws = st.segmented_control(
-            "The lasso draws", [A, B], default=B, required=True, key=state.own(b, "draws"), bind="query-params"
-        )
+    with second if second is not None else st.container():
+        with_what = st.selectbox("Compared with (B)", [OTHERS, SECOND, *named], key=state.own(b, "against"), bind="query-params")
+        if with_what == SECOND:
+            draws = st.segmented_control(
+                "The lasso draws", [A, B], default=B, required=True, key=state.own(b, "draws"), bind="query-params"
+            )
     a = _drawing(b, A) if first == DRAWN else _named(b, first, named[first])
     if first != DRAWN:
         link.leave_out(_name(b, A))
-    if second != SECOND:
+    if with_what != SECOND:
         link.leave_out(_name(b, B))
-    if second == OTHERS:
+    if with_what == OTHERS:
         return Chosen(a, None, A)
-    return Chosen(a, _drawing(b, B) if second == SECOND else _named(b, second, named[second]), draws)
+    return Chosen(a, _drawing(b, B) if with_what == SECOND else _named(b, with_what, named[with_what]), draws)
 
 
 def take_drawing(b: Bundle, chosen: Chosen, space: str, polygon: np.ndarray | None) -> bool:

@@ -44,7 +44,6 @@ def chosen_set(b: Bundle) -> Asked | None:
         wanted: tuple[str, ...] | str = text
     else:
         wanted = sets[name].genes
-        st.caption(sets[name].source)
     with st.popover("Sets from a file", width="stretch"):
         st.file_uploader("GMT file", type=["gmt", "txt", "tsv"], key=state.own(b, "set-file"), on_change=_read, args=(b,))
         st.caption("One set a line: name, source and genes with tabs between. The file is read and not kept.")
@@ -55,19 +54,21 @@ def chosen_set(b: Bundle) -> Asked | None:
     except DataError as error:
         st.info(f"{error.problem} Next: {error.next_step}", icon=None)
         return None
-    _said(found.found, found.missing)
+    _said(found.found, found.missing, "" if name == TYPED else f"{sets[name].source}. ")
     if len(found.found) < 2:
         st.info("A set needs two genes that were measured here. Next: add genes, or choose another set.", icon=None)
         return None
     return Asked("my gene list" if name == TYPED else name, found.found)
 
 
-def _said(found: tuple[str, ...], missing: tuple[str, ...]) -> None:
+def _said(found: tuple[str, ...], missing: tuple[str, ...], source: str) -> None:
     if missing:
         more = " …" if len(missing) > 8 else ""
-        st.caption(f"{len(found)} of {len(found) + len(missing)} genes are in these data. Not: {', '.join(missing[:8])}{more}")
+        st.caption(
+            f"{source}{len(found)} of {len(found) + len(missing)} genes are in these data. Not: {', '.join(missing[:8])}{more}"
+        )
     else:
-        st.caption(f"All {len(found)} genes are in these data.")
+        st.caption(f"{source}All {len(found)} genes are in these data.")
 
 
 def _own(b: Bundle) -> list[GeneSet]:

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.figures.cell_image import cell_image
-from virtualcell.figures.coloured_map import coloured_map
+from virtualcell.figures.coloured_map import coloured_map, narrow
 from virtualcell.figures.colouring import STEPS, Colouring
 from virtualcell.ui.parts import chart
 from virtualcell.ui.scatter import arrays
@@ -47,6 +47,7 @@ def scatter(
     axes: tuple[str, str] = ("map 1", "map 2"),
     select: bool = True,
     renderer: str | None = None,
+    beside: bool = False,
 ) -> np.ndarray | None:
     """Draws the cells; returns the outline around chosen ones, (k, 2) in data coordinates, None where there is none.
 
@@ -55,7 +56,7 @@ def scatter(
     link; it is returned until the reader draws another or clears it, and it counts again where the page hands in another one
     than before. alt: for readers who cannot see it. file: name of saved pictures, without ending. height: pixels.
     renderer: ``"webgl"``, ``"plotly"`` or ``"image"``; chosen by the number of cells, and an image where the browser has no
-    WebGL2, unless named.
+    WebGL2, unless named. beside: another map stands beside it, so that its legend goes above it.
     """
     positions = np.asarray(positions, dtype=np.float32)
     if positions.ndim != 2 or positions.shape[1] != 2 or len(colours.codes) != len(positions):
@@ -73,6 +74,8 @@ def scatter(
     outline = current(key, _drawn(key), polygon)
     draw = coloured_map if renderer == "plotly" else cell_image
     fig = draw(positions, colours, lit=lit, polygon=outline.polygon, axes=axes, ids=ids, look=look(), height=height)
+    if beside:
+        narrow(fig, colours)
     if select:
         chart(fig, key, alt=alt, file=file, on_select="rerun", selection_mode=("lasso", "box"))
     else:
