@@ -51,9 +51,10 @@ def number(reader: Reader, key: str, value: int) -> None:
 
 def test_from_a_file_to_a_link_to_its_landscape(reader, browser, app, renamed):
     page = reader.page
+    page.set_default_timeout(120_000)  # a training runs beside the app
     reader.go("cells")
     page.locator('input[type="file"]').set_input_files(str(renamed))
-    page.get_by_text("2 · What the columns mean").wait_for(timeout=60_000)
+    page.get_by_text("2 · What the columns mean").wait_for()
     reader.rest()
 
     # Without a time column the page says what cannot be learned; with it, the cells of each time are drawn.
@@ -73,17 +74,18 @@ def test_from_a_file_to_a_link_to_its_landscape(reader, browser, app, renamed):
     page.locator(".st-key-own-name input").press("Enter")
     reader.rest()
     page.locator(".st-key-own-train button").click()
-    page.wait_for_url(re.compile(r"run=run-"), timeout=60_000)
+    page.wait_for_url(re.compile(r"run=run-"))
     run = re.search(r"run=(run-[a-z0-9]+)", page.url)[1]
 
     # Mid-way the page is loaded again, and then in a browser that never saw it: the training is there and goes on.
-    page.get_by_role("progressbar").first.wait_for(timeout=60_000)
+    page.get_by_role("progressbar").first.wait_for()
     page.reload()
-    page.get_by_role("progressbar").first.wait_for(timeout=60_000)
+    page.get_by_role("progressbar").first.wait_for()
     assert run in page.url
     other = Reader(browser, app)
+    other.page.set_default_timeout(120_000)
     other.page.goto(page.url)
-    other.page.locator(f".st-key-cancel-{run}").wait_for(timeout=60_000)
+    other.page.locator(f".st-key-cancel-{run}").wait_for()
     other.page.close()
 
     page.get_by_role("button", name="Landscape", exact=True).wait_for(timeout=600_000)
@@ -106,6 +108,7 @@ def test_from_a_file_to_a_link_to_its_landscape(reader, browser, app, renamed):
     assert run in address
     reader.check()
     fresh = Reader(browser, app)
+    fresh.page.set_default_timeout(120_000)
     fresh.page.goto(address)
     fresh.rest()
     fresh.picture(f"contours-{run}")
