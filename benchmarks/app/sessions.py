@@ -40,6 +40,8 @@ def readers(browser: Any, server: Server, demos: list[str], n: int) -> dict[str,
             visit.close()
     for error in dict.fromkeys(errors):
         print(error)
+    if errors:
+        print(server.log.read_text()[-6000:])
     return {
         "errors": float(len(errors)),
         "server memory, MB": memory["now"],
