@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +24,8 @@ class Server:
 
     address: str
     pid: int
+    log: Path
+    """What it prints: Streamlit writes the errors of pages there, and only their kind on the page."""
 
     def memory(self) -> dict[str, float]:
         """Resident MB now and at most so far."""
@@ -40,14 +43,21 @@ def serving(script: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.address", "127.0.0.1", "--server.port", str(port)]
     # One thread, as for every figure of ours; the theme and settings are those of the app.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    with NamedTemporaryFile("wb", suffix=".log") as log:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        yield from _while_running(process, f"http://127.0.0.1:{port}", Path(log.name))
+
+
+def _while_running(process: subprocess.Popen[bytes], address: str, log: Path) -> Iterator[Server]:
     try:
-        address, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        until = time.monotonic() + 120
         while not _answers(address):
             if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"the app did not start: {' '.join(command)}")
+                raise RuntimeError(f"the app did not start: {log.read_text()[-2000:]}")
             time.sleep(0.3)
-        yield Server(address, process.pid)
+        yield Server(address, process.pid, log)
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,12 +75,12 @@ def test_memory_is_that_of_the_process():
     process = subprocess.Popen([sys.executable, "-c", held], stdout=subprocess.PIPE)
     try:
         process.stdout.readline()
-        memory = Server("", process.pid).memory()
+        memory = Server("", process.pid, Path()).memory()
         assert 80 < memory["now"] <= memory["most"] < 150
     finally:
         process.kill()
         process.wait()
-    assert Server("", os.getpid()).memory()["now"] > 10
+    assert Server("", os.getpid(), Path()).memory()["now"] > 10
 
 
 @pytest.mark.parametrize("arguments", [["--cells"], ["--cells", "5"], ["--repeats", "0"]])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -151,3 +153,20 @@ def test_shapes_that_make_no_sense_are_refused():
         blend(np.zeros((5, 2)), ["a"])
     with pytest.raises(ValueError, match="one value a cell"):
         colouring(np.zeros((5, 2)), name="x")
+
+
+def test_pandas_is_there_before_plotly_is_imported():
+    # Plotly looks for pandas in sys.modules; half imported by another reader's thread it is an error on the page.
+    watch = """
+import sys
+
+class Watch:
+    def find_spec(self, name, path, target=None):
+        if name == "plotly":
+            print(hasattr(sys.modules.get("pandas"), "Series"))
+
+sys.meta_path.insert(0, Watch())
+import virtualcell.figures.look
+"""
+    done = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["True"]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+# Plotly takes pandas from sys.modules, even half imported by the thread of another reader: of two who open a fresh server at
+# once, one would get an error. Here it is imported to the end before Plotly makes anything.
+import pandas  # noqa: F401
 import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.colors import sample_colorscale
