@@ -37,9 +37,9 @@ def chromium() -> str:
 class Visit:
     """A browser window of its own (nothing cached, a session of its own) on one server."""
 
-    def __init__(self, browser: Any, address: str):
+    def __init__(self, browser: Any, address: str, window: dict[str, int] | None = None):
         self.address, self.host = address, urlparse(address).netloc
-        self.context = browser.new_context(viewport=VIEW, color_scheme="light")
+        self.context = browser.new_context(viewport=window or VIEW, color_scheme="light")
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.received = {"data": 0.0, "code": 0.0}
