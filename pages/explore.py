@@ -74,5 +74,6 @@ share(
     methods=lambda: about(b, wish, views, chosen, shown),
     annotations={explore_mine.TITLE: explore_mine.annotation(b)} if mine else None,
 )
-caveats(b)
+if b.demo.caveats:
+    caveats(b)
 provenance(b)

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.explore.by_group import GroupMeans, by_group, short_names, values_of
+from virtualcell.explore.by_group import by_group, short_names, values_of
 from virtualcell.figures.cell_heatmap import cell_heatmap
 from virtualcell.figures.dot_plot import dot_plot
 from virtualcell.figures.groups import shown
+from virtualcell.figures.look import Look
 from virtualcell.figures.violins import violins
 from virtualcell.schema import DataError
 from virtualcell.ui import explore_mine, state
-from virtualcell.ui.explore_annotations import features, genes_in, groupings, unit, values
+from virtualcell.ui.explore_annotations import features, genes_in, groupings, unit
+from virtualcell.ui.explore_chosen import rows
 from virtualcell.ui.explore_colour import UNITS
 from virtualcell.ui.explore_differ import CLEAR, compared
+from virtualcell.ui.explore_made_of import labelled
+from virtualcell.ui.explore_mine import Named
 from virtualcell.ui.explore_select import Chosen
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
@@ -42,9 +47,8 @@ class ByGroup:
 
 def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     """Controls and the figure."""
-    some = len(chosen.a.rows) > 0
-    known = ({SELECTIONS: ("", "category")} if some else {}) | groupings(b)
-    known |= {explore_mine.TITLE: ("", "category")} if explore_mine.groups(b) else {}
+    some, mine = len(chosen.a.rows) > 0, tuple(explore_mine.groups(b))
+    known = [*([SELECTIONS] if some else []), *groupings(b), *([explore_mine.TITLE] if mine else [])]
     if not known:
         st.info("Nothing is recorded of these cells that puts them into groups. Draw around some first.", icon=None)
         return None
@@ -54,7 +58,7 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
             "Show as", [DOTS, VIOLINS, HEATMAP], default=DOTS, required=True, key=state.own(b, "as"), bind="query-params"
         )
     with by_at:
-        by = st.selectbox("By", list(known), key=state.own(b, "by"), bind="query-params")
+        by = st.selectbox("By", known, key=state.own(b, "by"), bind="query-params")
     with which_at:
         which = MINE
         if some:
@@ -65,22 +69,10 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     if not genes:
         st.info("Choose at least one gene.", icon=None)
         return None
-    column, kind, short = *known[by], short_names(genes)
-    labels = selections(b, chosen) if by == SELECTIONS else values(b, column) if column else explore_mine.annotation(b)
-    where = genes_in(b)
-    adata, measure = b.cells.mod[where], UNITS.get(where, "amount")
     alt, file = f"{how} of {', '.join(genes)} by {by}", f"{b.demo.key}-{how.replace(' ', '-')}"
+    pair = (chosen.a.definition, None if chosen.b is None else chosen.b.definition) if by == SELECTIONS else ("", None)
     try:
-        if how == DOTS:
-            found: GroupMeans = by_group(adata, genes, labels)
-            names = [shown(_number(name, kind), unit(b, kind)) for name in found.groups]
-            fig = dot_plot(short, names, found.mean, found.percent, cells=list(found.cells), unit=measure, look=look())
-        else:
-            amounts = values_of(adata, genes)
-            if how == VIOLINS:
-                fig = violins(short, amounts, labels, kind=kind, unit=measure, label_unit=unit(b, kind), look=look())
-            else:
-                fig = cell_heatmap(short, amounts, labels, kind=kind, label_unit=unit(b, kind), look=look())
+        fig = _figure(b.demo.key, state.stamp(b), how, by, tuple(genes), pair, mine, look().name, look())
     except DataError as error:
         st.info(f"{error.problem} Next: {error.next_step}", icon=None)
         return None
@@ -90,12 +82,30 @@ def genes_by_group(b: Bundle, chosen: Chosen) -> ByGroup | None:
     return ByGroup(how, by, tuple(genes))
 
 
-def selections(b: Bundle, chosen: Chosen) -> np.ndarray:
-    """A, B (or the others), of every cell; (cells,) str. Cells on both sides are A, as in comparisons."""
-    labels = np.full(b.cells.n_obs, "others" if chosen.b is None else "neither", dtype=object)
-    if chosen.b is not None:
-        labels[chosen.b.rows] = "B"
-    labels[chosen.a.rows] = "A"
+@st.cache_resource(max_entries=64, show_spinner="Reading the genes of each group …")
+def _figure(
+    key: str, stamp: int, how: str, by: str, genes: tuple[str, ...], pair: tuple[str, str | None], mine: tuple[Named, ...],
+    theme: str, _look: Look,
+) -> go.Figure:  # fmt: skip
+    b, short = state.bundle(key), short_names(genes)
+    labels, kind = (selections(b, *pair), "category") if by == SELECTIONS else labelled(b, by, mine)
+    adata, measure = b.cells.mod[genes_in(b)], UNITS.get(genes_in(b), "amount")
+    if how == DOTS:
+        found = by_group(adata, genes, labels)
+        names = [shown(_number(name, kind), unit(b, kind)) for name in found.groups]
+        return dot_plot(short, names, found.mean, found.percent, cells=list(found.cells), unit=measure, look=_look)
+    amounts = values_of(adata, genes)
+    if how == VIOLINS:
+        return violins(short, amounts, labels, kind=kind, unit=measure, label_unit=unit(b, kind), look=_look)
+    return cell_heatmap(short, amounts, labels, kind=kind, label_unit=unit(b, kind), look=_look)
+
+
+def selections(b: Bundle, first: str, second: str | None) -> np.ndarray:
+    """A, B (or the others) of every cell from their definitions, (cells,) str. Cells on both sides are A, as in comparisons."""
+    labels = np.full(b.cells.n_obs, "others" if second is None else "neither", dtype=object)
+    if second is not None:
+        labels[rows(b, second)] = "B"
+    labels[rows(b, first)] = "A"
     return labels.astype(str)
 
 
