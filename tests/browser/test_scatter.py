@@ -298,11 +298,11 @@ def test_the_pointer_names_the_cell_under_it(reader):
     positions, quarter = made_up(60_000)
     asked = len(reader.asked)
     row = int(np.argmin(np.linalg.norm(positions - [-5, 5], axis=1)))
+    x, y = reader.on_screen(*positions[row])  # stays under the pointer while the wheel turns
+    reader.page.mouse.move(x, y)
     for _ in range(6):
-        reader.page.mouse.move(*reader.on_screen(-5, 5))
         reader.page.mouse.wheel(0, -240)
     reader.settle()
-    reader.page.mouse.move(*reader.on_screen(-5, 5))
     tip = reader.page.locator(".tip").first
     tip.wait_for(state="visible")
     reader.page.wait_for_timeout(500)

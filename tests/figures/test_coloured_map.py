@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from plotly.colors import hex_to_rgb
 
-from virtualcell.figures.cell_image import FADED, WIDTH, cell_image, pixels, png
+from virtualcell.figures.cell_image import FADED, WIDEST, cell_image, pixels, png
 from virtualcell.figures.coloured_map import coloured_map
 from virtualcell.figures.colouring import blend, colouring
 from virtualcell.figures.embedding import embedding
@@ -81,10 +81,10 @@ def test_the_png_is_read_back_as_written():
 def test_each_cell_is_a_pixel_in_its_place_and_colour():
     places = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [np.nan, 0.5]], dtype=np.float32)
     colours = colouring(["a", "b", "c", "d", "a"], name="x")
-    fig = cell_image(places, colours)
+    fig = cell_image(places, colours, height=460)
     picture = read(fig)
     height, width, _ = picture.shape
-    assert (width, height) == (WIDTH, WIDTH)
+    assert (width, height) == (400, 400)
     # Rows run from the top: (0, 0) is at the lower left.
     corner = {0: (-1, 0), 1: (-1, -1), 2: (0, 0), 3: (0, -1)}
     for row, (y, x) in corner.items():
@@ -99,19 +99,24 @@ def test_where_cells_share_a_pixel_groups_mix_and_the_highest_amount_shows():
     box = (0.0, 0.0, 1.0, 1.0)
     groups = colouring(["a", "a", "a", "b", "b"], name="x")
     a, b = (np.array(hex_to_rgb(colour)) for colour in groups.palette)
-    np.testing.assert_allclose(pixels(places, groups, box)[-1, 0, :3], (3 * a + b) / 4, atol=1)
+    np.testing.assert_allclose(pixels(places, groups, box, 50)[-1, 0, :3], (3 * a + b) / 4, atol=1)
     amounts = colouring([1.0, 8.0, 2.0, 0.0, 3.0], name="x", kind="amount")
     top = hex_to_rgb(LIGHT.expression[-1])
-    np.testing.assert_allclose(pixels(places, amounts, box)[-1, 0, :3], top, atol=2)
+    np.testing.assert_allclose(pixels(places, amounts, box, 50)[-1, 0, :3], top, atol=2)
 
 
 def test_unlit_cells_fade_and_lit_ones_cover_them():
     places = np.array([[0, 0], [0, 0], [1, 1]], dtype=np.float32)
     colours = colouring(["a", "b", "a"], name="x")
-    picture = pixels(places, colours, (0.0, 0.0, 1.0, 1.0), lit=np.array([1]))
+    picture = pixels(places, colours, (0.0, 0.0, 1.0, 1.0), 50, lit=np.array([1]))
     a, b = (np.array(hex_to_rgb(colour)) for colour in colours.palette)
     np.testing.assert_allclose(picture[-1, 0, :3], b, atol=1)
     np.testing.assert_allclose(picture[0, -1, :3], 255 + FADED * (a - 255), atol=1)
+
+
+def test_a_very_wide_map_still_fits():
+    places = np.array([[0, 0], [1000, 1]], dtype=np.float32)
+    assert pixels(places, colouring(["a", "b"], name="x"), (0.0, 0.0, 1000.0, 1.0), 400).shape == (2, WIDEST, 4)
 
 
 def test_a_map_of_no_placed_cell_is_empty():

@@ -19,8 +19,8 @@ from virtualcell.figures.coloured_map import add_inks, colour_bar, dress
 from virtualcell.figures.colouring import Colouring
 from virtualcell.figures.look import LIGHT, Look, figure
 
-WIDTH = 1000
-"""Pixels across the picture; its height follows from the map."""
+WIDEST = 1600
+"""Pixels across the picture at most; otherwise it has about the pixels of the screen, so that no cell is blurred away."""
 
 FADED = 0.2
 """Share of its colour that an unlit cell keeps, as on the WebGL map."""
@@ -46,7 +46,7 @@ def cell_image(
         (left, bottom), (right, top) = positions[placed].min(axis=0).tolist(), positions[placed].max(axis=0).tolist()
         wide, high = max(right - left, 1e-9), max(top - bottom, 1e-9)
         box = (left, bottom, wide, high)
-        picture = pixels(positions, colours, box, lit=lit, look=look)
+        picture = pixels(positions, colours, box, height - 60, lit=lit, look=look)  # 60: title and margins of the axis
         margin_x, margin_y = wide / picture.shape[1], high / picture.shape[0]
         fig.add_layout_image(
             source="data:image/png;base64," + base64.b64encode(png(picture)).decode("ascii"),
@@ -74,13 +74,19 @@ def pixels(
     positions: np.ndarray,
     colours: Colouring,
     box: tuple[float, float, float, float],
+    rows: int,
     *,
     lit: np.ndarray | None = None,
     look: Look = LIGHT,
 ) -> np.ndarray:
-    """The picture, (height, width, 4) uint8 RGBA, top row first. box: left, bottom, width, height of the map."""
+    """The picture, (height, width, 4) uint8 RGBA, top row first.
+
+    box: left, bottom, width, height of the map. rows: of pixels; fewer where the map is so wide that it would not fit.
+    """
     left, bottom, wide, high = box
-    width, height = WIDTH, int(np.clip(round(WIDTH * high / wide), WIDTH // 4, WIDTH * 2))
+    height, width = rows, max(round(rows * wide / high), 2)
+    if width > WIDEST:
+        height, width = max(round(WIDEST * high / wide), 2), WIDEST
     table = np.array([rgb(colour) for colour in colours.palette], dtype=np.float32)
     inside = np.flatnonzero(np.isfinite(positions).all(axis=1))
     x = np.clip((positions[inside, 0] - left) / wide * (width - 1), 0, width - 1)

@@ -85,7 +85,8 @@ export class Hands {
     event.preventDefault(); // the page stays where it is while the map is zoomed
     const lines = event.deltaMode === 1 ? 30 : event.deltaMode === 2 ? 300 : 1;
     const factor = Math.exp(-Math.max(-300, Math.min(300, event.deltaY * lines)) * 0.0018);
-    this.scatter.look((view) => view.zoomAt(factor, ...this.place(event)));
+    const at = this.scatter.pointer ?? this.place(event); // a wheel tells whole pixels, a pointer their parts
+    this.scatter.look((view) => view.zoomAt(factor, ...at));
   }
 
   key(event) {

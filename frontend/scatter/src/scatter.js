@@ -19,6 +19,7 @@ export class Scatter {
     this.view = new View();
     this.mode = "move";
     this.token = 0;
+    this.pointer = null;
     this.fullFrame = 0;
     this.serial = 0;
     this.build(host);
@@ -155,11 +156,12 @@ export class Scatter {
   look(change) {
     if (!this.shown) return;
     change(this.view);
-    this.moving = true;
+    this.moving = this.tip.hidden = true;
     clearTimeout(this.rest);
     this.rest = setTimeout(() => {
       this.moving = false;
       this.request();
+      this.hover(this.pointer); // another cell may be under the pointer now
     }, 160);
     this.request();
   }
