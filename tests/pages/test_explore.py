@@ -17,7 +17,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.test_code import SHOW, same, shared
-from tests.pages.test_links import open_page
+from tests.pages.test_links import elements, open_page, parameter
 from virtualcell.demo import load_bundle
 from virtualcell.explore import compare, score_set
 from virtualcell.explore.polygon import members, pack, unpack
@@ -373,6 +373,16 @@ def test_a_recolour_of_warm_cells_takes_less_than_half_a_second(demo):
         took["recolour"].append(time.perf_counter() - began)
     # The best of four: other programs on the machine are not the page's fault.
     assert {name: min(found) < 0.5 for name, found in took.items()} == {"rerun": True, "recolour": True}
+
+
+@pytest.mark.parametrize("panel", ["Made of", "Genes that differ", "Genes by group", "Name and keep"])
+def test_every_control_is_in_the_link(panel):
+    at = explore("kang", closer="treatment: IFN-beta", against="a second drawing", colour="a gene set", set="my own list")
+    at.session_state["panel"] = panel
+    at.run()
+    named = ("new-name", "rename", "demo")  # a name that is typed goes into the link once it is kept
+    free = [e.proto.id for e in elements(at) if parameter(e) == "" and not any(f"-{name}" in e.proto.id for name in named)]
+    assert not free
 
 
 def test_definitions_say_their_outline_again():

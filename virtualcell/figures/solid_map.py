@@ -54,7 +54,7 @@ def solid_map(
         for label, colour in zip(colours.labels, colours.channels, strict=True):
             empty = np.empty(0, dtype=int)
             _points(fig, positions, empty, {"size": 8, "color": colour}, label, True)
-    fig.update_scenes(aspectmode="cube", camera={"eye": {"x": 0.95, "y": 0.95, "z": 0.6}})
+    fig.update_scenes(aspectmode="cube", camera={"eye": {"x": 1.2, "y": 1.2, "z": 0.75}})
     fig.update_layout(dragmode="orbit", uirevision="solid")
     return fig
 
