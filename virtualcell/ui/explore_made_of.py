@@ -13,7 +13,7 @@ from virtualcell.figures.composition import composition
 from virtualcell.figures.composition_in_time import composition_in_time
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.groups import grouped
-from virtualcell.ui import explore_mine, state
+from virtualcell.ui import explore_mine, state, words
 from virtualcell.ui.explore_annotations import groupings, unit, values
 from virtualcell.ui.explore_select import Chosen
 from virtualcell.ui.parts import chart
@@ -44,7 +44,7 @@ def made_of(b: Bundle, chosen: Chosen) -> MadeOf | None:
         with at:
             name = "AB"[place]
             if len(sides) > 1:
-                st.markdown(f"**{name}: {cells.name}**, {len(cells.rows):,} cells")
+                st.markdown(f"**{name}: {words.literal(cells.name)}**, {len(cells.rows):,} cells")
             inside = np.zeros(b.cells.n_obs, dtype=bool)
             inside[cells.rows] = True
             fig = composition(labels, inside, kind=kind, unit=unit(b, kind), look=look())
