@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup app test lint format demos clean distclean
+.PHONY: help setup app test lint format demos frontend clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,9 @@ demos: setup  ## train the demo models again from the data in assets/data, then 
 	for demo in a549 larry; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --out assets/models/$$demo/report.json; done
 	for demo in simulated switch; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --seeds 0 1 --out assets/models/$$demo/report.json; done
 	for demo in kang norman; do $(BIN)/python -m benchmarks.perturbation --parts $$demo --out assets/models/$$demo/report.json; done
+
+frontend:  ## build the map in the browser again from frontend/scatter (needs Node 20 or newer)
+	cd frontend/scatter && npm ci && npm run build
 
 clean:  ## remove caches and build outputs
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

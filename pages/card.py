@@ -27,7 +27,7 @@ place = lead(
 model, cells = st.tabs(["The model", "The cells shown"], key="card", bind="query-params")
 
 with cells:
-    st.markdown(f"**{b.demo.title}.** {b.demo.sentence}")
+    st.markdown(f"**{words.literal(b.demo.title)}.** {words.literal(b.demo.sentence)}")
     found, group, kind = downloads.quality_of(b), *downloads.main_annotation(b)
     for modality, table in found.groupby("modality", sort=False):
         unit = b.demo.columns.time_unit if kind == "time" else ""

@@ -49,7 +49,8 @@ n = len(chosen.a.rows)
 head, clear = st.columns([3.2, 1], vertical_alignment="center")
 with head:
     if n:
-        against = "all others" if chosen.b is None else f"{len(chosen.b.rows):,} of B ({chosen.b.name or 'none yet'})"
+        other = "" if chosen.b is None else words.literal(chosen.b.name) or "none yet"
+        against = "all others" if chosen.b is None else f"{len(chosen.b.rows):,} of B ({other})"
         st.markdown(f"##### {n:,} of {b.cells.n_obs:,} cells chosen, compared with {against}")
 if n or chosen.b is not None:
     clear.button("Clear the selection", key="clear", on_click=forget, args=(b,), width="stretch")

@@ -83,8 +83,8 @@ cards.cards(key)
 cards.show_top()
 b = state.bundle()
 with about:
-    st.markdown(f"**{b.demo.title}**")
-    st.markdown(b.demo.sentence)
+    st.markdown(f"**{words.literal(b.demo.title)}**")
+    st.markdown(words.literal(b.demo.sentence))
     questions(b)
     provenance(b)
 with said:

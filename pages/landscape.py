@@ -22,7 +22,7 @@ inside()
 b = state.bundle()
 drawn = b.landscape
 if drawn is None:
-    place = lead(b, b.demo.sentence)
+    place = lead(b, words.literal(b.demo.sentence))
     st.info(words.NO_ENERGY, icon=None)
     st.page_link("pages/explore.py", label="See what these cells are instead", query_params={"demo": b.demo.key})
     provenance(b)

@@ -204,7 +204,7 @@ inside()
 b = state.bundle()
 column, unit, kind = b.demo.columns.time, b.demo.columns.time_unit, words.measured(b.demo.simulated)
 if column is None:
-    place = lead(b, b.demo.sentence)
+    place = lead(b, words.literal(b.demo.sentence))
     st.info(words.ONE_TIME, icon=None)
     if b.demo.treatments:
         st.page_link("pages/perturb.py", label="See what the treatment does instead", query_params={"demo": b.demo.key})

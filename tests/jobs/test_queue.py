@@ -254,3 +254,11 @@ def test_a_damaged_run_is_left_out_of_the_list_and_named_when_asked_for(home: Pa
         jobs.run(bad.id)
     jobs.delete(bad.id)
     assert not bad.folder.exists()
+
+
+def test_a_run_whose_state_is_damaged_hides_and_stops_no_other(home: Path) -> None:
+    broken, whole = asked("broken"), asked("whole")
+    (home / broken.id / STATUS).write_text('{"state": "asleep"}')
+    assert [run.id for run in jobs.runs()] == [whole.id]
+    assert waiting() == [whole.id]
+    assert whole.status().place_in_queue == 1

@@ -21,7 +21,7 @@ from tests.pages.test_links import elements, open_page, parameter
 from virtualcell.demo import load_bundle
 from virtualcell.explore import compare, score_set
 from virtualcell.explore.polygon import members, pack, unpack
-from virtualcell.ui import downloads, explore_mine
+from virtualcell.ui import downloads, explore_annotations, explore_mine
 from virtualcell.ui.explore_chosen import outlined, parse_outline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -392,3 +392,20 @@ def test_definitions_say_their_outline_again():
     assert space == f"sub.{inner}"
     np.testing.assert_allclose(found, polygon, atol=4 / 4095)
     assert parse_outline("g.time: 3 h") is None
+
+
+def test_an_annotation_with_more_groups_than_a_map_has_colours_does_not_take_the_page_away(monkeypatch):
+    caches = (explore_annotations._columns, explore_annotations._groups)
+    monkeypatch.setattr(explore_annotations, "MOST_GROUPS", 2)  # A549 has three times
+    for cache in caches:
+        cache.clear()
+    try:
+        at = explore()
+        assert not at.exception
+        assert not at.error
+        known = explore_annotations.columns(load_bundle("a549"))
+    finally:
+        for cache in caches:
+            cache.clear()
+    assert known["time"][1] == "amount"
+    assert not any(title.startswith("time") for title in at.selectbox(key="closer-a549").options)

@@ -159,6 +159,14 @@ def test_a_glance_shows_the_cells_as_the_open_model_has_them(demo):
         np.testing.assert_array_equal(quick.values, full.values)
 
 
+def test_cells_with_more_kinds_than_colours_have_a_small_map():
+    rng = np.random.default_rng(0)
+    positions, kinds = rng.normal(size=(900, 2)).astype(np.float32), np.array([f"clone {i % 300}" for i in range(900)])
+    codes, colours = glance.Glance(positions, kinds, "cell state", "category").colours(LIGHT)
+    assert colours == [LIGHT.accent]
+    assert thumbnail(positions, codes, colours).startswith(b"\x89PNG")
+
+
 def test_a_model_without_views_has_no_glance(tmp_path):
     assert glance.of_folder(tmp_path, DEMOS["a549"].columns) is None
     (tmp_path / "views.safetensors").write_bytes(b"broken")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from virtualcell.ui.parts import heldout_panels, short_citation
-from virtualcell.ui.words import verdict
+from virtualcell.ui.words import literal, verdict
 
 
 def row(method: str, value: float, low: float | None = None, high: float | None = None) -> dict:
@@ -47,3 +47,10 @@ def test_panels_group_by_place_and_measure():
 def test_short_citation():
     assert short_citation("Cao J. et al. Joint profiling. Science 361 (2018). GEO GSE117089.") == "Cao J. et al. 2018"
     assert short_citation("10x Genomics, 5k PBMCs") == "10x Genomics"
+
+
+def test_a_name_is_shown_as_it_is_written_and_is_no_picture_formula_or_tag():
+    assert literal("T cells, day 3: HLA_A 50 %") == "T cells, day 3: HLA_A 50 %"
+    assert literal("![](http://elsewhere/x.png)") == r"!\[\](http://elsewhere/x.png)"
+    assert literal("HLA-A*02 $x$ :red[y] _z_ <b> `c`") == r"HLA-A\*02 \$x\$ \:red\[y\] \_z\_ \<b\> \`c\`"
+    assert literal("\\") == r"\\"

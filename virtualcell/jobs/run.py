@@ -126,7 +126,9 @@ def runs() -> list[Run]:
     found = []
     for folder in _folders():
         try:
-            found.append(run(folder.name))
+            one = run(folder.name)
+            _state(folder, read_json(folder / STATUS))  # a damaged one is not to take the list of all others with it
+            found.append(one)
         except DataError as error:
             logger.warning("%s", error)
     return sorted(found, key=lambda one: (one.created, one.id), reverse=True)
@@ -138,9 +140,9 @@ def waiting() -> list[str]:
     for folder in _folders():
         try:
             status = read_json(folder / STATUS)
+            state = _state(folder, status)
         except DataError:
-            continue  # being deleted, or damaged: run() says so
-        state = _state(folder, status)
+            continue  # being deleted, or damaged: run() says so; the others are taken up all the same
         if state in WAITING:
             found.append((state != "interrupted", status.get("queued", 0.0), folder.name))
     return [name for *_, name in sorted(found)]

@@ -15,6 +15,7 @@ from virtualcell.schema import Columns
 from virtualcell.ui import glance, state, unfinished
 from virtualcell.ui.frame import PAGES, go_to
 from virtualcell.ui.theme import look
+from virtualcell.ui.words import literal
 
 WIDTH = 236
 """Of a card in pixels: five side by side on a wide page, three on a narrow one."""
@@ -53,7 +54,7 @@ def _card(key: str, title: str, sentence: str, folder: Path, columns: Columns, *
         found = _picture(folder, state.changed(folder), columns, tints, tints.name)
         if found is not None:
             st.image(found, width="stretch", alt=f"Small map of: {title}")
-        st.markdown(f"**{title}**" + ("  \n:orange[simulated, not measured]" if simulated else ""))
+        st.markdown(f"**{literal(title)}**" + ("  \n:orange[simulated, not measured]" if simulated else ""))
         st.caption(sentence)
         label = "Shown above" if shown else "Show these"
         st.button(label, key=f"show-{key}", on_click=_choose, args=(key,), disabled=shown, width="stretch")

@@ -11,11 +11,19 @@ from virtualcell.figures.embedding import ordered
 from virtualcell.training.given import RNA
 from virtualcell.ui import state
 
+MOST_GROUPS = 255
+"""A map has one byte a cell for its group; a column that tells more of them apart would leave the page without a map."""
+
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _columns(key: str, stamp: int) -> dict[str, tuple[str, str]]:
     b = state.bundle(key)
-    found = dict(state.known_columns(b))
+    found = {}
+    for title, (name, kind) in state.known_columns(b).items():
+        if len(pd.unique(state.values(b, name))) <= MOST_GROUPS:
+            found[title] = (name, kind)
+        elif kind == "time":
+            found[title] = (name, "amount")
     taken = {column for column, _ in found.values()}
     for name, column in b.cells.obs.items():
         number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
@@ -25,7 +33,7 @@ def _columns(key: str, stamp: int) -> dict[str, tuple[str, str]]:
 
 
 def columns(b: Bundle) -> dict[str, tuple[str, str]]:
-    """Title -> (column of obs, kind for figures): those of ``state.known_columns``, then amounts."""
+    """Title -> (column of obs, kind for figures): those of ``state.known_columns`` with at most 255 groups, then amounts."""
     return _columns(b.demo.key, state.stamp(b))
 
 

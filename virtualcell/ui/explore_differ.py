@@ -22,7 +22,6 @@ from virtualcell.ui.theme import look
 CELLS, SAMPLES = "cells (Wilcoxon)", "samples (t-test)"
 CLEAR = 0.05
 SHOWN = 200
-NUMBERS = ["adjusted_p", "percent_first", "percent_second", "mean_first", "mean_second"]
 
 
 def tests(b: Bundle) -> dict[str, tuple[str, str]]:

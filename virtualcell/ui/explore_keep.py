@@ -9,6 +9,7 @@ from virtualcell.ui import explore_mine, explore_places, state
 from virtualcell.ui.explore_chosen import rows
 from virtualcell.ui.explore_mine import MOST_GROUPS, MOST_MAPS, TITLE, Named, clean
 from virtualcell.ui.explore_select import Chosen
+from virtualcell.ui.words import literal
 
 
 def keep_cells(b: Bundle, chosen: Chosen) -> None:
@@ -109,7 +110,7 @@ def _maps(b: Bundle) -> None:
         st.markdown("**New maps**")
     for i, one in enumerate(kept):
         name_at, count_at, out_at = st.columns([2.2, 1, 1], gap="small", vertical_alignment="center")
-        name_at.markdown(one.name)
+        name_at.markdown(literal(one.name))
         count_at.markdown(f"{len(rows(b, one.definition)):,} cells")
         with out_at:
             st.button(

@@ -16,7 +16,7 @@ from virtualcell.figures.composition_in_time import composition_in_time
 from virtualcell.figures.embedding import ordered
 from virtualcell.figures.groups import grouped
 from virtualcell.figures.look import Look
-from virtualcell.ui import explore_mine, state
+from virtualcell.ui import explore_mine, state, words
 from virtualcell.ui.explore_annotations import groupings, unit, values
 from virtualcell.ui.explore_chosen import Cells, rows
 from virtualcell.ui.explore_mine import Named
@@ -49,7 +49,7 @@ def made_of(b: Bundle, chosen: Chosen) -> MadeOf | None:
     for name, at, cells in zip("AB", columns, sides, strict=False):
         with at:
             if len(sides) > 1:
-                st.markdown(f"**{name}: {cells.name}**, {len(cells.rows):,} cells")
+                st.markdown(f"**{name}: {words.literal(cells.name)}**, {len(cells.rows):,} cells")
             _draw_shares(b, split, cells, mine, name)
     with columns[-1]:
         if timed:

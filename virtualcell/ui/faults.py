@@ -12,6 +12,7 @@ import streamlit as st
 from virtualcell import __version__
 from virtualcell.data.catalogue import DEMOS
 from virtualcell.schema import DataError
+from virtualcell.ui.words import literal
 
 logger = logging.getLogger("virtualcell")
 
@@ -81,9 +82,9 @@ def asked_in_vain(chosen: str) -> None:
     if key is None or chosen != then:
         st.session_state.pop(_VAIN, None)
         return
-    title = DEMOS[chosen].title if chosen in DEMOS else chosen
+    title = literal(DEMOS[chosen].title if chosen in DEMOS else chosen)
     st.warning(
-        f"The link asks for cells named “{key[:40]}”, and there are none of that name here. Shown instead: **{title}**. "
+        f"The link asks for cells named “{literal(key[:40])}”, and there are none of that name here. Shown instead: **{title}**. "
         "Choose others in the list above, or check the link for a typing error.",
         icon=None,
     )

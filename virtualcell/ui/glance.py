@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST_COLOURS = 14
 """Groups that a reader can tell apart by colour; of more treatments only whether there was one is shown."""
 
+MOST_CODES = 255
+"""Groups that a small picture can colour; of more, all cells have one colour."""
+
 
 @dataclass(frozen=True)
 class Glance:
@@ -38,9 +41,10 @@ class Glance:
 
     def colours(self, look: Look) -> tuple[np.ndarray, list[str]]:
         """Code of each cell, (n,) uint8, and the colours of the codes: those of the figure on the same page."""
-        if self.values is None:
+        groups = [] if self.values is None else ordered(self.values)
+        # A picture holds 255 colours; a reader may name a column with a thousand kinds, and Home shows everyone's cells.
+        if self.values is None or len(groups) > MOST_CODES:
             return np.zeros(len(self.positions), dtype=np.uint8), [look.accent]
-        groups = ordered(self.values)
         tints = look.times(len(groups)) if self.kind == "time" else look.categories(len(groups))
         codes = np.zeros(len(self.values), dtype=np.uint8)
         for code, group in enumerate(groups):

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -112,15 +111,6 @@ def table_download(b: Bundle, table: pd.DataFrame | Callable[[], pd.DataFrame], 
 
     made = text if callable(table) else text()
     st.download_button(label, made, file_name=f"{b.demo.key}-{name}.csv", mime="text/csv", key=f"csv-{name}", on_click="ignore")
-
-
-def marked_rows(event: Any) -> np.ndarray:
-    """Rows of the cells inside the reader's lasso or box, sorted; each point of our maps carries its row."""
-    found = []
-    for point in event.selection.points:
-        row = point.get("customdata")
-        found.append(row[0] if isinstance(row, list | tuple) else row)
-    return np.unique(np.array([row for row in found if row is not None], dtype=np.int64))
 
 
 def heldout_panels(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:

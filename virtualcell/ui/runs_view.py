@@ -15,7 +15,7 @@ from virtualcell.ui.parts import chart
 from virtualcell.ui.runs_table import MEASURE, hidden_rows
 from virtualcell.ui.runs_words import collapse, collapsed_below, duration, progress_words, share_done
 from virtualcell.ui.theme import look
-from virtualcell.ui.words import MEASURED, verdict
+from virtualcell.ui.words import MEASURED, literal, verdict
 
 EVERY_S = 2.0
 """How often a training is looked at while it runs."""
@@ -25,7 +25,7 @@ def view(run: jobs.Run) -> None:
     """The whole view of a run; it follows by itself while the run waits or works."""
     status = run.status()
     measured = ", ".join(f"{n:,} {MEASURED.get(name, name)}" for name, n in run.modalities.items())
-    st.caption(f"{run.file or 'Upload'}: {run.n_cells:,} cells, {measured} · {_columns(run)}")
+    st.caption(literal(f"{run.file or 'Upload'}: {run.n_cells:,} cells, {measured} · {_columns(run)}"))
     if status.over:
         _end(run, status)
         _curves(run)
@@ -125,7 +125,7 @@ def _actions(run: jobs.Run, status: jobs.Status) -> None:
         if status.state != "done":
             st.button("Resume", key=f"resume-{run.id}", on_click=_ask, args=(jobs.resume, run.id), type="primary")
         with st.popover("Delete"):
-            st.markdown(f"Delete **{run.name}** with its cells and its model, for everyone? This cannot be undone.")
+            st.markdown(f"Delete **{literal(run.name)}** with its cells and its model, for everyone? This cannot be undone.")
             st.button("Delete for good", key=f"delete-{run.id}", on_click=_ask, args=(jobs.delete, run.id))
     said = st.session_state.pop("run-refused", None)
     if said is not None:

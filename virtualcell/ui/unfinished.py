@@ -8,6 +8,7 @@ from virtualcell import jobs
 from virtualcell.jobs.stages import words
 from virtualcell.schema import DataError
 from virtualcell.ui.frame import PAGES
+from virtualcell.ui.words import literal
 
 YOURS = "Your cells"
 """Title of the page that lists runs."""
@@ -45,7 +46,7 @@ def stop_unless_done(key: str) -> None:
         st.stop()
     if status.state == "done":
         return
-    st.info(f"**{found.name}.** {STATES[status.state]}", icon=None)
+    st.info(f"**{literal(found.name)}.** {STATES[status.state]}", icon=None)
     if status.error is not None:
         st.markdown(f"{status.error['problem']}\n\n**What to do:** {status.error['next_step']}")
     if status.state in ("queued", "running", "interrupted"):

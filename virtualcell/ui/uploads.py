@@ -19,7 +19,7 @@ from virtualcell.data.guess import time_words
 from virtualcell.data.read import KINDS, read
 from virtualcell.data.times import text_times
 from virtualcell.schema import Columns, DataError
-from virtualcell.ui.words import MEASURED
+from virtualcell.ui.words import MEASURED, literal
 
 __all__ = ["KINDS", "Given", "give", "given"]
 
@@ -73,7 +73,7 @@ def give() -> Given | None:
         st.rerun()  # draws the page without the places to give cells
     line, other = st.columns([4, 1], vertical_alignment="center")
     parts = ", ".join(f"{adata.n_vars:,} {MEASURED.get(name, name)}" for name, adata in own.cells.mod.items())
-    line.markdown(f"**{own.name}**: {own.cells.n_obs:,} cells, {parts}.")
+    line.markdown(f"**{literal(own.name)}**: {own.cells.n_obs:,} cells, {parts}.")
     other.button("Give other cells", key="other-cells", on_click=_forget, width="stretch")
     return own
 
@@ -122,12 +122,12 @@ def _take(name: str, reader: Any) -> None:
         with st.spinner("Reading the cells …", show_time=True):
             cells, path = reader()
     except DataError as error:
-        st.error(f"**{name} cannot be used.** {error.problem}\n\n**What to do:** {error.next_step}")
+        st.error(f"**{literal(name)} cannot be used.** {error.problem}\n\n**What to do:** {error.next_step}")
         return
     except MemoryError:
         st.error(
-            f"**{name} is too large for this page.**\n\n**What to do:** use the command line on a computer with more memory: "
-            "`virtualcell train --help`."
+            f"**{literal(name)} is too large for this page.**\n\n**What to do:** use the command line on a computer with more "
+            "memory: `virtualcell train --help`."
         )
         return
     guess = guess_columns(cells)

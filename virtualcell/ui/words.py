@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,16 @@ NOISE_LEARNED = (
     "amounts."
 )
 """Of ``benchmarks.landscape``, three wells with the noise learned."""
+
+
+_SIGNS = re.compile(r"[\\`*\[\]<>$~]|:(?=[a-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""What Markdown takes for a command: emphasis, code, links and pictures, tags, formulas, colours and emoji."""
+
+
+def literal(text: str) -> str:
+    """Markdown that shows a text as it is written. For what readers, links and files name: a name must not become a picture that
+    is fetched from another host, nor a formula."""
+    return _SIGNS.sub(lambda sign: f"\\{sign[0]}", text)
 
 
 def measured(simulated: bool) -> str:
