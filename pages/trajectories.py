@@ -173,8 +173,9 @@ def genes_on_the_way(shown: Way, of_a_time: bool) -> None:
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:3] or genes[:3]
     key = state.own(b, "curves")
     picked = st.multiselect(
-        "Genes", genes, default=usual, max_selections=6, key=key, bind="query-params", label_visibility="collapsed"
-    )
+        "Genes", genes, default=usual, max_selections=6, key=key, bind="query-params", label_visibility="collapsed",
+        select_all=False, filter_mode="contains",  # Enter adds the one gene that was typed, not all that look like it
+    )  # fmt: skip
     if not picked:
         return
     table, smoothed = measured.curves(amounts(b, shown, picked), shown.found.log_weights), False

@@ -114,7 +114,7 @@ def dress(fig: go.Figure, colours: Colouring, axes: tuple[str, str], polygon: np
     bare = {"showticklabels": False, "ticks": "", "showline": False}
     fig.update_xaxes(**bare, title={"text": axes[0], "font": {"size": 12}}, constrain="domain")
     fig.update_yaxes(**bare, title={"text": axes[1], "font": {"size": 12}}, scaleanchor="x", constrain="domain")
-    fig.update_layout(legend={"title": {"text": colours.name}, "x": 1.0, "xanchor": "left", "y": 1.0}, dragmode="lasso")
+    fig.update_layout(legend={"title": {"text": colours.name}, "x": 1.0, "xanchor": "left", "y": 0.94}, dragmode="lasso")
     # The same place keeps zoom and hidden groups while only the colours change.
     fig.update_layout(uirevision="-".join(axes))
     if polygon is not None and len(polygon) >= 3:

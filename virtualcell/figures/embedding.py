@@ -89,7 +89,7 @@ def embedding(
             shown = f"{group:g} {unit}".strip() if isinstance(group, (int, float)) else str(group)
             marker = {"size": size, "color": look.faint if str(group) in ("nan", "unknown") else colour}
             add(rows, marker, f"{shown} ({len(rows):,})", f"{name}: {shown}", True)
-        fig.update_layout(legend={"title": {"text": name}, "x": 1.0, "xanchor": "left", "y": 1.0})
+        fig.update_layout(legend={"title": {"text": name}, "x": 1.0, "xanchor": "left", "y": 0.94})
     if flat:
         bare = {"showticklabels": False, "ticks": "", "showline": False}
         fig.update_xaxes(**bare, title={"text": f"{axes} 1", "font": {"size": 12}}, constrain="domain")

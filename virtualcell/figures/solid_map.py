@@ -36,7 +36,7 @@ def solid_map(
             marker = {"size": size, "color": colours.palette[code], "opacity": 0.85}
             shown = f"{label} ({colours.counts[code]:,})"
             _points(fig, positions, bright[colours.codes[bright] == code], marker, shown, True)
-        fig.update_layout(legend={"title": {"text": colours.name}, "x": 1.0, "xanchor": "left", "y": 1.0})
+        fig.update_layout(legend={"title": {"text": colours.name}, "x": 1.0, "xanchor": "left", "y": 0.94})
     elif colours.kind == "amount":
         palette = colours.palette[: colours.shades]
         bar = {"title": {"text": colours.name, "side": "right"}, "thickness": 10, "len": 0.5, "outlinewidth": 0}

@@ -26,7 +26,10 @@ def edit_choice(b: Bundle) -> Edit:
         st.stop()
     genes = b.model.features(RNA)
     usual = [gene for gene in b.demo.marker_genes if gene in genes][:1] or genes[:1]
-    chosen = st.multiselect("Genes", genes, default=usual, key=state.own(b, "edited"), bind="query-params")
+    chosen = st.multiselect(
+        "Genes", genes, default=usual, key=state.own(b, "edited"), bind="query-params",
+        select_all=False, filter_mode="contains",  # Enter adds the one gene that was typed, not all that look like it
+    )  # fmt: skip
     how = st.pills(
         "What the model reads of them",
         [*FOLDS, HIGHEST],
@@ -62,7 +65,10 @@ def _peaks(b: Bundle, genes: list[str], done: str) -> list[str]:
     known = b.model.features(ATAC)
     if not says_where(atac, positions):
         st.caption("Chromatin stays as it is: the data do not say which peaks lie near a gene.")
-        return st.multiselect(f"Peaks {done} as well", known, key=state.own(b, "peaks"), bind="query-params")
+        return st.multiselect(
+            f"Peaks {done} as well", known, key=state.own(b, "peaks"), bind="query-params",
+            select_all=False, filter_mode="contains",
+        )  # fmt: skip
     near = [peak for peak in peaks_near(genes, atac, positions=positions) if peak in set(known)]
     if not near:
         st.caption(f"Chromatin stays as it is: no measured peak lies within {WINDOW / 1000:g} kb.")

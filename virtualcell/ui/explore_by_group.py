@@ -130,5 +130,6 @@ def _own(b: Bundle) -> Sequence[str]:
     names = features(b, genes_in(b))
     usual = [gene for gene in b.demo.marker_genes if gene in names][:8] or names[:6]
     return st.multiselect(
-        "My genes", names, usual, max_selections=MOST, key=state.own(b, "my-genes"), bind="query-params"
+        "My genes", names, usual, max_selections=MOST, key=state.own(b, "my-genes"), bind="query-params",
+        select_all=False, filter_mode="contains",  # Enter adds the one gene that was typed, not all that look like it
     )  # fmt: skip

@@ -82,6 +82,7 @@ def _several(b: Bundle) -> Wish:
     usual = [gene for gene in b.demo.marker_genes if gene in names][:4] or names[:4]
     picked = st.multiselect(
         "Genes", names, usual, max_selections=MOST, key=state.own(b, "several"), bind="query-params",
+        select_all=False, filter_mode="contains",  # Enter adds the one gene that was typed, not all that look like it
         help=f"At most {MOST}.",
     )  # fmt: skip
     how = st.segmented_control(

@@ -9,7 +9,6 @@ from virtualcell import jobs
 from virtualcell.schema import DataError
 from virtualcell.ui import runs_table
 from virtualcell.ui.runs_view import view
-from virtualcell.ui.runs_words import state_words
 
 RUN = "run"
 """Key of the run that is shown, in the link and, with "chosen-" before it, in the session."""
@@ -81,7 +80,8 @@ def models() -> None:
 
 
 def _title(run: jobs.Run) -> str:
-    return f"{run.name} · {state_words(run.status())} · {run.id}"
+    # Without its state: a browser keeps the words of the choice it made, and "in training" would stay when it is finished.
+    return f"{run.name} · {run.id}"
 
 
 def _side_by_side(found: list[jobs.Run]) -> None:
