@@ -87,4 +87,7 @@ def _over_time(b: Bundle, split: str, labels: np.ndarray, kind: str, times: np.n
         unit=b.demo.columns.time_unit, look=look(), height=320,
     )  # fmt: skip
     chart(fig, "composition-in-time", alt=f"Chosen cells by {split} at each time", file=f"{b.demo.key}-composition-in-time")
-    st.caption("Line: share among A at each time, with its 95 % interval, counting cells. Dotted: among all cells of the time.")
+    st.caption(
+        "Line: share among A at each time, with its 95 % interval. Dotted: among all cells of the time. "
+        "The interval takes each cell as drawn by itself, which cells of one sample are not: the true uncertainty is larger."
+    )
