@@ -143,7 +143,7 @@ def test_pseudobulk_is_a_welch_test_of_edger_log_counts():
     counts = rna.layers["counts"].toarray().astype(float)
     sums = np.stack([counts[donor == f"D{d}"].sum(axis=0) for d in range(6)])
     depth = sums.sum(axis=1)
-    prior = 2 * depth / depth.mean()
+    prior = 2 * depth / depth.min()
     logs = np.log2((sums + prior[:, None]) / (depth + 2 * prior)[:, None] * 1e6)
     theirs = ttest_ind(logs[:3], logs[3:], equal_var=False)
     np.testing.assert_allclose(table["score"], theirs.statistic, rtol=1e-6)
@@ -164,7 +164,7 @@ def test_replicates_on_both_sides_are_paired():
     counts = rna.layers["counts"].toarray().astype(float)
     sums = np.stack([counts[(donor == f"D{d}") & (side == s)].sum(axis=0) for s in (True, False) for d in range(5)])
     depth = sums.sum(axis=1, keepdims=True)
-    prior = 2 * depth / depth.mean()
+    prior = 2 * depth / depth.min()
     logs = np.log2((sums + prior) / (depth + 2 * prior))
     theirs = ttest_rel(logs[:5], logs[5:])
     np.testing.assert_allclose(table.set_index("gene").loc[rna.var_names, "score"], theirs.statistic, rtol=1e-6)
@@ -225,3 +225,38 @@ def test_pseudobulk_of_proteins_takes_log_ratios_of_sums():
     sums = np.log1p(np.stack([counts[sample == s].sum(axis=0) for s in "abcdef"]))
     logs = (sums - sums.mean(axis=1, keepdims=True)) / np.log(2)
     np.testing.assert_allclose(table["score"], ttest_ind(logs[:3], logs[3:], equal_var=False).statistic, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rna", "prot"])
+def test_a_few_cells_beside_many_of_the_same_do_not_differ(kind):
+    """A selection is small beside all others: sums of 15 cells and of 400 of the same donors, with nothing between them."""
+    rng = np.random.default_rng(0)
+    rates = np.geomspace(0.002, 20, 200 if kind == "rna" else 40)
+    donor, side = np.repeat(np.arange(6), 415), np.tile(np.arange(415) < 15, 6)
+    own = rates * np.exp(rng.normal(0, 0.1, (6, len(rates))))
+    small = prepared(**{kind: rng.poisson(own[donor] * rng.gamma(4, 0.25, (len(donor), 1)))}).mod[kind]
+    table = compare(small, side, test="pseudobulk", replicates=donor)
+    tested = table[table["p_value"].notna()]
+    assert len(tested) > 0.4 * len(rates)
+    assert (tested["p_value"] < 0.05).mean() < 0.13
+    assert not (tested["adjusted_p"] < 0.05).any()
+    assert abs(tested["log2_fold_change"].median()) < 0.1
+    assert tested["log2_fold_change"].abs().max() < 1
+
+
+def test_cells_of_no_known_sample_are_no_sample():
+    rna, side, donor = donors(6, 30, 20)
+    donor = np.where(np.arange(len(donor)) % 15 == 0, "unknown", donor).astype(object)
+    donor[1::15] = np.nan
+    table = compare(rna, side, test="pseudobulk", replicates=donor)
+    assert not table.attrs["paired"]
+    assert table.attrs["replicates_first"] == ["D0", "D1", "D2"]
+    assert "cells of no known sample (first side: 12 cells)" in describe(table)
+
+
+def test_cells_that_hold_more_counts_are_said_to():
+    deep = np.arange(300) < 100
+    rna = prepared(rna=np.random.default_rng(0).poisson(np.where(deep, 3.0, 1.0)[:, None] * RATES)).mod["rna"]
+    said = describe(compare(rna, deep), "A", "the others")
+    assert "A cell of A holds 3.0 times the counts of one of the others" in said
+    assert "times the counts" not in describe(compare(rna, np.arange(300) % 2 == 0))

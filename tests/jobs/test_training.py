@@ -120,6 +120,8 @@ def test_figures_are_those_of_cells_that_no_gradient_came_from(story: Story) -> 
     assert found["held_out_cells"] == held.n_obs == 12
     gain = (model.log_likelihood(held) - model.baseline_log_likelihood(held)).to_numpy().sum(1).mean()
     assert found["nats_over_average"] == pytest.approx(gain, rel=1e-6)
+    each = (model.log_likelihood(held) - model.baseline_log_likelihood(held)).to_numpy().sum(1)
+    assert found["nats_over_average_error"] == pytest.approx(each.std(ddof=1) / 12**0.5, rel=1e-6)
     assert found["nats_over_average_of"] == {"rna": pytest.approx(gain, rel=1e-6)}
     # The start is among the epochs that the held-out cells choose from, so the choice is no worse than it.
     assert found["nats_over_linear"] >= -1e-3

@@ -20,6 +20,9 @@ TESTS = {"wilcoxon": "cell by cell (Wilcoxon)", "pseudobulk": "sample by sample 
 LEAST = 3
 """Cells a side."""
 
+DEEPER = 1.25
+"""Ratio of counts a cell between the sides from which the ranks of cells are said to follow it."""
+
 
 def compare(
     adata: AnnData,
@@ -60,6 +63,8 @@ def compare(
         both = np.concatenate([a, b])
         score, p_value = rank_sum(data.values[both], np.arange(len(both)) < len(a))
         change = data.change(*means)
+        if data.depth is not None and data.kind in ("rna", "atac"):
+            facts["depths"] = float(np.median(data.depth[a])), float(np.median(data.depth[b]))
     else:
         if replicates is None or len(replicates) != adata.n_obs:
             raise DataError(
@@ -113,6 +118,8 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
             said.append("Fold changes are differences of mean centred log ratios, in log2.")
         if min(facts["n_first"], facts["n_second"]) < 10:
             said.append("Below ten cells a side the p-values are rough.")
+        first_depth, second_depth = facts.get("depths", (1.0, 1.0))
+        said.append(_deeper(first_depth, second_depth, first, second))
         said.append("Cells of one sample are not independent: read p-values as an order, not as proof.")
     else:
         n = len(facts["replicates_first"]), len(facts["replicates_second"])
@@ -122,8 +129,8 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
         said.append(f"{kind}, on {scale.get(facts['kind'], 'means')}.")
         if min(n) < 3:
             said.append("With two samples a side next to nothing can be found, and what is not found may still differ.")
-        if facts["kind"] in ("rna", "atac"):
-            said.append(f"Features with fewer than {LEAST_COUNTS} counts in all samples were not tested.")
+        if facts["kind"] in ("rna", "atac", "protein"):
+            said.append(f"Features with fewer than {LEAST_COUNTS} counts on a side, found or to be expected, were not tested.")
         if facts["left_out"]:
             said.append(f"Left out: {', '.join(facts['left_out'])}; sums need {LEAST_CELLS} cells.")
     if drawn:
@@ -133,7 +140,19 @@ def describe(table: pd.DataFrame, first: str = "the selection", second: str = "t
         said.append(f"{facts['shared']:,} cells on both sides were counted on the first alone.")
     if facts["unmeasured"]:
         said.append(f"{facts['unmeasured']:,} cells were left out because nothing of this kind was measured in them.")
-    return " ".join(said)
+    return " ".join(part for part in said if part)
+
+
+def _deeper(first_depth: float, second_depth: float, first: str, second: str) -> str:
+    """What must be said where the cells of one side hold more counts than those of the other."""
+    more = max(first_depth, second_depth) / max(min(first_depth, second_depth), 1.0)
+    if more < DEEPER:
+        return ""
+    which, other = (first, second) if first_depth > second_depth else (second, first)
+    return (
+        f"A cell of {which} holds {more:.1f} times the counts of one of {other} (medians): ranks follow that as well, so genes "
+        "differ by it alone; look at the fold change."
+    )
 
 
 def _sides(first: Any, second: Any, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

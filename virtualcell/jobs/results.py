@@ -21,8 +21,9 @@ def figures(run: Run) -> dict[str, Any]:
 
     held_out_cells: cells of which no gradient came (they chose the epoch); nats_over_average, nats_over_linear: mean
     log-likelihood of one of them, all measurements together, over that of the average cell and of the linear start (nats; above 0
-    is better); nats_over_average_of: the first by kind of measurement; effective_rank, of latent_dim; parameters; seconds of
-    training; moves: whether it learned how cells move; attractors: valleys of its landscape (None without one).
+    is better); nats_over_average_error: standard error of the first over these cells; nats_over_average_of: the first by kind of
+    measurement; effective_rank, of latent_dim; parameters; seconds of training; moves: whether it learned how cells move;
+    attractors: valleys of its landscape (None without one).
     """
     path = run.folder / FIGURES
     return read_json(path) if path.is_file() else {}
@@ -39,6 +40,7 @@ def held_out_figures(model: VirtualCell, cells: MuData, seconds: float) -> dict[
     return {
         "held_out_cells": len(gain),
         "nats_over_average": float(gain.sum(axis=1).mean()),
+        "nats_over_average_error": float(gain.sum(axis=1).std(ddof=1) / len(gain) ** 0.5) if len(gain) > 1 else None,
         "nats_over_linear": float(ours.fillna(0.0).sum(axis=1).mean() - linear),
         "nats_over_average_of": {m: float(np.nanmean(ours[m] - average[m])) for m in gain if ours[m].notna().any()},
         "effective_rank": float(record["effective_rank"]),

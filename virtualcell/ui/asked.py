@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from virtualcell.demo import Bundle
-from virtualcell.perturbation.effect import ADDED, FORCE, MEASURED, Effect
+from virtualcell.perturbation.effect import ADDED, FORCE, MEASURED, PSEUDO, Effect
 from virtualcell.ui import modalities, state, words
 from virtualcell.ui.trajectory_paths import Way
 
@@ -37,9 +37,10 @@ def pushed(b: Bundle, found: Effect, name: str, start: str, n_cells: int) -> str
         if found.kind in (MEASURED, ADDED)
         else "95 % intervals are by bootstrap over cells"
     )
+    means = "back from mean log amounts" if found.kind in (MEASURED, ADDED) else "of mean counts per 10,000"
     return (
         f"{n_cells:,} cells (“{start}”) were compared with and without “{name}”. {how} (seed {found.seed}). Changes are log2 "
-        f"fold changes of mean counts per 10,000 of {len(found.genes):,} genes; {judged}."
+        f"fold changes of {len(found.genes):,} genes, {means}, {PSEUDO:g} counts per 10,000 added to both; {judged}."
     )
 
 

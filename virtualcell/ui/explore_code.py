@@ -183,7 +183,7 @@ def _comparison(script: Script, chosen: Chosen, panel: Differ) -> None:
         "",
         f"table = compare(b.cells.mod[{quoted(panel.modality)}], a, {second}, test={quoted(panel.test)}{samples})",
         'table.to_csv("comparison.csv", index=False)',
-        f"print(describe(table, 'A', {quoted('all others' if chosen.b is None else 'B')}))",
+        f"print(describe(table, 'A', {quoted('all others' if chosen.b is None else 'B')}, drawn={chosen.drawn}))",
         'change = table.attrs["change"]',
     )
     script.draws("volcano", "list(table.iloc[:, 0])", "table[change]", 'table["adjusted_p"]', title='change.replace("_", " ")')
@@ -240,7 +240,8 @@ def about(b: Bundle, wish: Wish, views: Sequence[Place], chosen: Chosen, panel: 
     if isinstance(panel, Differ):
         try:
             table = compared(b, chosen, panel.modality, panel.test, panel.column)
-            said.append(describe(table, "selection A", "all others" if chosen.b is None else "selection B"))
+            against = "all others" if chosen.b is None else "selection B"
+            said.append(describe(table, "selection A", against, drawn=chosen.drawn))
         except DataError:  # the page has said why
             pass
     return methods(b, " ".join(said))

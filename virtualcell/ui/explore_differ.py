@@ -88,7 +88,8 @@ def what_differs(b: Bundle, chosen: Chosen) -> Differ | None:
     with left:
         up = int((strong[change] > 0).sum())
         st.markdown(
-            f"**{len(strong):,} of {len(table):,} {kind} differ**: {up:,} higher in A, {len(strong) - up:,} lower."
+            f"**{len(strong):,} of {len(table):,} {kind} differ** (adjusted p below {CLEAR:g}): {up:,} higher in A, "
+            f"{len(strong) - up:,} lower."
             if len(strong)
             else f"**None of the {len(table):,} {kind} differs clearly.** The table shows all, strongest first."
         )
@@ -103,7 +104,7 @@ def what_differs(b: Bundle, chosen: Chosen) -> Differ | None:
             column_config=_columns(named, change, table.attrs["unit"], "others" if chosen.b is None else "B"),
         )
         second = "all others" if chosen.b is None else "B"
-        st.caption(describe(table, "A", second))
+        st.caption(describe(table, "A", second, drawn=chosen.drawn))
         table_download(b, table, "genes" if kinds[kind] == RNA else kinds[kind], f"All {len(table):,} {kind} as CSV")
     with right:
         fig = volcano(

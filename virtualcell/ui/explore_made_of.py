@@ -74,7 +74,10 @@ def _draw_in_time(b: Bundle, split: str, cells: Cells, mine: tuple[Named, ...]) 
         st.caption("Shares over time need chosen cells of two times.")
         return
     chart(fig, "composition-in-time", alt=f"Chosen cells by {split} at each time", file=f"{b.demo.key}-composition-in-time")
-    st.caption("Line: share among A at each time, with its 95 % interval, counting cells. Dotted: among all cells of the time.")
+    st.caption(
+        "Line: share among A at each time, with its 95 % interval. Dotted: among all cells of the time. "
+        "The interval takes each cell as drawn by itself, which cells of one sample are not: the true uncertainty is larger."
+    )
 
 
 # Counting names of a million cells takes seconds; the same cells are counted once.

@@ -32,6 +32,11 @@ class Chosen:
         return self.b if self.draws == B and self.b is not None else self.a
 
     @property
+    def drawn(self) -> bool:
+        """Whether one of them was drawn on a map of the same measurements that are then compared."""
+        return any(cells is not None and cells.outline is not None for cells in (self.a, self.b))
+
+    @property
     def lit(self) -> np.ndarray | None:
         """Rows of both, ascending; None where nothing is chosen."""
         found = self.a.rows if self.b is None else np.union1d(self.a.rows, self.b.rows)

@@ -34,6 +34,13 @@ LEVEL = 0.05
 """Chance of an interval that misses. Of several candidates the surest is shown, so each gets its part of it (Bonferroni)."""
 
 
+ANOTHER = " Each cell counts by itself: another donor or experiment may differ more."
+
+SURE = 0.2
+"""Largest relative error of a mean of which a ratio is taken: with fewer than about 25 cells that show a gene, the mean and its
+error are low together, and among hundreds of genes one seems to change (one in five samples of 34 cells in which none does)."""
+
+
 def _level(tried: int) -> float:
     return 1 - LEVEL / max(tried, 1)
 
@@ -81,7 +88,8 @@ def push_decides(b: Bundle) -> Insight | None:
         f"With the **{treatment}**, {_percent(share)} of the cells are {_kind_name(name)} at {at:g} {c.time_unit}; without it, "
         f"{_percent(without)}.",
         f"Difference: {_points(found)}, over {there.sum():,} cells with and {alone.sum():,} without."
-        + _choice(len(tried), "shares that were compared"),
+        + _choice(len(tried), "shares that were compared")
+        + ANOTHER,
         "See what the push does",
         "pages/perturb.py",
         {f"treatment-{b.demo.key}": treatment},
@@ -112,7 +120,7 @@ def kinds_appear(b: Bundle) -> Insight | None:
         f"From {times[0]:g} to {times[-1]:g} {c.time_unit}, {_kind_name(name)} go from {_percent(first)} to **{_percent(last)}** "
         "of all.",
         f"By {_points(changes[name])}, over {len(early):,} cells of {times[0]:g} {c.time_unit} and {len(late):,} of "
-        f"{times[-1]:g} {c.time_unit}.{_choice(len(names), 'kinds')}",
+        f"{times[-1]:g} {c.time_unit}.{_choice(len(names), 'kinds')}{ANOTHER}",
         "Watch them move",
         "pages/trajectories.py",
         {},
@@ -133,7 +141,7 @@ def gene_moves(b: Bundle) -> Insight | None:
     folds = {}
     for i, gene in enumerate(genes):
         first, last = ((float(points.mean[at, i]), float(points.error[at, i])) for at in (0, -1))
-        if min(first[0], last[0]) >= NOTHING:
+        if min(first[0], last[0]) >= NOTHING and all(error <= SURE * mean for mean, error in (first, last)):
             # The larger over the smaller, so that what falls counts as what rises does.
             rises = last[0] > first[0]
             larger, smaller = (last, first) if rises else (first, last)
@@ -147,7 +155,7 @@ def gene_moves(b: Bundle) -> Insight | None:
     return Insight(
         f"**{gene}** {'rises' if rises else 'falls'} **{_times(found.value)}** within {end - begin:g} {unit}.",
         f"95 % interval {_number(found.low)} to {_number(found.high)}, over {(time == begin).sum():,} cells of {begin:g} {unit} "
-        f"and {(time == end).sum():,} of {end:g} {unit}.{_choice(len(genes), 'genes')}",
+        f"and {(time == end).sum():,} of {end:g} {unit}.{_choice(len(genes), 'genes')}{ANOTHER}",
         "Watch the cells move",
         "pages/trajectories.py",
         {},
@@ -177,20 +185,29 @@ def treatment_acts(b: Bundle) -> Insight | None:
     table = table[table[["before", "after"]].min(axis=1) >= NOTHING]
     if table.empty:
         return None
+    # The file's intervals are 95 % each; the surest of all genes is shown, so that its own must be wider. Both kinds are about
+    # normal in log2, so they widen by the ratio of quantiles.
+    wider = float(stats.norm.ppf((1 + _level(n := len(found[name].genes))) / 2) / stats.norm.ppf((1 + _level(1)) / 2))
+    table = table.assign(
+        **{bound: table["log2_fold_change"] + wider * (table[bound] - table["log2_fold_change"]) for bound in ("low", "high")}
+    )
+    table = table[np.sign(table["low"]) == np.sign(table["high"])]
+    if table.empty:
+        return None
     sure = table[["low", "high"]].abs().min(axis=1)
     row = table.loc[sure.idxmax()]
     rises = row["log2_fold_change"] > 0
     low, high = sorted(2 ** abs(row[bound]) for bound in ("low", "high"))
     ratio = 2 ** abs(row["log2_fold_change"])
-    n = len(found[name].genes)
     said = f"**{name}** changes {counts[name]:,} of {n:,} genes"
     said += f", most of {len(treatments)} treatments" if len(treatments) > 1 else ""
     itself = " itself" if row["gene"] in name.split("+") else ""
     return Insight(
         f"{said}. It {'raises' if rises else 'lowers'} **{row['gene']}**{itself} **{_times(ratio)}**.",
-        f"Genes that change by 20 % or more. {row['gene']} in a typical cell: {_number(row['before'])} counts per 10,000 "
+        f"Genes that change by 20 % or more and whose own 95 % interval leaves out no change, as some do by chance. "
+        f"{row['gene']} in a typical cell: {_number(row['before'])} counts per 10,000 "
         f"without, {_number(row['after'])} with; 95 % interval of the fold {_number(low)} to {_number(high)}, over cells of "
-        "these samples, half a count added on both sides. Another donor or experiment may differ more.",
+        f"these samples, half a count added on both sides.{_choice(n, 'genes')}{ANOTHER}",
         "See what it does",
         "pages/perturb.py",
         {f"treatment-{b.demo.key}": name},
@@ -247,9 +264,8 @@ def find(b: Bundle) -> Insight:
     found = next((insight for finder in FINDERS if (insight := finder(b)) is not None), None) or what_they_are(b)
     if not b.demo.simulated:
         return found
-    headline = (
-        f"In simulated cells: {found.headline[0].lower()}{found.headline[1:]}" if found.headline[0] != "*" else found.headline
-    )
+    said = found.headline if found.headline[0] == "*" else f"{found.headline[0].lower()}{found.headline[1:]}"
+    headline = f"In simulated cells: {said}"
     return Insight(headline, words.of_kind(found.detail, True), found.ask, found.page, found.view, found.values)
 
 

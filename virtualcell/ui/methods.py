@@ -101,6 +101,13 @@ def dynamics(b: Bundle) -> str:
         return "No predictor of movement was trained, as the cells have neither several times nor treatments."
     forces = " + a constant force for each treatment" if record["treatments"] else ""
     law = "a linear law, which the populations do not contradict" if record["linear"] else "a learned potential"
+    known = "was given" if settings.diffusion_known else "was learned"
+    if record["linear"]:
+        said = (
+            f"States move by dz = [-grad U(z){forces}] dt + sqrt(2 D) dW on {law}, fitted to the means and covariances of the "
+            f"populations by composite Gaussian likelihood; D {known} ({record['diffusion']:.3g})."
+        )
+        return f"{said} {record['growth_known']}".rstrip()
     said = (
         f"States move by dz = [-grad U(z){forces}] dt + sqrt(2 D) dW on {law}, trained by carrying the cells of each population "
         f"to the later ones and comparing these by the {settings.distance} distance"
@@ -108,10 +115,17 @@ def dynamics(b: Bundle) -> str:
         else f"States of untreated cells were moved to those of treated ones by dz = [-grad U(z){forces}] dt + sqrt(2 D) dW on "
         f"{law} (one time only: the unit of time is one treatment), compared by the {settings.distance} distance"
     )
-    known = "was given" if settings.diffusion_known else "was learned"
     said += f" ({settings.steps:,} steps, {settings.rollouts} cells from each population); D {known} ({record['diffusion']:.3g})"
     said += f" and the integrator takes {record['steps_a_span']} steps over the span." if record["steps_a_span"] else "."
+    said += _steady(record["span"] is not None, settings.stationary_weight)
     return f"{said} {record['growth_known']}".rstrip()
+
+
+def _steady(timed: bool, weight: float) -> str:
+    """What the fit takes for granted beside the measured populations: it moves valleys and times beyond the last."""
+    if not timed:
+        return " Untreated cells were assumed to stay what they are."
+    return f" The last untreated population was assumed to stay what it is (weight {weight:g})." if weight > 0 else ""
 
 
 def software(b: Bundle) -> str:
@@ -136,5 +150,5 @@ def limits(b: Bundle) -> str:
         missing.append("one valley was assumed, and growth ignored")
     if b.demo.simulated:
         missing.append("the cells are simulated")
-    missing.append(f"predictions are of one model (seed {record['seed']}), whose own error is in none of the intervals")
+    missing.append(f"predictions are of one model (seed {record['seed']}), whose own error is not in intervals over cells")
     return f"Limits: {'; '.join(missing)}."
