@@ -82,13 +82,6 @@ def faulty(tmp_path: Path) -> bytes:
     return (tmp_path / "faulty.h5ad").read_bytes()
 
 
-def test_home_leads_to_the_place_to_give_cells(home):
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    button(at, "Start with your cells").click().run()
-    assert not at.exception
-    assert at.file_uploader(key="upload").value is None
-
-
 def test_from_an_upload_under_another_name_to_a_run_in_the_queue(page, home):
     at = upload(page, "my_cells.h5mu", (data_folder() / "scicar_a549_rna_atac.h5mu").read_bytes())
     assert "my_cells.h5mu**: 2,641 cells, 1,185 genes, 7,230 chromatin regions" in words(at)
