@@ -262,3 +262,14 @@ def test_a_run_whose_state_is_damaged_hides_and_stops_no_other(home: Path) -> No
     assert [run.id for run in jobs.runs()] == [whole.id]
     assert waiting() == [whole.id]
     assert whole.status().place_in_queue == 1
+
+
+@pytest.mark.parametrize("variable", ["VIRTUALCELL_JOBS", "VIRTUALCELL_JOB_THREADS"])
+@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5"])
+def test_a_setting_that_is_no_number_is_told_before_anything_waits_for_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(DataError, match=variable):
+        asked()
+    assert jobs.runs() == []

@@ -32,6 +32,22 @@ def data_root() -> Path | None:
     return Path(named).resolve() if named else None
 
 
+AT_ONCE, THREADS = "VIRTUALCELL_JOBS", "VIRTUALCELL_JOB_THREADS"
+"""Environment variables: runs that are trained at a time, and cores of each."""
+
+
+def whole_number(variable: str) -> int:
+    """AT_ONCE or THREADS, 1 where it is not set. Raises DataError where it is no whole number from 1 on."""
+    text = os.environ.get(variable) or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise DataError(
+            f"{variable} is {text!r}, which is no whole number from 1 on, so no training can start.",
+            next_step="ask whoever runs this app to set it to a number, or not at all, and to start the app again.",
+            field=variable,
+        )
+    return int(text)
+
+
 def new_id() -> str:
     """A short name that is no other run's, for a link: "run-7f3k2c"."""
     while True:

@@ -23,7 +23,7 @@ class CancelledError(Exception):
 
 
 class Recorder:
-    """The progress callback of a fit (``virtualcell.training.autoencoder.Progress``) that keeps what it is told in files."""
+    """The progress callback of a fit (``virtualcell.training.epochs.Progress``) that keeps what it is told in files."""
 
     def __init__(self, folder: Path):
         self.folder, self.prefix = folder, ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import virtualcell
 from virtualcell.jobs.files import cannot_write, read_json, write_json
 from virtualcell.jobs.folder import (
+    AT_ONCE,
     CANCEL,
     CELLS,
     DOOMED,
@@ -23,10 +24,12 @@ from virtualcell.jobs.folder import (
     RUNNER_LOCK,
     RUNNER_LOG,
     STATUS,
+    THREADS,
     UNFINISHED,
     folder_of,
     new_id,
     runs_folder,
+    whole_number,
 )
 from virtualcell.jobs.locks import Lock, hold, is_held, require_locks
 from virtualcell.jobs.run import Run, run, waiting
@@ -72,6 +75,9 @@ def submit(
     from virtualcell.training.given import kinds_of
 
     require_locks()
+    # Now, not in the runner, whose words nobody reads: the run would wait for ever.
+    for variable in (AT_ONCE, THREADS):
+        whole_number(variable)
     given = read(cells) if isinstance(cells, Path) else cells
     settings = replace(settings, columns=columns, kinds=settings.kinds | (kinds or {}))
     file = str(given.uns.get(SOURCE_KEY, {}).get("file", ""))
@@ -175,13 +181,14 @@ def ensure_runner(*, now: bool = False) -> bool:
         _runners[:] = [runner for runner in _runners if runner.poll() is None]  # else those that ended stay as zombies
         if not waiting() or is_held(runs_folder() / RUNNER_LOCK):
             return False
+        whole_number(AT_ONCE)
         _runners.append(_start_runner())
         return True
 
 
 def child_environment() -> dict[str, str]:
     """For our processes: they find this package and this folder wherever they start, and leave the other cores to the app."""
-    threads = os.environ.get("VIRTUALCELL_JOB_THREADS", "1")
+    threads = str(whole_number(THREADS))
     source = str(Path(virtualcell.__file__).resolve().parents[1])
     search = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
@@ -206,7 +213,10 @@ def _start_runner() -> subprocess.Popen[bytes]:
 
 
 def _own(folder: Path) -> Lock:
-    held = hold(folder / LOCK)
+    try:
+        held = hold(folder / LOCK)
+    except FileNotFoundError:  # between a look at the folder and this one
+        raise DataError("This run was just deleted.", next_step="choose another one from the list.", field="run") from None
     if held is None:
         raise DataError("This run is being trained.", next_step="cancel it first, and wait until it has stopped.", field="run")
     return held

@@ -17,7 +17,18 @@ import time
 from pathlib import Path
 
 from virtualcell.jobs.files import read_json, write_json
-from virtualcell.jobs.folder import CANCEL, DOOMED, LOCK, LOG, RUNNER_LOCK, STATUS, UNFINISHED, runs_folder
+from virtualcell.jobs.folder import (
+    AT_ONCE,
+    CANCEL,
+    DOOMED,
+    LOCK,
+    LOG,
+    RUNNER_LOCK,
+    STATUS,
+    UNFINISHED,
+    runs_folder,
+    whole_number,
+)
 from virtualcell.jobs.locks import Lock, hold, holder
 from virtualcell.jobs.queue import child_environment
 from virtualcell.jobs.run import active, waiting
@@ -143,7 +154,7 @@ def _kill(pid: int, what: int) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     home = runs_folder()
-    runner = Runner(home, max(1, int(os.environ.get("VIRTUALCELL_JOBS", "1"))))
+    runner = Runner(home, whole_number(AT_ONCE))
     while True:
         lock = hold(home / RUNNER_LOCK)
         if lock is None:

@@ -72,7 +72,7 @@ def _own(finished: list[jobs.Run]) -> None:
         )
         if finished:
             st.caption(f"{len(finished)} training{'s' if len(finished) > 1 else ''} finished on this server.")
-        st.button("Start with your cells", key="own-cells", type="primary", width="stretch", on_click=go_to, args=(page,))
+        st.button("Start with your cells", key="start-own", type="primary", width="stretch", on_click=go_to, args=(page,))
 
 
 def cards(chosen: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 
 from virtualcell.demo import Bundle
 from virtualcell.explore import annotate
@@ -72,9 +73,15 @@ def clean(name: str) -> str:
 
 
 def annotation(b: Bundle, named: Sequence[Named] | None = None) -> np.ndarray:
-    """Name of the reader's group of every cell, (cells,) str; where two overlap, the one named later."""
+    """Name of the reader's group of every cell, (cells,) str; where two overlap, the one named later. Made once: do not change
+    it."""
     found = groups(b) if named is None else named
-    if not found:
-        return np.full(b.cells.n_obs, OTHER)
-    assigned = [(one.name, explore_chosen.rows(b, one.definition)) for one in found]
+    return _annotation(b.demo.key, state.stamp(b), tuple(found)) if found else np.full(b.cells.n_obs, OTHER)
+
+
+# The page asks for it at every run, and a million names take most of a second.
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _annotation(key: str, stamp: int, named: tuple[Named, ...]) -> np.ndarray:
+    b = state.bundle(key)
+    assigned = [(one.name, explore_chosen.rows(b, one.definition)) for one in named]
     return annotate(b.cells.obs_names, assigned, TITLE).values.astype(str).to_numpy()
