@@ -11,11 +11,11 @@ from plotly.colors import hex_to_rgb
 
 from benchmarks.app.server import Server, browser_memory
 from benchmarks.app.visit import Visit
-from virtualcell.figures.look import CATEGORIES, LIGHT
+from virtualcell.figures.look import LIGHT
 
 EDGE = 22  # pixels around the whole map, as in frontend/scatter/src/view.js
 
-STATE_COLOURS = np.array([hex_to_rgb(colour) for colour in CATEGORIES[1:3]])
+STATE_COLOURS = np.array([hex_to_rgb(colour) for colour in LIGHT.groups[1:3]])
 """Red and green of two states: no shade of an amount, and no edge of a point in another colour, comes near them."""
 
 AMOUNT_COLOURS = np.array([hex_to_rgb(colour) for colour in LIGHT.expression[-2:]])

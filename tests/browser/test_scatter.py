@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from virtualcell.explore.polygon import members, pack, unpack
-from virtualcell.figures.look import CATEGORIES, DARK
+from virtualcell.figures.look import DARK, LIGHT
 
 pytestmark = pytest.mark.browser
 
 ORDER = ["north-east", "north-west", "south-east", "south-west"]  # of the legend, and so of the colours
-COLOURS = {name: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for name, c in zip(ORDER, CATEGORIES)}
+COLOURS = {name: tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for name, c in zip(ORDER, LIGHT.groups)}
 
 
 def made_up(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ MOST_GROUPS = 255
 """A map has one byte a cell for its group; a column that tells more of them apart would leave the page without a map."""
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Looking through the annotations …")
 def _columns(key: str, stamp: int) -> dict[str, tuple[str, str]]:
     b = state.bundle(key)
     found = {}
@@ -42,7 +42,7 @@ def groupings(b: Bundle) -> dict[str, tuple[str, str]]:
     return {title: (column, kind) for title, (column, kind) in columns(b).items() if kind != "amount"}
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Reading an annotation …")
 def _values(key: str, stamp: int, column: str) -> np.ndarray:
     return state.values(state.bundle(key), column)
 
@@ -52,7 +52,7 @@ def values(b: Bundle, column: str) -> np.ndarray:
     return _values(b.demo.key, state.stamp(b), column)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Counting groups …")
 def _groups(key: str, stamp: int) -> dict[str, tuple[str, object]]:
     b = state.bundle(key)
     found: dict[str, tuple[str, object]] = {}
@@ -78,7 +78,7 @@ def genes_in(b: Bundle) -> str:
     return RNA if RNA in b.cells.mod else next(iter(b.cells.mod))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner="Listing what was measured …")
 def _features(key: str, stamp: int, modality: str) -> list[str]:
     return list(state.bundle(key).cells.mod[modality].var_names)
 

@@ -67,7 +67,7 @@ def place(b: Bundle, space: str) -> Place | None:
     return explore_places.new_map(b, space, some) if len(some) >= explore_places.FEWEST else None
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@st.cache_resource(max_entries=128, show_spinner="Finding the cells …")
 def _rows(key: str, stamp: int, definition: str) -> np.ndarray:
     b = state.bundle(key)
     if definition.startswith(GROUP):

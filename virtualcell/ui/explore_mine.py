@@ -80,7 +80,7 @@ def annotation(b: Bundle, named: Sequence[Named] | None = None) -> np.ndarray:
 
 
 # The page asks for it at every run, and a million names take most of a second.
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Naming the cells …")
 def _annotation(key: str, stamp: int, named: tuple[Named, ...]) -> np.ndarray:
     b = state.bundle(key)
     assigned = [(one.name, explore_chosen.rows(b, one.definition)) for one in named]

@@ -58,7 +58,7 @@ def titles(b: Bundle) -> dict[str, str]:
     return _titles(b.demo.key, state.stamp(b))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Looking for maps …")
 def _titles(key: str, stamp: int) -> dict[str, str]:
     b = state.bundle(key)
     found = {MAP: "joint map", SOLID: "joint map in 3-D"}
@@ -105,7 +105,7 @@ def _alone(key: str, stamp: int, modality: str) -> Place | None:
     return Place(ALONE + modality, found[there] if missing else found, rows, (f"{title} 1", f"{title} 2"), note)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner="Making maps of each measurement alone …")
 def _made(key: str, stamp: int) -> dict[str, np.ndarray]:
     b = state.bundle(key)
     return spaces(b.cells, seed=b.model.settings.seed)

@@ -24,7 +24,7 @@ class Asked:
     genes: tuple[str, ...]
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Reading the gene sets …")
 def _delivered(key: str, stamp: int) -> list[GeneSet]:
     b = state.bundle(key)
     among = features(b, genes_in(b))

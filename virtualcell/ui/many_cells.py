@@ -22,7 +22,7 @@ from virtualcell.ui.scatter import scatter
 HEIGHT = 560
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner="Making the cells …")
 def _cells(folder: str, n: int) -> tuple[np.ndarray, pd.Categorical, np.ndarray, list[str]]:
     """Positions (n, 2), cell state (n,), log-normalised amounts (n, genes) and the genes' names."""
     with np.load(Path(folder) / f"{n}.npz", allow_pickle=False) as found:
@@ -30,7 +30,7 @@ def _cells(folder: str, n: int) -> tuple[np.ndarray, pd.Categorical, np.ndarray,
         return found["positions"], state, found["amounts"], found["genes"].tolist()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner="Making the colours …")
 def _colours(folder: str, n: int, by: str) -> Colouring:
     _, state, amounts, genes = _cells(folder, n)
     if by == "state":

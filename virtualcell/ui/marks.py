@@ -56,7 +56,7 @@ def drawn(b: Bundle, name: str) -> np.ndarray:
     return _inside(b.demo.key, state.stamp(b), text) if text else np.empty(0, dtype=np.int64)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Finding the cells inside the outline …")
 def _inside(key: str, stamp: int, text: str) -> np.ndarray:
     b = state.bundle(key)
     found = [polygon.members(b.umap2, polygon.unpack(part)) for part in text.split(BETWEEN)]

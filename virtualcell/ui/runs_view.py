@@ -76,7 +76,7 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
     first.metric(
         "Over the average cell",
         f"{found['nats_over_average']:,.1f}" + (f" ± {1.96 * spread:,.1f} nats" if spread is not None else " nats"),
-        help=f"On {found['held_out_cells']:,} cells that no gradient came from (they chose when to stop, "
+        help=f"On {found['held_out_cells']:,} cells that it did not learn from (they chose when to stop, "
         "which flatters a little): log-likelihood of a cell, all its measurements together, over "
         "that of the average cell. Above 0 is better. ±: 95 % interval over these cells, of this one training.",
     )  # fmt: skip

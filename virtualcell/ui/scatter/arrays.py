@@ -63,7 +63,7 @@ def names(ids: Sequence[str]) -> list[bytes]:
     return _names(hash(tuple(ids)), len(ids), ids)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Packing the places of the cells …")
 def _places(digest: bytes, _positions: np.ndarray) -> tuple[bytes, tuple[float, float, float, float]]:
     box = bounding_box(_positions)
     low, span = np.array(box[:2]), np.maximum(np.array(box[2:]) - box[:2], 1e-30)
@@ -75,12 +75,12 @@ def _places(digest: bytes, _positions: np.ndarray) -> tuple[bytes, tuple[float, 
     return _gzip(steps.tobytes()), box
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Packing the colours …")
 def _codes(digest: bytes, _values: np.ndarray) -> bytes:
     return _gzip(_values.tobytes())
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner="Packing the names of the cells …")
 def _names(digest: int, n: int, _ids: Sequence[str]) -> list[bytes]:
     blocks = (_ids[first : first + BLOCK] for first in range(0, n, BLOCK))
     return [_gzip("\n".join(str(name).replace("\n", " ") for name in block).encode()) for block in blocks]
