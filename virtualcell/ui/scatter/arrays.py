@@ -41,7 +41,7 @@ def bounding_box(positions: np.ndarray) -> tuple[float, float, float, float]:
 def places(positions: np.ndarray) -> tuple[bytes, tuple[float, float, float, float]]:
     """Positions (n, 2) as compressed uint16 shares of their bounding box, and the box. The same positions are packed once.
 
-    1/65534 of the box is less than a tenth of a pixel on a whole screen, and 4 bytes a cell instead of 8.
+    1/65534 of the box is a fortieth of a pixel on a whole screen, and 4 bytes a cell instead of 8.
     """
     return _places(_digest(positions), positions)
 
