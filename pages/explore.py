@@ -73,7 +73,7 @@ share(
     b,
     code=lambda: code(b, wish, views, chosen, shown),
     methods=lambda: about(b, wish, views, chosen, shown),
-    annotations={explore_mine.TITLE: explore_mine.annotation(b)} if mine else None,
+    annotations=[explore_mine.described(b)] if mine else [],
 )
 if b.demo.caveats:
     caveats(b)

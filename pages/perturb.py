@@ -106,7 +106,7 @@ with side:
     if edit is not None:
         st.warning(words.SENSITIVITY, icon=None)
     if found.kind == ADDED:
-        st.caption(f"**{name}** was not measured: the changes of its parts, each measured alone, are added.")
+        st.caption(f"**{words.literal(name)}** was not measured: the changes of its parts, each measured alone, are added.")
     if b.demo.key == "a549":
         st.caption(words.DRUG_IS_TIME)
 

@@ -59,7 +59,7 @@ def export(
     if not len(where):
         raise DataError("There are no cells to write.", next_step="choose some.", field="rows")
     # A copy of what is written alone: others read the same cells at the same time.
-    out = cells[where].copy() if kind == "h5mu" else _one(cells, modality, where)
+    out, where = (cells[where].copy(), where) if kind == "h5mu" else _one(cells, modality, where)
     for name, values in placed.items():
         out.obsm[name] = np.asarray(values)[where]
     for one in annotations:
@@ -83,10 +83,15 @@ def definitions_in(record: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
     return {column: json.loads(str(text)) for column, text in dict(record.get("annotations", {})).items()}
 
 
-def _one(cells: MuData, modality: str, rows: np.ndarray) -> ad.AnnData:
+def _one(cells: MuData, modality: str, rows: np.ndarray) -> tuple[ad.AnnData, np.ndarray]:
+    """One modality of those cells in whose table they stand, and their rows among all cells."""
     if modality not in cells.mod:
         raise DataError(f"There is no {modality}.", next_step=f"choose one of {', '.join(cells.mod)}.", field="modality")
-    out = cells.mod[modality][rows].copy()
+    found = cells.mod[modality].obs_names.get_indexer(cells.obs_names[rows])
+    rows, found = rows[found >= 0], found[found >= 0]
+    if not len(rows):
+        raise DataError(f"Of none of these cells {modality} was measured.", next_step="write an .h5mu file.", field="rows")
+    out = cells.mod[modality][found].copy()
     for column, values in cells.obs.iloc[rows].items():
         # Facts of one modality ("rna:depth") stand in its own obs already.
         if ":" not in str(column) and column not in out.obs:
@@ -94,4 +99,4 @@ def _one(cells: MuData, modality: str, rows: np.ndarray) -> ad.AnnData:
     for key, values in cells.obsm.items():
         if key not in cells.mod and key not in out.obsm:
             out.obsm[key] = np.asarray(values)[rows] if not hasattr(values, "tocsr") else values.tocsr()[rows]
-    return out
+    return out, rows

@@ -23,9 +23,10 @@ def history(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
+    written = lines(run.folder)
     rows = [
         {"stage": line["stage"], "step": line["step"], "total": line["total"], "seconds": line["seconds"], **line["figures"]}
-        for line in lines(run.folder)
+        for line in written
     ]
     table = pd.DataFrame(rows, columns=None if rows else ["stage", "step", "total", "seconds"])
     if not rows:
@@ -34,7 +35,7 @@ def history(run: Run) -> pd.DataFrame:
     figures = table.columns.difference(["stage", "step", "total", "seconds"], sort=False)
     table[figures] = table[figures].astype(float)
     # A stage that was taken up again stands where it was first begun.
-    first = {stage: place for place, stage in enumerate(dict.fromkeys(line["stage"] for line in lines(run.folder)))}
+    first = {stage: place for place, stage in enumerate(dict.fromkeys(line["stage"] for line in written))}
     return table.sort_values(["stage", "step"], key=lambda c: c.map(first) if c.name == "stage" else c, ignore_index=True)
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from anndata import AnnData
-from mudata import MuData
 
 from virtualcell.data.quality import quality
 from virtualcell.demo import Bundle
-from virtualcell.schema import LATENT_KEY, UNS_KEY
+from virtualcell.explore import Annotation, export_bytes
 from virtualcell.training.given import RNA
 from virtualcell.ui import state
 
-Annotations = Mapping[str, np.ndarray]
-"""Name -> (cells,) names that a reader gave to cells."""
+Annotations = Sequence[Annotation]
+"""Names that a reader gave to cells."""
 
 
-def states(b: Bundle, annotations: Annotations | None = None) -> pd.DataFrame:
+def states(b: Bundle, annotations: Annotations = ()) -> pd.DataFrame:
     """Cell name, annotations, map position and state of every cell."""
     shown = {title: state.values(b, column) for title, (column, _) in state.known_columns(b).items()}
-    shown |= {name: np.asarray(values) for name, values in (annotations or {}).items()}
+    shown |= {one.column: one.values.astype(str).to_numpy() for one in annotations}
     table = pd.DataFrame({"cell": b.cells.obs_names, **shown, "map_1": b.umap2[:, 0], "map_2": b.umap2[:, 1]})
     latent = pd.DataFrame(b.state, columns=[f"state_{i + 1}" for i in range(b.state.shape[1])])
     return pd.concat([table, latent], axis=1)
@@ -49,35 +44,27 @@ def described(b: Bundle, link: str = "") -> dict[str, str]:
     return found | {"data": b.demo.title, "source": b.demo.citation, "link": link}
 
 
-def h5mu(b: Bundle, link: str = "", annotations: Annotations | None = None) -> bytes:
+def h5mu(b: Bundle, link: str = "", annotations: Annotations = ()) -> bytes:
     """The cells with their states in ``obsm["X_vc"]``, the map in ``obsm["X_umap"]`` and ``described`` in
-    ``uns["virtualcell"]``; annotations become columns of obs."""
-    cells = b.cells.copy()
-    cells.obsm[LATENT_KEY], cells.obsm["X_umap"] = b.state, b.umap2
-    cells.uns[UNS_KEY] = described(b, link)
-    for name, values in (annotations or {}).items():
-        cells.obs[name] = pd.Categorical(np.asarray(values).astype(str))
-    return _written(cells, "cells.h5mu")
+    ``uns["virtualcell"]``; annotations become columns of obs, and how they were chosen stands beside the provenance."""
+    return _written(b, "h5mu", link, annotations)
 
 
-def h5ad(b: Bundle, link: str = "", annotations: Annotations | None = None) -> bytes:
+def h5ad(b: Bundle, link: str = "", annotations: Annotations = ()) -> bytes:
     """The RNA of the cells in which it was measured, with all annotations of these cells; otherwise as ``h5mu``."""
-    rna = b.cells.mod[RNA].copy()
-    rows = b.cells.obs_names.get_indexer(rna.obs_names)
-    for name in b.cells.obs.columns.difference(rna.obs.columns, sort=False):
-        rna.obs[name] = b.cells.obs[name].to_numpy()[rows]
-    for name, values in (annotations or {}).items():
-        rna.obs[name] = pd.Categorical(np.asarray(values).astype(str)[rows])
-    rna.obsm[LATENT_KEY], rna.obsm["X_umap"] = b.state[rows], b.umap2[rows]
-    rna.uns[UNS_KEY] = described(b, link)
-    return _written(rna, "cells.h5ad")
+    return _written(b, "h5ad", link, annotations)
 
 
-def _written(cells: MuData | AnnData, name: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        cells.write(path)
-        return path.read_bytes()
+def _written(b: Bundle, kind: str, link: str, annotations: Annotations) -> bytes:
+    return export_bytes(
+        b.cells,
+        kind,
+        provenance=described(b, link),
+        state=b.state,
+        maps={"X_umap": b.umap2},
+        annotations=annotations,
+        modality=RNA,
+    )
 
 
 def main_annotation(b: Bundle) -> tuple[pd.Series, str]:

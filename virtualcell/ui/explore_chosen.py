@@ -16,6 +16,9 @@ from virtualcell.ui.explore_places import SUB, Place
 GROUP, OUTLINE = "g.", "o."
 """How a definition begins: "g.time: 3 h", "o.<packed outline>.<space>"."""
 
+DEEPEST = 2
+"""Maps of cells chosen on maps of chosen cells: each takes half a minute to make, and a link could ask for any number."""
+
 NOTHING = np.empty(0, dtype=np.int64)
 
 
@@ -63,6 +66,8 @@ def place(b: Bundle, space: str) -> Place | None:
     """Where cells stand in a space; None where these cells have no such space."""
     if not space.startswith(SUB):
         return explore_places.place(b, space)
+    if space.count(SUB) > DEEPEST:
+        return None
     some = rows(b, space.removeprefix(SUB))
     return explore_places.new_map(b, space, some) if len(some) >= explore_places.FEWEST else None
 

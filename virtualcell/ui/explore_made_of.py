@@ -76,7 +76,8 @@ def _draw_in_time(b: Bundle, split: str, cells: Cells, mine: tuple[Named, ...]) 
     chart(fig, "composition-in-time", alt=f"Chosen cells by {split} at each time", file=f"{b.demo.key}-composition-in-time")
     st.caption(
         "Line: share among A at each time, with its 95 % interval. Dotted: among all cells of the time. "
-        "The interval takes each cell as drawn by itself, which cells of one sample are not: the true uncertainty is larger."
+        "The interval takes each cell as drawn by itself, which cells of one sample are not: the true uncertainty is larger. "
+        "Rings: single samples, where they are known."
     )
 
 
@@ -101,7 +102,9 @@ def _in_time(
     labels, kind = labelled(b, split, mine)
     times = values(b, b.demo.columns.time or "")
     groups, names = grouped(labels, kind=kind, look=_look), [str(name) for name in ordered(labels)]
-    found = composition_over_time(labels, times, rows(b, definition), groups=names)
+    sample = b.demo.columns.donor or b.demo.columns.batch
+    samples = values(b, sample) if sample is not None and b.cells.obs[sample].nunique() > 1 else None
+    found = composition_over_time(labels, times, rows(b, definition), groups=names, replicates=samples)
     if np.count_nonzero(found.cells.sum(axis=1)) < 2:
         return None
     overall = composition_over_time(labels, times, groups=names)
@@ -110,8 +113,19 @@ def _in_time(
     return composition_in_time(
         found.times, [groups.names[g] for g in kept], found.share[:, kept], low=found.low[:, kept], high=found.high[:, kept],
         cells=found.cells.sum(axis=1), beside=overall.share[:, kept], colours=[groups.colours[g] for g in kept],
-        unit=b.demo.columns.time_unit, look=_look, height=320,
+        points=_of_groups(found.points, kept), unit=b.demo.columns.time_unit, look=_look, height=320,
     )  # fmt: skip
+
+
+def _of_groups(
+    points: tuple[np.ndarray, np.ndarray, np.ndarray] | None, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The points of these groups alone, numbered by their new places."""
+    if points is None:
+        return None
+    time, group, share = points
+    there = np.isin(group, kept)
+    return time[there], np.searchsorted(kept, group[there]), share[there]
 
 
 def labelled(b: Bundle, title: str, mine: Sequence[Named]) -> tuple[np.ndarray, str]:

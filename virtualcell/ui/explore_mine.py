@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.explore import annotate
+from virtualcell.explore import Annotation, annotate
 from virtualcell.schema import UNKNOWN
 from virtualcell.ui import explore_chosen, link, state
 
@@ -76,12 +76,25 @@ def annotation(b: Bundle, named: Sequence[Named] | None = None) -> np.ndarray:
     """Name of the reader's group of every cell, (cells,) str; where two overlap, the one named later. Made once: do not change
     it."""
     found = groups(b) if named is None else named
-    return _annotation(b.demo.key, state.stamp(b), tuple(found)) if found else np.full(b.cells.n_obs, OTHER)
+    if not found:
+        return np.full(b.cells.n_obs, OTHER)
+    return _names(b.demo.key, state.stamp(b), tuple(found))
 
 
-# The page asks for it at every run, and a million names take most of a second.
+def described(b: Bundle) -> Annotation:
+    """The reader's groups with how each was chosen, for the files that are taken away. Do not change it."""
+    return _annotation(b.demo.key, state.stamp(b), tuple(groups(b)))
+
+
+# The page asks for these at every run, and a million names take most of a second.
 @st.cache_resource(max_entries=8, show_spinner="Naming the cells …")
-def _annotation(key: str, stamp: int, named: tuple[Named, ...]) -> np.ndarray:
+def _names(key: str, stamp: int, named: tuple[Named, ...]) -> np.ndarray:
+    return _annotation(key, stamp, named).values.astype(str).to_numpy()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Naming the cells …")
+def _annotation(key: str, stamp: int, named: tuple[Named, ...]) -> Annotation:
     b = state.bundle(key)
     assigned = [(one.name, explore_chosen.rows(b, one.definition)) for one in named]
-    return annotate(b.cells.obs_names, assigned, TITLE).values.astype(str).to_numpy()
+    chosen = {one.name: ("polygon" if one.definition.startswith("o.") else "group", one.definition, "") for one in named}
+    return annotate(b.cells.obs_names, assigned, TITLE, definitions=chosen)

@@ -15,7 +15,7 @@ from virtualcell.ui.own_columns import say
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 from virtualcell.ui.uploads import Given
-from virtualcell.ui.words import MEASURED
+from virtualcell.ui.words import MEASURED, literal
 
 _CHECKED = "own-checked"
 _HEADS = {
@@ -57,7 +57,8 @@ def _show(own: Given, finding: Finding, number: int) -> None:
     with st.container(border=True):
         text, act = st.columns([2.4, 1], vertical_alignment="center", gap="medium") if offered else (st.container(), None)
         text.markdown(
-            f"{_HEADS[finding.severity]} · {where(finding.field)}: {finding.problem}  \n:gray[What to do: {finding.next_step}]"
+            f"{_HEADS[finding.severity]} · {where(finding.field)}: {literal(finding.problem)}  \n:gray[What to do: "
+            f"{literal(finding.next_step)}]"
         )
         for fix in offered:
             if fix.detail:

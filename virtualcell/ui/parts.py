@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.ui import link
-from virtualcell.ui.words import SIMULATED
+from virtualcell.ui.words import SIMULATED, literal
 
 if TYPE_CHECKING:
     from virtualcell.demo import Bundle
@@ -80,7 +80,7 @@ def source_and_terms(b: Bundle) -> str:
     if b.demo.source_url:
         said += f" [{b.demo.source_url}]({b.demo.source_url})"
     elif b.demo.file:
-        said += f", from the file `{b.demo.file}`"
+        said += f", from the file {literal(b.demo.file)}"
     return f"{said}  \nTerms of the data: {b.demo.licence}." if b.demo.licence else f"{said}."
 
 

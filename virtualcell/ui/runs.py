@@ -99,6 +99,9 @@ def _side_by_side(found: list[jobs.Run]) -> None:
                 help="On cells kept aside: log-likelihood of a cell over that of the average cell, in nats. Compare by it only "
                 "models of the same cells and the same kinds of measurement.",
             ),
+            runs_table.SPREAD: st.column_config.NumberColumn(
+                format="%.1f", help="Half the 95 % interval of the gain, over the cells kept aside; one training, one seed."
+            ),
             runs_table.RANK: st.column_config.NumberColumn(
                 format="%.1f", help="How many of the numbers of a cell's state are really used."
             ),

@@ -12,7 +12,7 @@ from virtualcell.jobs.files import read_json
 from virtualcell.ui.runs_words import duration, state_words
 from virtualcell.ui.words import OURS, is_limit, is_ours
 
-GAIN, RANK, HIDDEN = "Gain over the average cell", "Effective rank", "Hidden time"
+GAIN, SPREAD, RANK, HIDDEN = "Gain over the average cell", "± (95 %)", "Effective rank", "Hidden time"
 """Columns of figures on cells kept aside."""
 
 MEASURE = "energy distance"
@@ -35,6 +35,7 @@ def overview(found: list[jobs.Run]) -> pd.DataFrame:
                 "Steps": ours.predictor.steps,
                 "Seed": ours.seed,
                 GAIN: reached.get("nats_over_average"),
+                SPREAD: None if (error := reached.get("nats_over_average_error")) is None else 1.96 * error,
                 RANK: reached.get("effective_rank"),
                 HIDDEN: hidden_words(run),
                 "Trained in": duration(reached["seconds"]) if "seconds" in reached else "",

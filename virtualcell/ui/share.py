@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from virtualcell.demo import Bundle
+from virtualcell.explore import Annotation
 from virtualcell.training.given import RNA
 from virtualcell.ui import downloads, link, state
 from virtualcell.ui.parts import FORMATS, save_as, saved_as, table_download
@@ -22,23 +22,23 @@ def share(
     *,
     code: Said,
     methods: Said,
-    annotations: Mapping[str, np.ndarray] | None = None,
+    annotations: Sequence[Annotation] = (),
     place: DeltaGenerator | None = None,
 ) -> None:
     """A button that opens the link, the code, the paragraph and the downloads of the view; called once, after all controls.
 
     code: Python that draws the view's main figure without the app. methods: a paragraph for a paper. Both may be functions, which
-    are called when a reader opens it. annotations: name -> (cells,) names that the reader gave, for the files. place: where the
+    are called when a reader opens it. annotations: names that the reader gave to cells, for the files. place: where the
     button stands; without it, where the call is.
     """
     link.only(state.own(b, ""))
     with place if place is not None else st.container():
-        _share(b, code, methods, dict(annotations or {}))
+        _share(b, code, methods, tuple(annotations))
 
 
 # By itself, so that opening it draws nothing else of the page again, and finds the link as the address bar has it then.
 @st.fragment
-def _share(b: Bundle, code: Said, methods: Said, annotations: dict[str, np.ndarray]) -> None:
+def _share(b: Bundle, code: Said, methods: Said, annotations: tuple[Annotation, ...]) -> None:
     opened = st.popover("Share & export", key="share", on_change="rerun", width="stretch")
     if not opened.open:
         return
@@ -69,7 +69,7 @@ def _format() -> None:
         st.rerun()
 
 
-def _files(b: Bundle, address: str, annotations: dict[str, np.ndarray]) -> None:
+def _files(b: Bundle, address: str, annotations: tuple[Annotation, ...]) -> None:
     columns = st.columns(3, gap="small")
     offers = [("Cells with states (.h5mu)", "h5mu", downloads.h5mu)]
     if RNA in b.cells.mod:
