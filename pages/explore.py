@@ -23,7 +23,7 @@ PANELS = {MADE_OF: made_of, DIFFER: what_differs, BY_GROUP: genes_by_group, KEEP
 
 inside()
 b = state.bundle()
-lead(
+place = lead(
     b,
     "Each point is a cell. Colour the cells, then draw around some with the lasso, or choose a group, to see what they are made "
     "of and which genes set them apart.",
@@ -74,6 +74,7 @@ share(
     code=lambda: code(b, wish, views, chosen, shown),
     methods=lambda: about(b, wish, views, chosen, shown),
     annotations=[explore_mine.described(b)] if mine else [],
+    place=place,
 )
 if b.demo.caveats:
     caveats(b)

@@ -175,7 +175,7 @@ def _panel(script: Script, b: Bundle, chosen: Chosen, panel: Panel) -> None:
 
 
 def _comparison(script: Script, chosen: Chosen, panel: Differ) -> None:
-    script.use("virtualcell.explore", "compare", "describe")
+    script.use("virtualcell.explore", "compare", "describe", "short_names")
     script.use("virtualcell.figures.volcano", "volcano")
     second = "None" if chosen.b is None else "b_rows"
     samples = f", replicates=b.cells.obs[{quoted(panel.column)}].astype(str).to_numpy()" if panel.column else ""
@@ -186,7 +186,8 @@ def _comparison(script: Script, chosen: Chosen, panel: Differ) -> None:
         f"print(describe(table, 'A', {quoted('all others' if chosen.b is None else 'B')}, drawn={chosen.drawn}))",
         'change = table.attrs["change"]',
     )
-    script.draws("volcano", "list(table.iloc[:, 0])", "table[change]", 'table["adjusted_p"]', title='change.replace("_", " ")')
+    named = "short_names(list(table.iloc[:, 0]))"
+    script.draws("volcano", named, "table[change]", 'table["adjusted_p"]', title='change.replace("_", " ")')
 
 
 def _by_group(script: Script, b: Bundle, chosen: Chosen, panel: ByGroup) -> None:

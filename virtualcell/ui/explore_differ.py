@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.explore import compare, describe
+from virtualcell.explore import compare, describe, short_names
 from virtualcell.figures.volcano import volcano
 from virtualcell.schema import DataError
 from virtualcell.training.given import RNA
@@ -108,7 +108,7 @@ def what_differs(b: Bundle, chosen: Chosen) -> Differ | None:
         table_download(b, table, "genes" if kinds[kind] == RNA else kinds[kind], f"All {len(table):,} {kind} as CSV")
     with right:
         fig = volcano(
-            list(table[named]), table[change].to_numpy(), table["adjusted_p"].to_numpy(),
+            short_names(list(table[named])), table[change].to_numpy(), table["adjusted_p"].to_numpy(),
             title=change.replace("_", " "), look=look(),
         )  # fmt: skip
         chart(fig, "volcano", alt=f"Change against adjusted p of {len(table):,} {kind}", file=f"{b.demo.key}-volcano")

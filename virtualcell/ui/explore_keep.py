@@ -25,7 +25,7 @@ def keep_cells(b: Bundle, chosen: Chosen) -> None:
         _groups(b)
         _maps(b)
     st.caption(
-        "Names stay in this page's link and in this browser. “Share & export” at the foot of the page writes them into the files "
+        "Names stay in this page's link and in this browser. “Share & export” at the head of the page writes them into the files "
         f"as the annotation “{TITLE}”; where two overlap, the later one counts."
     )
 
