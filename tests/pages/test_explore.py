@@ -20,6 +20,7 @@ from tests.pages.test_code import SHOW, same, shared
 from tests.pages.test_links import elements, open_page, parameter
 from virtualcell.demo import load_bundle
 from virtualcell.explore import compare, score_set
+from virtualcell.explore.export import definitions_in
 from virtualcell.explore.polygon import members, pack, unpack
 from virtualcell.ui import downloads, explore_annotations, explore_mine
 from virtualcell.ui.explore_chosen import outlined, parse_outline
@@ -282,16 +283,18 @@ def test_a_selection_is_named_kept_in_the_link_renamed_and_removed(a549, left):
 
 
 def test_named_groups_are_written_into_the_files(a549, left, tmp_path):
-    labels = explore_mine.annotation(
-        a549, [explore_mine.Named("left", f"o.{left}.map"), explore_mine.Named("late", "g.time: 3 h")]
-    )
+    named = [explore_mine.Named("left", f"o.{left}.map"), explore_mine.Named("late", "g.time: 3 h")]
+    labels = explore_mine.annotation(a549, named)
     late = a549.cells.obs["time_h"].to_numpy(float) == 3
     inside = np.zeros(2641, bool)
     inside[members(a549.umap2, unpack(left))] = True
     np.testing.assert_array_equal(labels, np.where(late, "late", np.where(inside, "left", "unknown")))
     path = tmp_path / "cells.h5ad"
-    path.write_bytes(downloads.h5ad(a549, "", {explore_mine.TITLE: labels}))
-    assert list(ad.read_h5ad(path).obs["my groups"].astype(str)) == list(labels)
+    path.write_bytes(downloads.h5ad(a549, "", [explore_mine.described(a549, named)]))
+    found = ad.read_h5ad(path)
+    assert list(found.obs["my groups"].astype(str)) == list(labels)
+    told = definitions_in(found.uns["virtualcell"])["my groups"]
+    assert [(one["how"], one["what"]) for one in told] == [("polygon", f"o.{left}.map"), ("group", "g.time: 3 h")]
 
 
 def test_a_new_map_shows_its_cells_alone_and_comes_back_the_same():

@@ -14,6 +14,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from virtualcell.demo import load_bundle
+from virtualcell.explore import Annotation, annotate
+from virtualcell.explore.export import definitions_in
 from virtualcell.schema import LATENT_KEY, UNS_KEY
 from virtualcell.ui import downloads
 from virtualcell.ui.link import LONGEST
@@ -106,10 +108,16 @@ def check(found: dict, b) -> None:
     assert found["source"] == b.demo.citation
 
 
+def named(b) -> Annotation:
+    """Every third cell is called "mine"."""
+    rows = np.arange(0, b.cells.n_obs, 3)
+    return annotate(b.cells.obs_names, [("mine", rows)], "my groups", definitions={"mine": ("group", "every third", "")})
+
+
 def test_h5ad_has_states_annotations_and_where_it_is_from(a549, tmp_path):
-    mine = np.where(np.arange(a549.cells.n_obs) % 3 == 0, "mine", "rest")
+    mine = np.where(np.arange(a549.cells.n_obs) % 3 == 0, "mine", "unknown")
     path = tmp_path / "cells.h5ad"
-    path.write_bytes(downloads.h5ad(a549, ADDRESS, {"my groups": mine}))
+    path.write_bytes(downloads.h5ad(a549, ADDRESS, [named(a549)]))
     found = ad.read_h5ad(path)
     rows = a549.cells.obs_names.get_indexer(found.obs_names)
     np.testing.assert_array_equal(found.obsm[LATENT_KEY], a549.state[rows])
@@ -118,23 +126,27 @@ def test_h5ad_has_states_annotations_and_where_it_is_from(a549, tmp_path):
     np.testing.assert_array_equal(found.obs["time_h"].astype(float), a549.cells.obs["time_h"].to_numpy(float)[rows])
     assert UNS_KEY not in a549.cells.mod["rna"].uns or "link" not in a549.cells.mod["rna"].uns[UNS_KEY]
     check(found.uns[UNS_KEY], a549)
+    (definition,) = definitions_in(found.uns[UNS_KEY])["my groups"]
+    assert (definition["name"], definition["how"], definition["what"]) == ("mine", "group", "every third")
 
 
 def test_h5mu_has_states_annotations_and_where_it_is_from(a549, tmp_path):
-    mine = np.where(np.arange(a549.cells.n_obs) % 3 == 0, "mine", "rest")
+    mine = np.where(np.arange(a549.cells.n_obs) % 3 == 0, "mine", "unknown")
     path = tmp_path / "cells.h5mu"
-    path.write_bytes(downloads.h5mu(a549, ADDRESS, {"my groups": mine}))
+    path.write_bytes(downloads.h5mu(a549, ADDRESS, [named(a549)]))
     found = mudata.read_h5mu(path)
     np.testing.assert_array_equal(found.obsm[LATENT_KEY], a549.state)
     np.testing.assert_array_equal(found.obs["my groups"].astype(str), mine)
     assert set(found.mod) == {"rna", "atac"}
     assert "my groups" not in a549.cells.obs
     check(found.uns[UNS_KEY], a549)
+    (definition,) = definitions_in(found.uns[UNS_KEY])["my groups"]
+    assert (definition["name"], definition["how"], definition["what"]) == ("mine", "group", "every third")
 
 
 def test_table_of_states_has_what_the_reader_named(a549):
-    mine = np.arange(a549.cells.n_obs).astype(str)
-    table = pd.read_csv(io.StringIO(downloads.states(a549, {"my groups": mine}).to_csv(index=False)), dtype={"my groups": str})
+    mine = np.where(np.arange(a549.cells.n_obs) % 3 == 0, "mine", "unknown")
+    table = pd.read_csv(io.StringIO(downloads.states(a549, [named(a549)]).to_csv(index=False)))
     assert list(table["my groups"]) == list(mine)
     assert table["cell"].tolist() == a549.cells.obs_names.tolist()
 

