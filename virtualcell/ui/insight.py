@@ -204,7 +204,7 @@ def treatment_acts(b: Bundle) -> Insight | None:
     itself = " itself" if row["gene"] in name.split("+") else ""
     return Insight(
         f"{said}. It {'raises' if rises else 'lowers'} **{row['gene']}**{itself} **{_times(ratio)}**.",
-        f"Genes that change by 20 % or more and whose own 95 % interval leaves out no change, as some do by chance. "
+        f"Counted are genes that change by 20 % or more and whose own 95 % interval leaves out no change, as some do by chance. "
         f"{row['gene']} in a typical cell: {_number(row['before'])} counts per 10,000 "
         f"without, {_number(row['after'])} with; 95 % interval of the fold {_number(low)} to {_number(high)}, over cells of "
         f"these samples, half a count added on both sides.{_choice(n, 'genes')}{ANOTHER}",
