@@ -228,7 +228,10 @@ def about(b: Bundle, wish: Wish, views: Sequence[Place], chosen: Chosen, panel: 
     shown = [explore_places.titles(b).get(view.key, "UMAP of the chosen cells' states") for view in views]
     said = [f"Cells were shown on the {words.listed(shown)}, coloured by {wish.title}."]
     if wish.way == "set":
-        said.append(f"The score of {wish.title} was computed from {len(wish.names)} genes (scanpy.tl.score_genes).")
+        genes = ", ".join(wish.names)
+        said.append(
+            f"The score of {wish.title} was computed from {len(wish.names)} genes ({genes}; scanpy.tl.score_genes, seed 0)."
+        )
     for name, cells in (("A", chosen.a), ("B", chosen.b)):
         if cells is not None and len(cells.rows):
             outline = cells.outline
