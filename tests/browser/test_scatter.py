@@ -371,7 +371,7 @@ def test_pictures_can_be_saved(reader):
     _, quarter = made_up(60_000)
     assert "<image" not in few
     assert few.count("<circle") == np.sum(np.isin(quarter, [1, 3])) + 2  # cells, and the legend
-    assert set(re.findall(r'<g fill="(#\w+)"', few)) == {"#228833", "#4477aa"}
+    assert set(re.findall(r'<g fill="(#\w+)"', few)) == {LIGHT.groups[0].lower(), LIGHT.groups[2].lower()}
     reader.check()
 
 

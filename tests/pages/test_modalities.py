@@ -361,7 +361,8 @@ REPORT = {
 @pytest.fixture
 def models(tmp_path, monkeypatch):
     """A folder of models whose benchmarks are these, not the ones delivered."""
-    monkeypatch.setattr(comparisons, "models_folder", lambda: tmp_path)
+    read = comparisons._benchmark
+    monkeypatch.setattr(comparisons, "_benchmark", lambda folder, stamp: read(tmp_path / folder.name, stamp))
     st.cache_data.clear()
     (tmp_path / "a549").mkdir()
     yield tmp_path / "a549"
