@@ -10,7 +10,7 @@ from benchmarks.multiomics.translation import AUROC, NATS, RANK, SECONDS, TIME, 
 from benchmarks.peers import PeerResult, peers_python, run_peer, split, tune
 from benchmarks.peers.splits import rows as halves
 from virtualcell.evaluation.multiomics import time_read
-from virtualcell.training.described import effective_rank
+from virtualcell.training.rank import effective_rank
 
 METHODS = {"a549": ("multivi", "univi"), "cite": ("totalvi",)}
 NAMES = {"multivi": "MULTIVI", "univi": "UniVI", "totalvi": "TOTALVI"}

@@ -31,7 +31,8 @@ from virtualcell.modalities import MODALITIES
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
 from virtualcell.training.autoencoder import train_autoencoder
-from virtualcell.training.described import effective_rank, encode_table, nats_of_cells
+from virtualcell.training.described import encode_table, nats_of_cells
+from virtualcell.training.rank import effective_rank
 
 AUROC, GAIN, PEARSON = "RNA to ATAC: AUROC per peak", "RNA to ATAC: gain, nats a cell", "ATAC to RNA: Pearson per gene"
 PROTEIN, RMSE = "RNA to protein: Pearson per protein", "RNA to protein: RMSE"

@@ -68,15 +68,6 @@ def test_a_gene_of_very_few_cells_still_has_a_scale():
     assert constant.codes.tolist() == [0] * 5
 
 
-def test_a_diverging_scale_is_centred_on_zero():
-    values = np.concatenate([RNG.normal(1, 1, 999), [0.0]])
-    found = colouring(values, name="change", kind="amount", scale="diverging")
-    assert found.low == -found.high
-    assert abs(int(found.codes[-1]) - (SHADES - 1) / 2) <= 0.5
-    with pytest.raises(ValueError, match="neither"):
-        colouring(values, name="change", kind="amount", scale="rainbow")
-
-
 def test_a_million_random_amounts_are_under_a_megabyte_compressed():
     codes = colouring(RNG.uniform(size=1_000_000), name="worst case", kind="amount").codes
     assert len(gzip.compress(codes.tobytes(), 1)) < 1_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from virtualcell.ui.glossary import WORDS, explain, search, tip, words_in
+from virtualcell.ui.glossary import WORDS, explain, search, words_in
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "virtualcell" / "ui").rglob("*.py")])
@@ -87,7 +87,6 @@ def test_a_word_is_found_by_other_names_and_by_what_it_means():
     assert not search("no such word")
     with pytest.raises(KeyError, match="posterior"):
         explain("posterior")
-    assert tip("energy", "drift").count("**") == 4
 
 
 def _list() -> None:

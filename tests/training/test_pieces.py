@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from virtualcell.training.described import effective_rank
 from virtualcell.training.device import autocast, choose_device
 from virtualcell.training.epochs import random_subset
+from virtualcell.training.rank import effective_rank
 
 
 def test_a_part_is_never_empty_and_only_of_what_was_measured() -> None:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from virtualcell.figures.groups import grouped, thin
-from virtualcell.figures.look import DIVERGING, LIGHT, Look, scale
+from virtualcell.figures.look import LIGHT, Look, scale
 
 MOST_CELLS = 2000
 
@@ -68,7 +68,7 @@ def cell_heatmap(
     fig.add_trace(
         go.Heatmap(
             z=z.round(2).astype(np.float32),
-            colorscale=scale(DIVERGING),
+            colorscale=scale(look.diverging),
             zmin=-CUT,
             zmax=CUT,
             colorbar=bar,

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from plotly.colors import sample_colorscale
 
-from virtualcell.figures.colouring import SHADES, Colouring
-from virtualcell.figures.look import DARK, DIVERGING, LIGHT, Look
-from virtualcell.figures.look import scale as stops
+from virtualcell.figures.colouring import Colouring, shaded
+from virtualcell.figures.look import LIGHT, Look
 
 HOUSE, AROUND_0 = "Blues", "Blue to red, around 0"
 NAMED = ("Viridis", "Cividis")
 """Scales of matplotlib that go from dark to light; the second is made for readers who see no red (Nunez et al. 2018)."""
-
-DIVERGING_DARK = ("#A9CBF5", "#6C9BD8", "#44618C", "#343C4D", "#8A4B45", "#D9756A", "#FFB9A8")
-"""As ``DIVERGING``, but 0 is near the page where that is dark: cells of which nothing is said must not shine."""
 
 USUAL = (0.0, 99.5)
 """A few very high cells leave no other pale."""
@@ -37,14 +32,10 @@ def coloured_amount(
     scale = scale or Scale()
     values = np.asarray(values, dtype=np.float32)
     low, high = ends(values, scale)
-    share = np.clip((values - low) / (high - low), 0, 1)
-    missing = np.isnan(share)
-    codes = np.where(missing, SHADES, np.rint(np.nan_to_num(share) * (SHADES - 1))).astype(np.uint8)
     if scale.name not in (HOUSE, AROUND_0, *NAMED):
         raise ValueError(f"there is no colour scale {scale.name!r}")
-    colours = scale.name if scale.name in NAMED else stops(_around_0(look) if scale.name == AROUND_0 else look.expression)
-    palette = sample_colorscale(colours, np.linspace(0, 1, SHADES).tolist())
-    return Colouring(name=name, kind="amount", codes=codes, palette=(*palette, look.faint), low=low, high=high, unit=unit)
+    own = {HOUSE: look.expression, AROUND_0: look.diverging}
+    return shaded(values, low, high, own.get(scale.name, scale.name), name=name, unit=unit, look=look)
 
 
 def ends(values: np.ndarray, scale: Scale) -> tuple[float, float]:
@@ -60,7 +51,3 @@ def ends(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     # Of a gene in very few cells all percentiles are 0: what there is decides.
     high = high if high > low else float(finite.max())
     return low, max(high, low + 1e-6)
-
-
-def _around_0(look: Look) -> tuple[str, ...]:
-    return DIVERGING_DARK if look.name == DARK.name else DIVERGING

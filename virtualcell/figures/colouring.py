@@ -10,7 +10,7 @@ import pandas as pd
 from plotly.colors import hex_to_rgb, sample_colorscale
 
 from virtualcell.figures.embedding import ordered
-from virtualcell.figures.look import DIVERGING, LIGHT, Look
+from virtualcell.figures.look import LIGHT, Look
 from virtualcell.figures.look import scale as stops
 from virtualcell.schema import DataError
 
@@ -75,18 +75,18 @@ def colouring(
     kind: str = "category",
     unit: str = "",
     look: Look = LIGHT,
-    scale: str = "sequential",
 ) -> Colouring:
     """Colours of the cells by one annotation or one amount, in the order and colours of ``embedding``.
 
-    values: (n,) names or numbers. kind: ``"category"``, ``"time"`` or ``"amount"``. scale (amounts): ``"sequential"`` runs from
-    the lowest value or 0 to the 99.5th percentile; ``"diverging"`` is centred on 0. DataError on more than 255 categories.
+    values: (n,) names or numbers. kind: ``"category"``, ``"time"`` or ``"amount"`` (from the lowest value or 0 to the 99.5th
+    percentile; other scales: ``colour_scale``). DataError on more than 255 categories.
     """
     values = np.asarray(values)
     if values.ndim != 1:
         raise ValueError(f"one value a cell (n,), not {values.shape}")
     if kind == "amount":
-        return _amount(values.astype(np.float32), name, unit, look, scale)
+        amounts = values.astype(np.float32)
+        return shaded(amounts, *_ends(amounts), look.expression, name=name, unit=unit, look=look)
     if kind not in ("category", "time"):
         raise ValueError(f"kind {kind!r} is none of category, time, amount")
     places, found = pd.factorize(values, use_na_sentinel=False)
@@ -142,28 +142,16 @@ def blend(values: np.ndarray, names: Sequence[str], *, look: Look = LIGHT) -> Co
     )
 
 
-def _amount(values: np.ndarray, name: str, unit: str, look: Look, scale: str) -> Colouring:
-    low, high = _ends(values)
-    if scale == "diverging":
-        finite = np.abs(values[np.isfinite(values)])
-        high = max(float(np.percentile(finite, 99.5)), 1e-6) if len(finite) else 1.0
-        low = -high
-    elif scale != "sequential":
-        raise ValueError(f"scale {scale!r} is neither sequential nor diverging")
-    share = _shares(values, low, high)
+def shaded(
+    values: np.ndarray, low: float, high: float, colours: str | tuple[str, ...], *, name: str, unit: str = "", look: Look = LIGHT
+) -> Colouring:
+    """Colours of amounts, (n,) numbers: ``colours`` (evenly spaced stops, or a scale that Plotly knows by name) from ``low`` to
+    ``high``, held beyond; missing amounts have the faint colour after the last shade."""
+    share = _shares(np.asarray(values, dtype=np.float32), low, high)
     missing = np.isnan(share)
     codes = np.where(missing, SHADES, np.rint(np.nan_to_num(share) * (SHADES - 1))).astype(np.uint8)
-    colours = stops(DIVERGING if scale == "diverging" else look.expression)
-    palette = sample_colorscale(colours, np.linspace(0, 1, SHADES).tolist())
-    return Colouring(
-        name=name,
-        kind="amount",
-        codes=codes,
-        palette=(*palette, look.faint),
-        low=low,
-        high=high,
-        unit=unit,
-    )
+    palette = sample_colorscale(colours if isinstance(colours, str) else stops(colours), np.linspace(0, 1, SHADES).tolist())
+    return Colouring(name=name, kind="amount", codes=codes, palette=(*palette, look.faint), low=low, high=high, unit=unit)
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

@@ -63,8 +63,6 @@ FATES = (
     "#D05249",
 )
 ENERGY = ("#1F2F57", "#2D4F8C", "#4A7DBF", "#7FADD9", "#B5D5EA", "#DCECF3", "#F6F8EE")
-DIVERGING = ("#2C5AA0", "#7DA7D4", "#C9DCEC", "#F2F0EC", "#F2C5AE", "#DB7A62", "#A3242F")
-"""Less and more than nothing on a light page."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ LIGHT = Look(
     paper="#FFFFFF",
     accent="#3355CC",
     expression=("#E2E5EB", "#A9CBE3", "#5B9BCB", "#2C5FA8", "#2A2A72"),
-    diverging=DIVERGING,
+    diverging=("#2C5AA0", "#7DA7D4", "#C9DCEC", "#F2F0EC", "#F2C5AE", "#DB7A62", "#A3242F"),
     groups=ON_LIGHT,
     span=(0.02, 0.63),
 )

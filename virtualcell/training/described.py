@@ -1,4 +1,4 @@
-"""What an autoencoder says of every cell of a table: scores, states, likelihoods, and how many directions the states use."""
+"""What an autoencoder says of every cell of a table: scores, states and likelihoods."""
 
 from __future__ import annotations
 
@@ -11,14 +11,6 @@ from virtualcell.training.table import CellTable
 
 CHUNK = 256
 """Cells described at a time: larger arrays are handed back to the system after each use, which costs more than the arithmetic."""
-
-
-def effective_rank(z: np.ndarray) -> float:
-    """exp of the entropy of the covariance spectrum (Roy & Vetterli 2007), between 1 (collapsed) and d (all directions used
-    alike)."""
-    spectrum = np.linalg.eigvalsh(np.atleast_2d(np.cov(z.T)))
-    share = np.clip(spectrum, 1e-12, None) / np.clip(spectrum, 1e-12, None).sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 @torch.no_grad()

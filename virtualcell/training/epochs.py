@@ -12,11 +12,12 @@ from torch import Tensor
 from virtualcell.autoencoder.model import Autoencoder
 from virtualcell.schema import AutoencoderSettings, DataError
 from virtualcell.training.descent import Descent
-from virtualcell.training.described import effective_rank, nats_per_cell, score_table
+from virtualcell.training.described import nats_per_cell, score_table
 from virtualcell.training.device import autocast
 from virtualcell.training.kept import Keeper, Kept
 from virtualcell.training.loop_state import LoopState
 from virtualcell.training.objectives import OBJECTIVES, FeatureBlock, Step
+from virtualcell.training.rank import effective_rank
 from virtualcell.training.table import CellTable
 
 Progress = Callable[[str, int, int, dict[str, float]], None]

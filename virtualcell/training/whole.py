@@ -22,13 +22,13 @@ from virtualcell.predictor.distance import require_distance
 from virtualcell.schema import Settings
 from virtualcell.training.autoencoder import train_autoencoder
 from virtualcell.training.conversion import fit_conversions
-from virtualcell.training.described import effective_rank
 from virtualcell.training.epochs import Progress
 from virtualcell.training.fingerprint import fingerprint
 from virtualcell.training.fitted import Fitted, states_of
 from virtualcell.training.given import as_mudata, clone_matrix, data_digest, kinds_of, known_growth, labels_of
 from virtualcell.training.growth import KnownGrowth
 from virtualcell.training.kept import Keeper
+from virtualcell.training.rank import collapsed_below, effective_rank
 from virtualcell.training.refits import Crossed, DynamicsFit, fit_dynamics
 from virtualcell.training.table import CellTable, batch_labels, make_table
 
@@ -127,7 +127,7 @@ def fit_whole(
         "preprocess": json.loads(json.dumps(prepared.uns["virtualcell_preprocess"], default=str)),
         "history": {"autoencoder": trained.history} | ({"predictor": moved.history} if moved is not None else {}),
     }
-    if rank < max(1.2, 0.2 * states.shape[1]):
+    if rank < collapsed_below(states.shape[1]):
         logger.warning(
             "The %d latent dimensions act as %.2f only (effective rank): the encoder has collapsed.", states.shape[1], rank
         )

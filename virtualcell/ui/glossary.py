@@ -380,12 +380,6 @@ def explain(name: str) -> Word:
     raise KeyError(f"The glossary does not explain {name!r}.")
 
 
-def tip(*names: str) -> str:
-    """A tooltip: the plain sentences on each name, one paragraph each."""
-    found = dict.fromkeys(explain(name) for name in names)
-    return "  \n".join(f"**{word.term}**: {word.plain}" for word in found)
-
-
 def search(text: str) -> tuple[Word, ...]:
     """Words whose names hold the text, then those that are explained with it; all of them where it is empty."""
     sought = text.strip().casefold()

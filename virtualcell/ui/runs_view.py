@@ -10,10 +10,11 @@ from virtualcell import jobs
 from virtualcell.figures.training_curves import PANELS, training_curves
 from virtualcell.jobs.stages import HIDDEN
 from virtualcell.schema import DataError
+from virtualcell.training.rank import collapsed_below
 from virtualcell.ui.again import command
 from virtualcell.ui.parts import chart
 from virtualcell.ui.runs_table import MEASURE, hidden_rows
-from virtualcell.ui.runs_words import collapse, collapsed_below, duration, progress_words, share_done
+from virtualcell.ui.runs_words import collapse, duration, progress_words, share_done
 from virtualcell.ui.theme import look
 from virtualcell.ui.words import MEASURED, literal, verdict
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from virtualcell import jobs
 from virtualcell.jobs.stages import words
+from virtualcell.training.rank import collapsed_below
 
 STATES = {
     "queued": "waits",
@@ -52,11 +53,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def collapsed_below(latent_dim: int) -> float:
-    """Effective rank under which the states have collapsed; the limit of ``virtualcell.training.whole``."""
-    return max(1.2, 0.2 * latent_dim)
 
 
 def collapse(rank: float, latent_dim: int) -> str | None:

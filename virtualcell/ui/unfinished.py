@@ -8,6 +8,7 @@ from virtualcell import jobs
 from virtualcell.jobs.stages import words
 from virtualcell.schema import DataError
 from virtualcell.ui.frame import PAGES
+from virtualcell.ui.runs_words import duration
 from virtualcell.ui.words import literal
 
 YOURS = "Your cells"
@@ -65,18 +66,11 @@ def _wait(key: str) -> None:
     if status.over:
         st.rerun()
     steps = f", {status.done:,} of {status.total:,}" if status.total else ""
-    left = f"; {minutes(status.seconds_left)} left" if status.seconds_left is not None else ""
+    left = f"; {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     place = (
         f"Number {status.place_in_queue} in the queue" if status.place_in_queue else f"Now: {words(status.stage)}{steps}{left}"
     )
     st.markdown(f":gray[{place}. This page opens by itself when it is done.]")
-
-
-def minutes(seconds: float) -> str:
-    """A time as one says it: "about 3 min"."""
-    if seconds < 60:
-        return "less than a minute"
-    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 def _to_the_list(label: str) -> None:
