@@ -71,6 +71,10 @@ class Atac(Modality):
     def nats(self, values: Counts, output: Tensor) -> Tensor:
         return log_rate_likelihood(values, output, values.depth().clamp_min(1.0), self.seen)
 
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        chance = -torch.expm1(-depth.clamp_min(1.0) * output.clamp(max=HIGHEST).exp())
+        return torch.from_numpy((generator.random(chance.shape) < chance.detach().cpu().numpy()).astype(np.float32))
+
     def expectation(self, output: Tensor) -> Tensor:
         return -torch.expm1(-self.median_depth * output.clamp(max=HIGHEST).exp())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from anndata import AnnData
@@ -40,6 +41,10 @@ class AtacPoisson(Atac):
     def log_prob(self, values: Tensor, output: Tensor, depth: Tensor) -> Tensor:
         log_rate = output.clamp(max=HIGHEST) + torch.log(depth.clamp_min(1.0))
         return values * log_rate - torch.exp(log_rate) - torch.lgamma(values + 1)
+
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        rate = depth.double().clamp_min(1.0) * output.double().clamp(max=HIGHEST).exp()
+        return torch.from_numpy(generator.poisson(rate.detach().cpu().numpy()).astype(np.float32))
 
     def expectation(self, output: Tensor) -> Tensor:
         return self.median_depth * output.clamp(max=HIGHEST).exp()

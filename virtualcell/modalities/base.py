@@ -223,6 +223,13 @@ class Modality(nn.Module, ABC):
     def expectation(self, output: Tensor) -> Tensor:
         """What a decoder's output predicts for a cell of median depth, in the unit named by ``unit``; (cells, features)."""
 
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        """Values drawn from the likelihood that ``log_prob`` scores, float32 (cells, width * features), on the CPU.
+
+        output: (cells, heads * features); depth: (cells, 1), as ``depth`` counts it, of the cells that are drawn.
+        """
+        raise NotImplementedError(f"{type(self).__name__} gives no draws of its values.")
+
     # -- translation -------------------------------------------------------------------------------------------------------------
     def fit_reading(self, values: Values) -> None:
         """Sets ``reading_mean`` and ``response_weight`` from training values: by default means and 1 / variances of readings."""

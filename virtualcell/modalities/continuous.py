@@ -67,5 +67,10 @@ class Continuous(Modality):
         squared = (self.transform(values) - output).square()
         return -0.5 * (squared * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi))
 
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        noise = torch.from_numpy(generator.standard_normal(output.shape).astype(np.float32))
+        spread = torch.exp(0.5 * self.log_variance.clamp(-8, 4)).detach().cpu()
+        return self.expectation(output).detach().cpu() + self.value_scale.cpu() * spread * noise
+
     def expectation(self, output: Tensor) -> Tensor:
         return self.value_mean + self.value_scale * output

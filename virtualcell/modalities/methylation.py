@@ -102,6 +102,19 @@ class Methylation(Modality):
         found = ways + _log_beta_ratio(k, a) + _log_beta_ratio(n - k, b) - _log_beta_ratio(n, concentration.expand_as(n))
         return torch.where(n > 0, found, 0.0)
 
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        """The reads of a cell (``depth``) fall on all regions alike: how they are spread is no part of the likelihood."""
+        n = output.shape[1]
+        reads = depth.round().long().detach().cpu().numpy()[:, 0]
+        coverage = generator.multinomial(reads, np.full(n, 1 / n))
+        concentration = self.log_concentration.clamp(-4, 6).exp()
+        bounded = output.clamp(-10, 10)
+        a, b = (
+            (concentration * torch.sigmoid(sign * bounded)).detach().double().cpu().numpy().clip(min=1e-8) for sign in (1, -1)
+        )
+        methylated = generator.binomial(coverage, generator.beta(a, b))
+        return torch.from_numpy(np.hstack([methylated, coverage]).astype(np.float32))
+
     def expectation(self, output: Tensor) -> Tensor:
         return torch.sigmoid(output)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -29,6 +30,14 @@ def log_nb(counts: Tensor, log_mean: Tensor, log_theta: Tensor) -> Tensor:
         + theta * (log_theta - log_above)
         + counts * (log_mean - log_above)
     )
+
+
+def draw_nb(mean: Tensor, log_theta: Tensor, generator: np.random.Generator) -> Tensor:
+    """Counts of the distribution of ``log_nb``, float32 in the shape of mean: a Poisson number around a gamma mean."""
+    theta = log_theta.detach().double().exp().cpu().numpy()
+    wanted = mean.detach().double().cpu().numpy()
+    around = generator.gamma(np.broadcast_to(theta, wanted.shape)) * (wanted / theta)
+    return torch.from_numpy(generator.poisson(around).astype(np.float32))
 
 
 def negative_binomial(counts: Counts, output: Tensor, log_theta: Tensor) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from virtualcell.modalities.base import Modality
-from virtualcell.modalities.negative_binomial import log_nb
+from virtualcell.modalities.negative_binomial import draw_nb, log_nb
 
 
 class Protein(Modality):
@@ -64,6 +65,13 @@ class Protein(Modality):
         low = F.logsigmoid(-logit) + log_nb(values, torch.log(background).expand_as(values), log_theta[0])
         high = F.logsigmoid(logit) + log_nb(values, torch.log(foreground), log_theta[1])
         return torch.logaddexp(low, high)
+
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        background, foreground, logit = self.parts(output)
+        lit = torch.from_numpy(generator.random(output.shape)) < torch.sigmoid(logit).detach().cpu()
+        log_theta = self.log_theta.clamp(-6, 8)
+        dim = draw_nb(background.expand_as(output), log_theta[0], generator)
+        return torch.where(lit, draw_nb(foreground, log_theta[1], generator), dim)
 
     def thin(self, values: Tensor, keep: float, generator: torch.Generator) -> Tensor:
         total = values.cpu()

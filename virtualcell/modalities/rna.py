@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from virtualcell.modalities.base import Modality
-from virtualcell.modalities.negative_binomial import log_nb, negative_binomial
+from virtualcell.modalities.negative_binomial import draw_nb, log_nb, negative_binomial
 from virtualcell.modalities.values import Counts
 
 PER = 1e4
@@ -71,6 +72,9 @@ class Rna(Modality):
 
     def nats(self, values: Counts, output: Tensor) -> Tensor:
         return negative_binomial(values, output, self.log_theta_in_bounds())
+
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        return draw_nb(depth.double() * torch.softmax(output.double(), 1), self.log_theta_in_bounds(), generator)
 
     def expectation(self, output: Tensor) -> Tensor:
         return PER * torch.softmax(output, 1)

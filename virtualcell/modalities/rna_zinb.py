@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -46,6 +47,12 @@ class RnaZinb(Rna):
 
     def nats(self, values: Counts, output: Tensor) -> Tensor:
         return _ZeroInflated.apply(output, self.log_theta_in_bounds(), values)
+
+    def sample(self, output: Tensor, depth: Tensor, generator: np.random.Generator) -> Tensor:
+        logits, lost = output.chunk(2, 1)
+        drawn = super().sample(logits, depth, generator)
+        kept = generator.random(drawn.shape) >= torch.sigmoid(lost).detach().cpu().numpy()
+        return drawn * torch.from_numpy(kept)
 
     def expectation(self, output: Tensor) -> Tensor:
         output, lost = output.chunk(2, 1)
