@@ -54,6 +54,7 @@ format: setup  ## put the code into the house format
 
 demos: setup  ## train the demo models again from the data in assets/data, then measure them on held-out cells
 	$(BIN)/python -m virtualcell.demo
+	$(BIN)/python -m virtualcell.generative.images_train
 	for demo in a549 larry; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --out assets/models/$$demo/report.json; done
 	for demo in simulated switch; do $(BIN)/python -m benchmarks.heldout_time --demo $$demo --seeds 0 1 --out assets/models/$$demo/report.json; done
 	for demo in kang norman; do $(BIN)/python -m benchmarks.perturbation --parts $$demo --out assets/models/$$demo/report.json; done

@@ -46,8 +46,8 @@ def test_a_changed_file_is_found(tmp_path, monkeypatch) -> None:
 
 
 def test_order_and_default() -> None:
-    assert list(DEMOS) == ["a549", "larry", "kang", "norman", "cite", "simulated", "switch"]
-    assert [key for key, demo in DEMOS.items() if demo.simulated] == ["simulated", "switch"]
+    assert list(DEMOS) == ["a549", "larry", "kang", "norman", "cite", "simulated", "switch", "assays"]
+    assert [key for key, demo in DEMOS.items() if demo.simulated] == ["simulated", "switch", "assays"]
     with pytest.raises(DataError, match="no demo named 'nothing'"):
         load_demo("nothing")
 

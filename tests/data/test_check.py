@@ -197,6 +197,8 @@ def test_demos_have_no_errors_and_their_columns_are_guessed(key: str) -> None:
             assert guessed.perturbation == "treatment"
             assert guessed.control == "vehicle (0 h)"
             one(check(mdata, guessed), "warning", "Treatment and time are the same variable")
+        elif key == "assays" and field == "time":  # written by the simulator, but no cell moves in it: the demo leaves it out
+            assert guessed.time == "time"
         else:
             assert getattr(guessed, field) == getattr(demo.columns, field), field
     if not demo.simulated and demo.columns.time:

@@ -184,6 +184,26 @@ _DEMOS = (
         treatments=True,
         marker_genes=("FIRST1", "SECOND1"),
     ),
+    Demo(
+        key="assays",
+        title="Simulated cells with a cheap and two expensive assays",
+        sentence="Not measured: 900 computed cells, all with RNA, a third with open chromatin, a third with surface proteins. "
+        "What was withheld is known.",
+        file="simulated_assays.h5mu",
+        columns=Columns(state="state"),
+        citation="VirtualCell, virtualcell.data.simulate_assays.",
+        source_url="virtualcell/data/simulate_assays.py",
+        licence="BSD-3-Clause (made by this project)",
+        caveats=(
+            "Simulated, not measured: it shows whether the method finds what was put in, and says nothing about biology.",
+            "Its genes, peaks and proteins are inventions.",
+            "RNA is deep and the relation between the assays is linear in what they share: real assays tell less of each other.",
+        ),
+        simulated=True,
+        dynamics=False,
+        treatments=False,
+        marker_genes=("SIM0001", "SIM0002", "SIM0003"),
+    ),
 )
 
 DEMOS: dict[str, Demo] = {demo.key: demo for demo in _DEMOS}
