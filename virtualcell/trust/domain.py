@@ -2,26 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.spatial import cKDTree
+from virtualcell.generative.reach import Domain
 
-NEIGHBOURS = 10
-QUANTILE = 0.99
-
-
-class Domain:
-    """The region of latent space where training cells lie: states (cells, d) no further from their tenth neighbour than 99 % of
-    them."""
-
-    def __init__(self, reference: np.ndarray):
-        self._tree = cKDTree(reference)
-        self._k = min(NEIGHBOURS, len(reference) - 1)
-        own = self._tree.query(reference, k=self._k + 1)[0][:, -1]
-        self.limit = float(np.quantile(own, QUANTILE))
-
-    def contains(self, states: np.ndarray) -> np.ndarray:
-        """Boolean (...,) for states (..., d)."""
-        flat = states.reshape(-1, states.shape[-1])
-        far = self._tree.query(flat, k=self._k)[0]
-        far = far[:, -1] if far.ndim == 2 else far
-        return (far <= self.limit).reshape(states.shape[:-1])
+__all__ = ["Domain"]

@@ -1,0 +1,85 @@
+"""The law that needs no shape: a linear map, and around it residuals as they were found in measured cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from virtualcell.generative.frame import Frame
+
+MOST_CELLS = 2_000
+SMOOTH = 0.2
+"""Standard deviation of what is added to each residual, in units of the residuals' own: no drawn cell repeats one."""
+
+
+class Resampled(nn.Module):
+    """target = intercept + c @ coef + the residual of a measured cell of the same conditions, smoothed.
+
+    A smoothed bootstrap whose variance is kept (Silverman & Young 1987). conditions (n, q): of the cells with residuals (n, d); a
+    residual comes from any of the cells whose conditions are nearest to the last q columns of c, so that of a rare state it comes
+    from cells of that state, and where nothing is known from all.
+    """
+
+    coef: Tensor
+    intercept: Tensor
+    colour: Tensor
+    residuals: Tensor
+    conditions: Tensor
+
+    def __init__(self, p: int, d: int, n: int, q: int):
+        super().__init__()
+        self.register_buffer("coef", torch.zeros(p, d))
+        self.register_buffer("intercept", torch.zeros(d))
+        self.register_buffer("colour", torch.eye(d))
+        self.register_buffer("residuals", torch.zeros(n, d))
+        self.register_buffer("conditions", torch.zeros(n, q))
+
+    @classmethod
+    def of(cls, frame: Frame, conditions: np.ndarray, chance: np.ndarray, seed: int) -> Resampled:
+        """frame: linear map and residuals (cells, d); conditions (cells, q); of more than 2,000 cells some are kept, as often as
+        ``chance`` (cells,) says."""
+        n, q = conditions.shape
+        rows = np.arange(n)
+        if n > MOST_CELLS:
+            rows = np.random.default_rng(seed).choice(n, MOST_CELLS, replace=False, p=chance / chance.sum())
+        made = cls(frame.coef.shape[0], frame.coef.shape[1], len(rows), q)
+        centred = frame.u[rows] - frame.u[rows].mean(0)
+        for name, values in (
+            ("coef", frame.coef),
+            ("intercept", frame.intercept),
+            ("colour", frame.colour),
+            ("residuals", centred),
+            ("conditions", conditions[rows]),
+        ):
+            getattr(made, name).copy_(torch.from_numpy(values))
+        return made
+
+    def shape(self) -> dict[str, Any]:
+        """What the constructor needs."""
+        n, q = self.conditions.shape
+        return {"p": self.coef.shape[0], "d": self.coef.shape[1], "n": n, "q": q}
+
+    def mean(self, c: Tensor) -> Tensor:
+        """The linear map, (cells, d)."""
+        return self.intercept + c @ self.coef
+
+    def forward(self, c: Tensor, start: Tensor, lot: Tensor, noise: float) -> Tensor:
+        """Targets (cells, d) under conditions (cells, p). start: noise * standard normal (cells, d); lot (cells,) in [0, 1):
+        which residual; noise: how much of it, 1 as measured."""
+        u = (noise * self.residuals[self._like(c, lot)] + SMOOTH * start) / (1 + SMOOTH**2) ** 0.5
+        return self.mean(c) + u @ self.colour
+
+    def _like(self, c: Tensor, lot: Tensor) -> Tensor:
+        """Row of the residual for each cell, (cells,)."""
+        if not self.conditions.shape[1]:
+            return (lot * len(self.residuals)).long().clamp_max(len(self.residuals) - 1)
+        asked, place = torch.unique(c[:, c.shape[1] - self.conditions.shape[1] :], dim=0, return_inverse=True)
+        found = torch.zeros(len(c), dtype=torch.long)
+        for i, row in enumerate(asked):
+            away = (self.conditions - row).abs().sum(1)
+            like, mine = (away <= away.min() + 1e-4).nonzero()[:, 0], place == i
+            found[mine] = like[(lot[mine] * len(like)).long().clamp_max(len(like) - 1)]
+        return found
