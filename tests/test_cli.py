@@ -6,8 +6,10 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import anndata
@@ -17,6 +19,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.generative.samples import QUICK
 from virtualcell.cli import main
 from virtualcell.data.read import read
 from virtualcell.model import VirtualCell
@@ -77,7 +80,8 @@ def test_help_comes_at_once_without_the_heavy_libraries():
     code = "import sys\nfrom virtualcell.cli import main\ntry:\n    main(['--help'])\nfinally:\n    print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "False"
-    for command in ("train", "check", "embed", "translate", "predict", "perturb", "landscape", "demos", "app"):
+    known = ("train", "check", "embed", "translate", "generators", "draw", "predict", "perturb", "landscape", "demos", "app")
+    for command in known:
         assert f"\n  {command} " in done.stdout
 
 
@@ -147,6 +151,30 @@ def test_translate_writes_expression_with_its_bounds(model, small, tmp_path):
     assert set(saved["conversions"]) == {"rna->atac", "atac->rna"}
     assert saved["measured"] == {"rna+atac": 330}
     assert len(saved["held_out"]) == 33
+
+
+def test_generators_are_trained_beside_a_model_and_draw_cells_that_say_so(model, small, tmp_path, monkeypatch, capsys):
+    quickly = partialmethod(VirtualCell.fit_generators, settings=QUICK, parts=("samplers",))
+    monkeypatch.setattr(VirtualCell, "fit_generators", quickly)
+    monkeypatch.setattr("virtualcell.model.generating.MOST_FEATURES", 0)  # what features share takes most of the time
+    folder, new, drawn = tmp_path / "m", tmp_path / "new" / "x.h5mu", tmp_path / "drawn.h5mu"
+    shutil.copytree(model, folder)
+    assert "virtualcell generators" in refused(capsys, "draw", folder, "--out", new)
+    assert run("generators", folder, small, "--device", "cpu") == 0
+    assert "samplers" in capsys.readouterr().out
+    assert (folder / "samplers.safetensors").is_file()
+    assert run("draw", folder, "--n", 5, "--time", 2, "--out", new) == 0
+    found = mudata.read_h5mu(new)
+    assert found.n_obs == 5
+    assert (found.obs["time_h"] == 2).all()
+    assert found.obs["synthetic"].all()
+    assert "--target" in refused(capsys, "draw", folder, small, "--source", "rna", "--out", drawn)
+    assert run("draw", folder, small, "--source", "rna", "--target", "atac", "--n", 2, "--seed", 3, "--out", drawn) == 0
+    found = mudata.read_h5mu(drawn)
+    assert (found.obs["drawn_for"].value_counts() == 2).all()
+    assert found["atac"].uns["synthetic"]["draw_seed"] == 3
+    assert "measured times" in refused(capsys, "draw", folder, "--time", 9, "--out", new)
+    assert "not the cells" in refused(capsys, "generators", folder, new)
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +353,7 @@ def test_check_reads_the_demo_and_warns_of_what_cannot_be_told_apart(capsys):
 def test_demos_are_listed(capsys):
     assert run("demos") == 0
     said = capsys.readouterr().out
-    for name in ("a549", "larry", "norman", "kang", "cite", "simulated", "switch"):
+    for name in ("a549", "larry", "norman", "kang", "cite", "simulated", "switch", "assays"):
         assert name in said
 
 

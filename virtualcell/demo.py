@@ -62,6 +62,8 @@ DEMO_SETTINGS: dict[str, Settings] = {
         autoencoder=AutoencoderSettings(latent_dim=2),
         predictor=PredictorSettings(diffusion=9.3, diffusion_known=True, stationary_weight=0.0, refits=4),
     ),
+    # Ten true dimensions: four that the assays share and two of each assay's own.
+    "assays": Settings(autoencoder=AutoencoderSettings(latent_dim=10)),
 }
 
 
@@ -112,6 +114,7 @@ def build(key: str, folder: Path, *, settings: Settings | None = None, progress:
     torch.set_num_threads(1)
     try:
         model = fit_demo(key, settings, progress=progress)
+        model.fit_generators(load_demo(key), progress=progress)
         model.save(folder)
         write_views(model, folder)
         write_maps(key, folder)
@@ -124,6 +127,18 @@ def write_maps(key: str, folder: Path) -> None:
     """Maps of each kind of measurement alone of a demo that was built; the model and its other views stay as they are."""
     settings = VirtualCell.load(folder).settings
     write_spaces(preprocess(load_demo(key), settings.preprocess), folder, seed=settings.seed)
+
+
+def write_generators(key: str, folder: Path, *, progress: Any = None) -> VirtualCell:
+    """Generators of a demo that was built; the model and its views stay as they are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = VirtualCell.load(folder, generators=False)
+        model.fit_generators(load_demo(key), progress=progress).save_generators(folder)
+    finally:
+        torch.set_num_threads(threads)
+    return model
 
 
 def write_views(model: VirtualCell, folder: Path, progress: Progress | None = None) -> None:
@@ -253,7 +268,7 @@ def bar() -> tuple[Bar, Any]:
     def progress(stage: str, done: int, total: int, figures: dict[str, float]) -> None:
         if stage not in tasks:
             tasks[stage] = shown.add_task(stage, total=total, figures="")
-        shown.update(tasks[stage], completed=done, figures="  ".join(f"{k} {v:.3g}" for k, v in figures.items()))
+        shown.update(tasks[stage], completed=done, total=total, figures="  ".join(f"{k} {v:.3g}" for k, v in figures.items()))
 
     return shown, progress
 
@@ -262,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Builds the demo models into assets/models.")
     parser.add_argument("demos", nargs="*", help=f"which (default: all of {', '.join(DEMOS)})")
     parser.add_argument("--maps", action="store_true", help="only the maps of each kind of measurement, of models already built")
+    parser.add_argument("--generators", action="store_true", help="only the generators, of models already built")
     parser.add_argument("--out", type=Path, default=models_folder())
     chosen = parser.parse_args(arguments)
     for key in chosen.demos or list(DEMOS):
@@ -270,6 +286,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if chosen.maps:
             write_maps(key, chosen.out / key)
             shown.console.print(f"{key}: maps in {time.perf_counter() - began:.0f} s")
+            continue
+        if chosen.generators:
+            with shown:
+                write_generators(key, chosen.out / key, progress=progress)
+                shown.console.print(f"{key}: generators in {time.perf_counter() - began:.0f} s")
             continue
         with shown:
             build(key, chosen.out / key, progress=progress)

@@ -19,6 +19,7 @@ WORDS = {
     "predictor": "learning how cells move",
     "refits": "how sure the landscape is",
     "turning": "whether cells also move in circles",
+    "generators": "learning to draw cells",
     "map": "drawing the map of the cells",
     "landscape": "drawing the landscape",
     "spaces": "drawing a map of each kind of measurement",
@@ -48,7 +49,11 @@ class Plan:
         whether there are treated cells beside a control; hidden: whether a middle time is hidden and predicted too."""
         fit = _fit(settings, n_cells, n_features, n_kinds, n_times, treated)
         moves = n_times > 1 or treated
-        views = [("map", 12 + 4e-3 * n_cells), ("landscape", 6.0 if moves else 0.0)]
+        views = [
+            ("generators", _generators(n_cells, n_kinds)),
+            ("map", 12 + 4e-3 * n_cells),
+            ("landscape", 6.0 if moves else 0.0),
+        ]
         views += [("spaces", n_kinds * (2 + 4e-3 * n_cells)), ("figures", 2 + 1e-3 * n_cells)]
         again = _fit(settings.plain(), n_cells, n_features, n_kinds, n_times - 1, treated) if hidden else []
         again += [("figures", 10 + 5e-3 * n_cells)] if hidden else []
@@ -74,6 +79,11 @@ def _fit(settings: Settings, n_cells: int, n_features: int, n_kinds: int, n_time
             found += [("refits", step * predictor.steps * predictor.refits / 6)]
             found += [("turning", step * predictor.steps * 2 / 6 if predictor.turning else 0.0)]
     return found
+
+
+def _generators(n_cells: int, n_kinds: int) -> float:
+    """Seconds: one sampler for new cells, and for every pair of kinds one each way and one for the whole cell."""
+    return (1 + 1.5 * n_kinds * (n_kinds - 1)) * (4 + 2.5e-3 * min(n_cells, 20_000))
 
 
 class Clock:

@@ -66,15 +66,19 @@ def _train(asked: Run, recorder: Recorder) -> None:
     from virtualcell.data.read import SOURCE_KEY, read
     from virtualcell.demo import REPORT, read_landscape, write_views
     from virtualcell.explore.spaces import write_spaces
+    from virtualcell.generative.watermark import refuse_synthetic
     from virtualcell.jobs.hidden_time import hidden_time
     from virtualcell.jobs.results import held_out_figures
     from virtualcell.training.given import kinds_of
 
     cells = read(asked.folder / CELLS)
     cells.uns[SOURCE_KEY]["file"] = asked.file or CELLS
+    refuse_synthetic(cells)  # at once, not after the minutes that the model takes
     recorder.follow(_plan(asked, cells))
     model = _model(asked, cells, recorder)
     seconds = recorder.seconds
+    if not model.generators:
+        model.fit_generators(cells, progress=recorder).save_generators(asked.model_folder)
     write_views(model, asked.model_folder, recorder)
     kinds = kinds_of(cells, asked.settings.kinds)
     write_spaces(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,10 @@ import pandas as pd
 import torch
 from mudata import MuData
 
+from virtualcell.generative.watermark import refuse_synthetic
 from virtualcell.landscape.barriers import any_crossed
+from virtualcell.model.completing import complete
+from virtualcell.model.generating import Generating
 from virtualcell.model.pushing import Pushing
 from virtualcell.perturbation.from_counts import response_of
 from virtualcell.perturbation.saved import load_response, save_response
@@ -22,6 +26,7 @@ from virtualcell.schema import (
     Columns,
     DataError,
 )
+from virtualcell.training.checkpoint import WEIGHTS
 from virtualcell.training.described import nats_of_average, nats_of_cells
 from virtualcell.training.device import choose_device
 from virtualcell.training.epochs import Progress
@@ -30,7 +35,7 @@ from virtualcell.training.saved import load_fitted, save_fitted
 from virtualcell.training.whole import fit_whole
 
 
-class VirtualCell(Pushing):
+class VirtualCell(Pushing, Generating):
     """A multi-omic autoencoder with a JEPA-style predictor on a learned potential.
 
     Fit it to measured cells or load a saved one; every method then takes cells as MuData or AnnData, raw or preprocessed.
@@ -72,11 +77,13 @@ class VirtualCell(Pushing):
         """
         columns = Columns(time, time_unit, perturbation, control, batch, state, clones, growth, population_size, donor)
         settings = dataclasses.replace(self.settings, columns=columns)
+        refuse_synthetic(as_mudata(cells))
         # Only what was fitted to its end takes the place of what was there.
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_whole(cells, settings, choose_device(device), progress, any_crossed, folder)
         response = response_of(fitted, as_mudata(cells))
-        self._model, self._domain, self.response = fitted, None, response
+        self._model, self._domain, self.response, self.pairs = fitted, None, response, None
+        self._samplers, self._codes, self._faults = None, None, {}
         return self
 
     def embed(self, cells: MuData | ad.AnnData, *, modalities: list[str] | None = None, batch: str | None = None) -> np.ndarray:
@@ -129,6 +136,14 @@ class VirtualCell(Pushing):
         translated.uns[UNS_KEY] = self.provenance() | {"unit": core.modalities[target].reading_unit, "route": list(route)}
         return translated
 
+    def complete(self, cells: MuData | ad.AnnData, *, primary: str = RNA) -> dict[str, ad.AnnData]:
+        """What every other modality is expected to read in each cell, from the primary one, which all cells have.
+
+        By target, where there is a way to it: as ``translate`` gives it, with ``obs["measured"]`` that says in which cells the
+        target was measured. Raises DataError for a primary modality that the model does not have or that some cells lack.
+        """
+        return complete(self, cells, primary)
+
     def reading(self, cells: MuData | ad.AnnData, modality: str) -> np.ndarray:
         """What was measured, (cells, features) float32, in the unit in which ``translate`` predicts."""
         table, kind = self._table(cells, [modality], None), self._fitted.autoencoder.modalities[modality]
@@ -147,16 +162,26 @@ class VirtualCell(Pushing):
 
     def save(self, folder: str | Path) -> None:
         """Writes ``model.safetensors``, ``cells.safetensors`` (states of the training cells), ``model.json`` and, of treatments
-        beside their control, ``response.safetensors``."""
+        beside their control, ``response.safetensors``, and of each generator that was trained its two files."""
+        weights = Path(folder) / WEIGHTS
+        before = weights.read_bytes() if weights.is_file() else b""
         save_fitted(self._fitted, Path(folder))
+        if before and weights.read_bytes() != before:
+            self.drop_generators(folder)
         save_response(self.response, Path(folder), self.record["digest"])
+        self.save_generators(folder)
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: str = "cpu") -> VirtualCell:
-        """Reads a saved model. Raises DataError naming the file that is missing, broken or of another shape."""
+    def load(cls, folder: str | Path, *, device: str = "cpu", generators: bool = True) -> VirtualCell:
+        """Reads a saved model; generators: with those beside it, where there are any. A generator whose files are broken or of
+        another version takes nothing else away: it says so when it is asked. Raises DataError naming the file of the model that
+        is missing, broken or of another shape."""
         model = cls()
         fitted = model._model = load_fitted(Path(folder), choose_device(device))
         model.response = load_response(Path(folder), fitted.record["digest"], len(fitted.features.get(RNA, [])))
+        if generators:
+            with contextlib.suppress(DataError):  # kept in the model
+                model.load_generators(folder)
         return model
 
     def _nats(self, cells: MuData | ad.AnnData, describe: Callable[..., np.ndarray]) -> pd.DataFrame:
