@@ -54,6 +54,7 @@ def questions(b: Bundle) -> None:
         asked.append(("What does a treatment do?", "pages/perturb.py"))
     if len(b.cells.mod) > 1:
         asked.append(("What do the measurements share?", "pages/modalities.py"))
+    asked.append(("What was not measured?", "pages/generate.py"))
     asked.append(("How far can I trust this?", "pages/card.py"))
     for number, (question, page) in enumerate(asked):
         st.button(question, key=f"ask-{number}", width="stretch", on_click=go_to, args=(page, link))

@@ -15,7 +15,7 @@ from virtualcell.ui.glossary import WORDS, explain, search, words_in
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "virtualcell" / "ui").rglob("*.py")])
 FILES.remove(ROOT / "virtualcell" / "ui" / "glossary.py")  # its lines for the curious are formulas and sources
-for name in ("methods", "asked", "code_pages", "code_landscape", "code_for_view", "explore_code"):
+for name in ("methods", "asked", "code_pages", "code_landscape", "code_for_view", "explore_code", "code_generate"):
     FILES.remove(ROOT / "virtualcell" / "ui" / f"{name}.py")  # a paragraph for a paper and code, in the field's own terms
 
 TECHNICAL = (
@@ -29,6 +29,8 @@ TECHNICAL = (
     r"landscapes?", r"fates?", r"barcodes?", r"clones?", r"trajector\w+", r"optimal transport", r"transport distance",
     r"energy distance", r"noise D", r"lasso", r"volcanos?", r"dot plots?", r"identifiable", r"pseudotime", r"standard errors?",
     r"intervals?", r"seeds?", r"resting places?", r"valleys?", r"passes", r"ridge", r"provenance", r"calibrat\w+", r"horizons?",
+    r"synthetic", r"adversar\w+", r"purity", r"Rand index", r"InfoGAN",
+    r"samplers?", r"correlations?",
 )  # fmt: skip
 """What a biologist need not know. The list is the test's own, so that a word that the glossary forgets is missed here."""
 TECHNICAL_WORD = re.compile(rf"(?<![\w.-])(?:{'|'.join(TECHNICAL)})(?![\w-])", re.IGNORECASE)

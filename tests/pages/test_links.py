@@ -19,7 +19,7 @@ from virtualcell.ui.marks import MARKED, outlines
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PAGES = ("trajectories", "perturb", "landscape", "modalities", "card")
+PAGES = ("trajectories", "perturb", "landscape", "modalities", "generate", "card")
 DEMOS = ("a549", "kang", "simulated")
 """Times and two measurements; treatments and batches; known cell states and forces."""
 

@@ -53,7 +53,7 @@ def test_page_runs_on_every_demo(demo):
     said = words(at)
     assert "model seed" in said
     assert ("computed, not measured" in said) == DEMOS[demo].simulated
-    assert bool(figures(at)) == (demo in SEVERAL)
+    assert bool(figures(at)) == (demo in (*SEVERAL, "assays"))
 
 
 def test_with_one_measurement_a_button_leads_to_cells_with_two():

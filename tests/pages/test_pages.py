@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from virtualcell.data.catalogue import DEMOS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("home", "explore", "trajectories", "perturb", "landscape", "card")
+PAGES = ("home", "explore", "trajectories", "perturb", "landscape", "generate", "card")
 
 
 def open_page(page: str, demo: str, **link: str) -> AppTest:

@@ -1,4 +1,4 @@
-"""The tour leads over six pages, says of each what is on it, can be left and taken up, and never stands in the way."""
+"""The tour leads over the pages, says of each what is on it, can be left and taken up, and never stands in the way."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def keys(at: AppTest) -> set[str]:
 def test_every_step_stands_on_a_page_and_cells_that_are_there():
     titles = [title for _, title in PAGES]
     assert all(step.page in titles and step.demo in DEMOS for step in STEPS)
-    assert 5 <= len(STEPS) <= 6
+    assert 5 <= len(STEPS) <= 7
 
 
 def test_from_the_first_step_to_the_last_and_out():
@@ -70,7 +70,7 @@ def test_a_link_restores_a_step_from_anywhere(number):
     assert at.selectbox(key="demo").value == STEPS[number - 1].demo
 
 
-@pytest.mark.parametrize("nonsense", ["0", "7", "-1", "x", "", "²"])
+@pytest.mark.parametrize("nonsense", ["0", "8", "-1", "x", "", "²"])
 def test_a_link_to_no_step_opens_home_without_a_tour(nonsense):
     at = open_app(tour=nonsense)
     assert not at.exception
@@ -91,6 +91,13 @@ def test_what_a_step_says_is_on_its_page():
     assert all(name in said(at) for name in names)
     assert f"{len(names)} valleys" in said(at)
     assert names == list(at.dataframe[0].value["Named by the cells around it"])
+
+
+def test_the_last_step_says_how_many_were_refused_as_its_page_does():
+    at = open_app(tour="7")
+    refused = re.search(r"Of (\d+) cells .* (\d+) are refused", said(at))
+    assert f"{refused[2]} of {refused[1]}" in [metric.value for metric in at.metric]
+    assert 80 <= int(re.search(r"(\d+) % lies where 90 % should", said(at))[1]) <= 97
 
 
 def test_the_test_that_the_tour_speaks_of_is_that_of_the_report():

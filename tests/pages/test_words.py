@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from virtualcell.ui.parts import heldout_panels, short_citation
-from virtualcell.ui.words import literal, verdict
+from virtualcell.ui.words import larger_is_better, literal, verdict
 
 
 def row(method: str, value: float, low: float | None = None, high: float | None = None) -> dict:
@@ -26,6 +26,14 @@ def test_verdict_turns_round_where_larger_is_better():
     assert verdict([ours, turned("mean shift", 0.88, 0.8, 0.95)]).startswith("**Not clearly better**")
     assert verdict([ours, turned("mean shift", 0.92, 0.86, 0.98)]).startswith("**Not better**")
     assert verdict([ours, turned("mean shift", 0.97, 0.96, 0.98)]).startswith("**Worse**")
+
+
+def test_agreement_and_rank_correlation_are_better_the_larger():
+    for metric in ("ARI with the state", "|rho| of the best with time", "adjusted Rand index"):
+        good, bad = (row(name, at, at - 0.01, at + 0.01) | {"metric": metric} for name, at in (("codes", 0.9), ("k-means", 0.2)))
+        assert verdict([good, bad], "codes").startswith("**Better**"), metric
+        assert verdict([bad, good], "k-means").startswith("**Worse**"), metric
+    assert not any(larger_is_better(metric) for metric in ("energy distance, target", "AUROC measured against drawn"))
 
 
 def test_verdict_takes_neither_the_noise_floor_nor_our_own_variants_for_rivals():

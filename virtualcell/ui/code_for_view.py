@@ -39,13 +39,16 @@ def quoted(value: Any) -> str:
 
 
 class Script:
-    """A script that grows line by line; imports are gathered and sorted on top. ``b`` is the opened bundle in it."""
+    """A script that grows line by line; imports are gathered and sorted on top. ``b`` is the opened bundle in it, unless the view
+    needs no cells of it (``opens``)."""
 
-    def __init__(self, b: Bundle, what: str):
+    def __init__(self, b: Bundle, what: str, *, opens: bool = True):
         self._imports: dict[str, set[str]] = {}
         self._lines: list[str] = []
         self._what = what
         self._record = b.model.record
+        if not opens:
+            return
         if b.demo.key in DEMOS:
             self.use("virtualcell.demo", "load_bundle")
             self.say(f"b = load_bundle({quoted(b.demo.key)})")

@@ -16,6 +16,7 @@ PAGES = (
     ("pages/trajectories.py", "Trajectories"),
     ("pages/perturb.py", "Perturb"),
     ("pages/landscape.py", "Landscape"),
+    ("pages/generate.py", "Generate"),
     ("pages/card.py", "Data & model card"),
 )
 """File and title, in the order of the questions that a reader asks."""

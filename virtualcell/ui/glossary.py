@@ -347,10 +347,71 @@ TABLES = (
     Word("composition", "What a group of cells is made of: the share of each kind, or of each time."),
 )
 
+DRAWN = (
+    Word(
+        "synthetic",
+        "Drawn by a model, never measured. Synthetic cells show what the model takes to be possible; they are no evidence that "
+        "such cells exist.",
+        "obs['synthetic'] and uns['synthetic'] in files.",
+        ("drawn cell", "generated cell"),
+    ),
+    Word(
+        "generator",
+        "The part of a model that draws new cells, or a measurement that was not made, by chance but as it learned from "
+        "measured ones.",
+        also=("sampler",),
+    ),
+    Word(
+        "diffusion sampler",
+        "A generator that starts from pure chance and takes the chance away step by step, until a cell is left that could have "
+        "been measured.",
+        "Denoising as in EDM (Karras et al. 2022) or flow matching (Lipman et al. 2023) in the space of cell states.",
+        ("diffusion model", "noise schedule"),
+    ),
+    Word(
+        "refused",
+        "Not answered, because the question lies outside what was measured and nothing could check the answer.",
+    ),
+    Word(
+        "code",
+        "A knob of a generator that it found by itself, without being told any names: which kind of cell, or how far along "
+        "something gradual.",
+        "The categorical and continuous codes of InfoGAN (Chen et al. 2016).",
+        ("InfoGAN", "categorical code", "continuous code", "knob"),
+    ),
+    Word(
+        "entropy",
+        "How undecided something is: 0 if it is certain, and high if everything is equally likely.",
+        "- sum p log p, in nats.",
+    ),
+    Word(
+        "adversary",
+        "A judge that learns to tell measured cells from made-up ones, and true pairs from shuffled ones.",
+        "The discriminator of a conditional GAN; mismatched pairs as in Reed et al. 2016.",
+        ("judge", "discriminator"),
+    ),
+    Word(
+        "correlation",
+        "Whether two things go up and down together from cell to cell: 1 always, 0 not at all, -1 one up when the other is down.",
+        "Pearson correlation over cells.",
+    ),
+    Word(
+        "purity",
+        "Of the cells that were put together, the share that belongs to the commonest kind among them.",
+    ),
+    Word(
+        "adjusted Rand index",
+        "How well two ways of sorting the same cells agree: 1 completely, 0 as by chance.",
+        "Hubert & Arabie 1985.",
+        ("ARI", "Rand index"),
+    ),
+)
+
 GROUPS = {
     "Cells and what is measured": CELLS,
     "How cells move": MOTION,
     "How far to trust it": TRUST,
+    "Drawn cells": DRAWN,
     "Tables and pictures": TABLES,
 }
 """In the order in which a newcomer meets them."""

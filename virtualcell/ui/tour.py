@@ -1,4 +1,4 @@
-"""A tour of the pages in six steps: a band at the top of the page that says what one sees, computed from what is shown.
+"""A tour of the pages in seven steps: a band at the top of the page that says what one sees, computed from what is shown.
 
 A step is a link (``?tour=3``): opened on any page it leads to the page and the view that it speaks of. A reader who walks off on
 the way finds a way back, and nothing else.

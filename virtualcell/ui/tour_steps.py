@@ -114,6 +114,24 @@ def _valleys(b: Bundle) -> str:
     )
 
 
+def _drawn(b: Bundle) -> str:
+    from virtualcell.ui.modalities import called, kept_out
+
+    source, target = "rna", "prot"
+    rows = kept_out(b)
+    if "samplers" not in b.model.generators:
+        return f"What the {called(target)} of {len(rows)} cells could be is not drawn: the generator was not trained here."
+    found = b.model.interval(b.cells[rows].copy(), source=source, target=target)
+    truth, low, high = b.model.reading(b.cells[rows].copy(), target), found.layers["low"], found.layers["high"]
+    told = found.obs["why"].to_numpy() == ""
+    inside = ((truth >= low) & (truth <= high))[told].mean()
+    return (
+        f"Of {len(rows)} cells that the model never learned from, it sees the {called(source)} alone and draws what their "
+        f"{called(target)} could be; {len(rows) - told.sum()} are refused as unlike anything measured. Of what was "
+        f"measured in the others, {100 * inside:.0f} % lies where 90 % should. All that is drawn is called synthetic."
+    )
+
+
 STEPS = (
     Step("Each point is a cell", "Home", "a549", _points),
     Step("What are they made of?", "Explore", "a549", _gene, {"colour-a549": "a gene", "gene-a549": GENE}),
@@ -121,4 +139,5 @@ STEPS = (
     Step("Can one believe it?", "Data & model card", "a549", _trust),
     Step("What does a treatment do?", "Perturb", "kang", _treatment),
     Step("Where do cells settle?", "Landscape", "larry", _valleys),
+    Step("What was not measured?", "Generate", "cite", _drawn),
 )

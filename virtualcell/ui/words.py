@@ -85,13 +85,14 @@ def is_ours(method: str) -> bool:
 
 def larger_is_better(measure: str) -> bool:
     """Correlations and shares that are right grow with the quality of a prediction, distances and errors shrink."""
-    return measure.startswith(("Pearson", "overlap", "direction", "discrimination"))
+    grows = ("Pearson", "overlap", "direction", "discrimination", "AUROC, ", "adjusted Rand", "ARI ", "|rho| ", "purity")
+    return measure.startswith(grows)
 
 
 def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:
     """One sentence on rows of one measure: is ours better than the best baseline? Intervals decide."""
     mine = next((row for row in rows if row["method"] == ours), None)
-    others = [row for row in rows if not is_limit(row["method"]) and not is_ours(row["method"])]
+    others = [row for row in rows if row is not mine and not is_limit(row["method"]) and not is_ours(row["method"])]
     if mine is None or not others:
         return "No comparison with simpler predictions has been made here."
     # Where larger is better, all is compared with the sign turned.

@@ -1,0 +1,336 @@
+"""Generate: every view draws from real models, says what it refuses, and calls synthetic what it drew, also in files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+
+import anndata as ad
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.test_links import NOT_IN_LINK, controls, elements, open_page, parameter
+from virtualcell.demo import load_bundle
+from virtualcell.model import VirtualCell
+from virtualcell.ui import generate as g
+from virtualcell.ui import generate_assays, generate_tested
+from virtualcell.ui.generate_files import written
+from virtualcell.ui.generate_images import named
+from virtualcell.ui.generate_new import _nearer
+from virtualcell.ui.generate_pairs import auroc
+from virtualcell.ui.generate_turn import Read, _how_alike
+from virtualcell.ui.generate_turn import named as codes_named
+
+pytestmark = pytest.mark.slow
+
+
+def view(demo: str, name: str, **link: str) -> AppTest:
+    at = open_page("generate", demo, **{f"generate-{demo}": name}, **link)
+    assert not at.exception
+    assert not at.error
+    return at
+
+
+def words(at: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "warning", "error")
+    return "\n".join(element.value for kind in kinds for element in getattr(at, kind))
+
+
+def figure(at: AppTest, key: str) -> dict:
+    (found,) = [element for element in at.get("plotly_chart") if key in element.proto.id]
+    return json.loads(found.proto.spec)
+
+
+def values(found: object) -> np.ndarray:
+    """An array of a figure as the browser gets it."""
+    import base64
+
+    if isinstance(found, dict):
+        return np.frombuffer(base64.b64decode(found["bdata"]), dtype=found["dtype"]).astype(float)
+    return np.asarray(found, dtype=float)
+
+
+def metric(at: AppTest, label: str) -> str:
+    return next(one.value for one in at.metric if one.label == label)
+
+
+# -- a missing measurement -------------------------------------------------------------------------------------------------------
+def test_a_missing_measurement_stands_beside_the_measured_one():
+    at = view("cite", g.MISSING)
+    b = load_bundle("cite")
+    rows = np.flatnonzero(b.cells.obs_names.isin(b.model.record["held_out"]))
+    found = b.model.draw_missing(b.cells[rows].copy(), source="rna", target="prot", n_draws=20)
+    assert metric(at, "Refused") == f"{found.refused.sum()} of {len(rows)}"
+    drawn = figure(at, "drawn-map-cite")["data"]
+    assert [len(values(trace["x"])) for trace in drawn] == [b.cells.n_obs, len(rows), b.cells.n_obs, (~found.refused).sum()]
+    bars = next(t for t in figure(at, "one-cell-bars-cite")["data"] if t["name"] == "90 % interval")
+    assert len(bars["y"]) == 14
+    name = at.selectbox(key="missing-cell-cite").value
+    interval = b.model.interval(b.cells[[name]].copy(), source="rna", target="prot").to_df().columns
+    assert set(bars["y"]) <= set(interval)
+    assert "Left half of each shape: measured cells; right half: drawn ones" in words(at)
+
+
+def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
+    at = view("cite", g.MISSING, **{"missing-noise-cite": "0.0"})
+    assert "is the same, most typical one" in words(at)
+    cloud = next(t for t in figure(at, "one-cell-cite")["data"] if t["name"] == "drawn")
+    assert np.ptp(values(cloud["x"])) < 1e-4
+    at = view("a549", g.MISSING, **{"missing-time-a549": "3 h"})
+    titles = [note["text"] for note in figure(at, "drawn-map-a549")["layout"]["annotations"]]
+    assert re.fullmatch(r"chromatin, measured at 3 h \(\d+\)", titles[0])
+    assert not any("One cell" in block.value for block in at.markdown), "nothing measured is the truth of another time"
+
+
+def test_a_cell_that_is_none_of_the_chosen_ones_is_forgotten():
+    at = view("cite", g.MISSING, **{"missing-cell-cite": "no such cell"})
+    assert at.selectbox(key="missing-cell-cite").value != "no such cell"
+
+
+def test_one_measurement_alone_leads_to_cells_with_two():
+    at = view("kang", g.MISSING)
+    assert "Only RNA was measured" in words(at)
+    at.button(key="show-a549-generate").click().run()
+    assert not at.exception
+    assert at.selectbox(key="demo").value == "a549"
+    assert at.button_group(key="generate-a549").value == g.MISSING
+    assert figure(at, "drawn-map-a549")["data"]
+
+
+# -- new cells -------------------------------------------------------------------------------------------------------------------
+def test_new_cells_are_drawn_as_often_as_measured_or_every_kind_alike():
+    def shares(**link: str) -> np.ndarray:
+        drawn = figure(view("simulated", g.NEW, **link), "new-cells-simulated")["data"]
+        right = {t["name"]: len(values(t["x"])) for t in drawn if t["xaxis"] == "x2" and t["name"] != "all measured cells"}
+        return np.array(list(right.values())) / sum(right.values())
+
+    state = load_bundle("simulated").cells.obs["state"].astype(str).value_counts(normalize=True).sort_index()
+    np.testing.assert_allclose(shares(), state.to_numpy(), atol=0.08)
+    np.testing.assert_allclose(shares(**{"new-balanced-simulated": "true"}), 1 / len(state), atol=0.08)
+
+
+def test_new_cells_hold_what_is_held_and_are_no_copies():
+    at = view("simulated", g.NEW, **{"new-state-simulated": "Fate A", "new-time-simulated": "4 time units"})
+    drawn = [t for t in figure(at, "new-cells-simulated")["data"] if t["xaxis"] == "x2" and len(values(t["x"]))]
+    assert len(drawn) <= 2
+    text = next(block.value for block in at.markdown if block.value.startswith("Half of the drawn cells"))
+    assert float(re.search(r"lie ([\d.e-]+) or less", text)[1]) > 0
+
+
+def test_draws_that_keep_closer_to_the_training_cells_than_new_cells_are_called_so():
+    new = np.linspace(1, 2, 200)
+    assert "no sign of copies" in _nearer(new, new)
+    assert "0% of the drawn" in _nearer(new + 1, new)
+    assert "closer to the training cells" in _nearer(new / 4, new)
+
+
+def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():
+    cells = np.random.default_rng(0).normal(size=(300, 4))
+    assert "nearly copies of one" in _how_alike(cells, cells * 0.01 + 3)
+    assert " 50% as much" in _how_alike(cells, cells / 2)
+    assert "copies" not in _how_alike(cells, cells / 2)
+
+
+def test_a_test_of_one_assay_says_nothing_of_another(monkeypatch):
+    def made(method: str, metric: str, value: float, target: str) -> dict:
+        where = f"assays, completed, rna to {target}, cells without it"
+        return {"method": method, "metric": metric, "value": value, "low": None, "high": None, "seeds": [0], "where": where}
+
+    rows = [made("VirtualCell", "mean squared error", error, target) for target, error in (("atac", 5), ("prot", 7))]
+    rows += [made("mean of all cells", "mean squared error", 9, target) for target in ("atac", "prot")]
+    rows.append(made("VirtualCell", "share inside the 90 % interval", 0.88, "prot"))
+    monkeypatch.setattr(generate_tested, "report", lambda folder: {"rows": rows, "claims": []})
+    monkeypatch.setattr(generate_assays, "report", generate_tested.report)
+    proteins = words(view("assays", g.ASSAYS, **{"assay-assays": "proteins"}))
+    assert "this model 7" in proteins
+    assert "held 88 %" in proteins
+    peaks = words(view("assays", g.ASSAYS, **{"assay-assays": "chromatin"}))
+    assert "this model 5" in peaks
+    assert "intervals held" not in peaks
+
+
+def test_what_was_never_measured_together_is_refused_in_words():
+    b = load_bundle("simulated")
+    times = b.cells.obs.groupby("state", observed=True)["time"].unique()
+    state, never = next((s, t) for s, known in times.items() for t in b.cells.obs["time"].unique() if t not in known)
+    unit = b.demo.columns.time_unit
+    at = view("simulated", g.NEW, **{"new-state-simulated": str(state), "new-time-simulated": f"{never:g} {unit}"})
+    assert any("never measured together" in info.value for info in at.info)
+    assert not at.get("plotly_chart")
+
+
+# -- knobs -----------------------------------------------------------------------------------------------------------------------
+def test_turning_a_knob_changes_what_the_codes_say():
+    at = view("simulated", g.TURN, **{"turned-simulated": "knob 2"})
+    b = load_bundle("simulated")
+    assert b.model.codes is not None
+    k = int(at.selectbox(key="code-simulated").value.split(":")[0]) - 1
+    turned = b.model.codes.turn(k, 1, steps=9, seed=0, n=100)
+    amount = np.log1p(b.model.decode(turned).mean(axis=1))
+    for trace in figure(at, "knob-turned-simulated")["data"]:
+        i = b.model.features().index(trace["name"])
+        np.testing.assert_allclose(values(trace["y"]), amount[:, i] - amount[4, i], atol=1e-3)
+    log = figure(at, "settling-simulated")["data"][0]
+    assert values(log["y"])[-1] < values(log["y"])[0], "the code of a cell settles"
+
+
+def test_codes_are_called_by_what_their_cells_are():
+    read = Read(np.array([0] * 6 + [1] * 4), np.ones(10), np.zeros((10, 2)))
+    labels = np.array(["a"] * 5 + ["b"] * 5)
+    assert codes_named(read, labels, 3) == ["1: a, 83% of 6 cells", "2: b, 100% of 4 cells", "3: hardly any measured cell"]
+    assert codes_named(read, ["high A", "high B", ""], 2) == ["1: high A (6 cells)", "2: high B (4 cells)"]
+
+
+def test_kinds_without_a_name_are_called_by_the_proteins_that_they_have_most_of():
+    options = view("cite", g.TURN).selectbox(key="code-cite").options
+    proteins = set(load_bundle("cite").model.features("prot"))
+    told = [re.match(r"\d: high (\S+) and (\S+) \(", option) for option in options if "hardly any" not in option]
+    assert told
+    assert all({found[1], found[2]} <= proteins for found in told)
+    assert any("CD14" in option for option in options), "monocytes"
+
+
+# -- pictures --------------------------------------------------------------------------------------------------------------------
+def test_pictures_are_drawn_beside_photographs_of_the_same_code():
+    from virtualcell.generative.images import ImageCodes, load_blood_cells
+
+    model, cells = ImageCodes.load(), load_blood_cells()
+    name, category = [(name, k) for name, k in named(model).items() if model.names[k].images][-1]
+    at = view("kang", g.IMAGES, **{"image-code": name, "image-knob-1": "0.5"})
+    drawn, photographs = figure(at, "images-drawn")["data"]
+    assert drawn["zsmooth"] is False
+    n = int(re.search(r"\((\d+)\)", figure(at, "images-drawn")["layout"]["annotations"][1]["text"])[1])
+    assert n == min(36, (model.read(cells.images)[0].argmax(1) == category).sum())
+    assert drawn["source"] != photographs["source"]
+    assert metric(at, "Named rightly by their code") == f"{100 * model.record['purity']:.1f} %"
+    assert "BCCD" in words(at)
+
+
+# -- pairs -----------------------------------------------------------------------------------------------------------------------
+def test_pairs_are_judged_beside_shuffled_ones():
+    at = view("a549", g.PAIRS)
+    share = int(metric(at, "True pair scored higher").removesuffix(" %"))
+    low, high = map(int, re.match(r"(\d+) to (\d+) %", next(m.delta for m in at.metric if "True pair" in m.label)).groups())
+    assert low <= share <= high
+    assert ("cannot be told" in words(at) or "do not show" in words(at)) or low > 50
+    (labels,) = figure(at, "label-scores-a549")["data"]
+    np.testing.assert_allclose(values(labels["z"]).reshape(3, 3).sum(axis=1), 1, atol=1e-5)
+    (table,) = at.dataframe
+    assert table.value["score"].is_monotonic_increasing
+
+
+def test_the_interval_around_the_auroc_holds_chance_where_there_is_none():
+    rng = np.random.default_rng(0)
+    value, low, high = auroc(rng.normal(size=400), rng.normal(size=400), 0)
+    assert low < 0.5 < high
+    assert low < value < high
+    value, low, _ = auroc(rng.normal(3, 1, 400), rng.normal(size=400), 0)
+    assert value > low > 0.95
+
+
+# -- assays ----------------------------------------------------------------------------------------------------------------------
+def test_expensive_assays_are_told_with_their_intervals_beside_what_was_withheld():
+    from virtualcell.data.simulate_assays import truth_of
+
+    at = view("assays", g.ASSAYS, **{"assay-assays": "proteins"})
+    b = load_bundle("assays")
+    inside = float(metric(at, "Truth inside its interval").removesuffix(" %"))
+    assert 85 <= inside <= 97
+    cell = at.selectbox(key="assay-cell-assays").value
+    truth = b.model.reading(truth_of(b.cells[[cell]], "prot", b.model.features("prot")), "prot")[0]
+    points = {t["name"]: t for t in figure(at, "assay-bars-assays")["data"]}
+    shown = dict(zip(points["withheld"]["y"], values(points["withheld"]["x"]), strict=True))
+    assert all(np.isclose(truth[b.model.features("prot").index(name)], value, atol=1e-4) for name, value in shown.items())
+    patterns = figure(at, "assay-patterns")
+    assert len(patterns["data"]) == 3
+
+
+def test_where_nothing_is_lacking_an_assay_is_hidden_as_a_test():
+    assert "As a test, one is hidden" in words(view("cite", g.ASSAYS))
+    assert "Only RNA was measured" in words(view("kang", g.ASSAYS))
+
+
+# -- all of them -----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", g.ASKS)
+def test_every_control_of_every_view_is_in_the_link(name):
+    at = view("assays", name)
+    assert not [element.key for element in elements(at) if parameter(element) == "" and element.key not in NOT_IN_LINK]
+    assert {"generate-assays"} < {parameter(element) for element in controls(at)}
+    assert "synthetic" in words(at)
+
+
+@pytest.mark.parametrize("name", g.ASKS)
+def test_a_view_that_was_drawn_before_is_there_at_once(name):
+    at = view("a549", name)
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        at.run()
+        took.append(time.perf_counter() - began)
+    assert min(took) < 1.0
+
+
+def test_without_a_generator_nothing_is_drawn_and_the_command_is_told(monkeypatch):
+    monkeypatch.setattr(VirtualCell, "load_generators", lambda self, folder: None)
+    st.cache_resource.clear()
+    try:
+        for name in (g.NEW, g.TURN, g.PAIRS):
+            at = view("kang", name)
+            assert any("was not trained for these cells" in info.value for info in at.info)
+            assert any("--generators kang" in block.value for block in at.code)
+            assert not at.get("plotly_chart")
+    finally:
+        st.cache_resource.clear()
+
+
+# -- files -----------------------------------------------------------------------------------------------------------------------
+def files(at: AppTest, monkeypatch) -> dict[str, object]:
+    """Name of each file that can be taken away -> what makes it."""
+    found = {}
+    monkeypatch.setattr(st, "download_button", lambda label, data, file_name=None, *a, **more: found.__setitem__(file_name, data))
+    at.run()
+    assert not at.exception
+    return found
+
+
+@pytest.mark.parametrize(("demo", "name", "file"), [("cite", g.MISSING, "rna-to-prot"), ("simulated", g.NEW, "cells")])
+def test_files_of_drawn_cells_say_everywhere_that_they_are_synthetic(demo, name, file, monkeypatch, tmp_path):
+    at = view(demo, name)
+    offered = files(at, monkeypatch)
+    assert all("synthetic" in key for key in offered if key and file in key)
+    path = tmp_path / "cells.h5mu"
+    path.write_bytes(offered[f"{demo}-synthetic-{file}.h5mu"]())
+    cells = mudata.read_h5mu(path)
+    for table in (cells, *cells.mod.values()):
+        assert table.obs["synthetic"].all()
+        assert table.uns["synthetic"]["model"] == load_bundle(demo).model.record["digest"]
+        assert "never measured" in table.uns["synthetic"]["warning"]
+    path = tmp_path / "cells.h5ad"
+    path.write_bytes(offered[f"{demo}-synthetic-{file}.h5ad"]())
+    one = ad.read_h5ad(path)
+    assert one.obs["synthetic"].all()
+    assert "link" in one.uns["virtualcell"]
+    assert one.X.min() >= 0
+    text = offered[f"{demo}-synthetic-{file}-states.csv"]()
+    assert pd.read_csv(io.StringIO(text), comment="#")["synthetic"].all()
+
+
+def test_a_written_file_keeps_the_marks_of_its_cells():
+    b = load_bundle("simulated")
+    cells = b.model.synthetic(b.model.draw_cells(5))
+    assert not {"virtualcell"} & set(next(iter(cells.mod.values())).uns)
+    assert len(written(cells, "h5ad", {"link": "x"})) > 1000
+    assert not {"virtualcell"} & set(next(iter(cells.mod.values())).uns), "what was drawn is not changed"
+
+
+def test_drawn_pictures_say_that_they_are_synthetic(monkeypatch):
+    at = view("kang", g.IMAGES)
+    data = files(at, monkeypatch)["blood_cells-synthetic.png"]()
+    assert json.loads(Image.open(io.BytesIO(data)).text["synthetic"])["synthetic"] is True

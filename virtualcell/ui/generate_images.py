@@ -1,0 +1,199 @@
+"""Generate, fourth view: pictures of blood cells drawn from a few knobs, beside photographs that the model reads alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.data.catalogue import models_folder
+from virtualcell.demo import Bundle
+from virtualcell.figures.drawn_codes import settling
+from virtualcell.figures.drawn_images import drawn_images, marked_sheet, turned_images
+from virtualcell.generative.images import FOLDER, PART, BloodCells, ImageCodes, as_png, load_blood_cells, split_by_slide
+from virtualcell.schema import DataError
+from virtualcell.ui import code_generate, state, words
+from virtualcell.ui import generate as g
+from virtualcell.ui.generate_files import SYNTHETIC
+from virtualcell.ui.generate_tested import judged, report
+from virtualcell.ui.parts import chart, table_download
+from virtualcell.ui.theme import look
+
+ACROSS, HOW_MANY, STEPS = 6, 36, 9
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The model, the photographs and how it reads them: category (n,), continuous (n, knobs); unseen: rows of photographs on
+    slides that nothing was learned from or chosen by."""
+
+    model: ImageCodes
+    cells: BloodCells
+    category: np.ndarray
+    continuous: np.ndarray
+    unseen: np.ndarray
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the pictures and reading the code of each …")
+def _pictures(stamp: int) -> Pictures:
+    cells, model = load_blood_cells(), ImageCodes.load()
+    probabilities, continuous = model.read(cells.images)
+    unseen = split_by_slide(cells.slide, model.settings.seed).test
+    return Pictures(model, cells, probabilities.argmax(axis=1), continuous, unseen)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Drawing pictures …")
+def _draw(stamp: int, category: int, continuous: tuple[float, ...], noise: float, seed: int) -> np.ndarray:
+    codes = np.tile(np.asarray(continuous, dtype=np.float32), (HOW_MANY, 1))
+    return _pictures(stamp).model.draw(np.full(HOW_MANY, category), codes, seed=seed, noise=noise)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Turning each knob from end to end …")
+def _turn(stamp: int, category: int, continuous: tuple[float, ...], noise: float, seed: int) -> np.ndarray:
+    """(knobs, STEPS, 32, 32, 3): one picture with each knob turned, all else held."""
+    codes = np.tile(np.asarray(continuous, dtype=np.float32), (len(continuous), STEPS, 1))
+    for which in range(len(continuous)):
+        codes[which, :, which] = np.linspace(-1, 1, STEPS)
+    model = _pictures(stamp).model
+    # One at a time, as each starts the seed's chance anew: all have the same.
+    return np.stack([[model.draw(np.array([category]), one[None], seed=seed, noise=noise)[0] for one in row] for row in codes])
+
+
+def images(b: Bundle) -> g.Shown | None:
+    """Draws the view; None where its model is missing."""
+    folder = models_folder() / FOLDER
+    if not (folder / f"{PART}.json").is_file():
+        st.info("The model of blood-cell images is not here, so nothing is drawn. This command trains it:", icon=None)
+        st.code("python -m virtualcell.generative.images_train", language="bash")
+        return None
+    stamp = state.changed(folder)
+    try:
+        found = _pictures(stamp)
+    except DataError as error:
+        st.error(f"{error.problem} What to do: {error.next_step}")
+        return None
+    n, knobs = found.model.n_categories, found.model.n_continuous
+    main, side = st.columns([3.2, 1], gap="medium")
+    with side:
+        # The same pictures whichever cells are chosen above: these keys are of no demo.
+        names = named(found.model)
+        name = st.selectbox(
+            "Kind of picture", list(names), key="image-code", bind="query-params",
+            help="Kinds that the model found without being told their names, the commonest first. Each is called by what most "
+            "photographs of it show.",
+        )  # fmt: skip
+        category = names[name]
+        continuous = tuple(
+            float(st.slider(f"Knob {i + 1}", -1.0, 1.0, 0.0, 0.1, key=f"image-knob-{i + 1}", bind="query-params"))
+            for i in range(knobs)
+        )
+        noise = float(st.slider("Noise", 0.0, 2.0, 1.0, 0.25, key="image-noise", bind="query-params", help=NOISE))
+        seed = int(st.number_input("Draw number", 0, 9999, 0, 1, key="image-seed", bind="query-params", help="The seed."))
+    drawn, rows = _draw(stamp, category, continuous, noise, seed), alike(found, category, continuous)
+    with main:
+        titles = ("drawn by the model", f"photographs of this kind ({len(rows)})")
+        fig = drawn_images(drawn, found.cells.images[rows], titles=titles, across=ACROSS, look=look())
+        kinds = words.listed(sorted(set(found.cells.labels[rows].tolist()))) or "none"
+        alt = f"{len(drawn)} drawn pictures of code {category + 1}, beside {len(rows)} photographs ({kinds})"
+        chart(fig, "images-drawn", alt=alt, file="blood_cells-synthetic-images")
+        st.caption(
+            "Left: all with the same knobs, each with chance of its own. Right: photographs that the model reads as this kind, "
+            "those nearest to the knobs first. All are 32 pixels wide; none tells how large a cell is."
+        )
+    with side:
+        record = {"category": category + 1, "continuous": list(continuous), "noise": noise, "seed": seed}
+        st.download_button(
+            "Drawn pictures (PNG)", lambda: as_png(marked_sheet(drawn), record), f"blood_cells-{SYNTHETIC}.png", "image/png",
+            key="images-png", on_click="ignore", width="stretch",
+        )  # fmt: skip
+        st.caption("Marked as synthetic: in the file's name, in words under the pictures, and inside the file.")
+    _knobs(_turn(stamp, category, continuous, noise, seed), category)
+    _sorted(b, found)
+    _settled(found)
+    if report(folder) is not None:
+        judged(b, "blood-cell images", "Beside simpler ways to sort pictures", ours="image codes", folder=folder)
+    said = words.listed([f"{value:g}" for value in continuous])
+    return g.Shown(
+        code=lambda: code_generate.images(b, category, continuous, noise, seed, HOW_MANY, ACROSS, rows),
+        methods=lambda: (
+            f"{HOW_MANY} images of blood cells (32 x 32 pixels) were drawn by a generator with interpretable codes (InfoGAN) "
+            f"that was trained on {found.model.record['images']['training']:,} crops of the BCCD data set without their labels: "
+            f"categorical code {category + 1} of {n}, continuous codes {said}, {noise:g} times the noise, seed {seed}."
+        ),
+        facts=(f"{HOW_MANY} pictures drawn", f"draw number {seed}"),
+    )
+
+
+NOISE = "How far pictures with the same knobs may differ: 0 not at all, 1 as learned."
+
+
+def named(model: ImageCodes) -> dict[str, int]:
+    """Codes as they are called, the commonest first -> their number."""
+    # Kinds that no photograph is of come last, however often the generator would draw them.
+    order = sorted(range(model.n_categories), key=lambda k: (-model.names[k].images, -model.prior[k]))
+    said = {}
+    for k in order:
+        one = model.names[k]
+        said[f"{k + 1}: {one.kind}, {one.share:.0%}" if one.images else f"{k + 1}: no photograph"] = k
+    return said
+
+
+def alike(found: Pictures, category: int, continuous: tuple[float, ...]) -> np.ndarray:
+    """At most HOW_MANY photographs with this code, those first whose continuous codes are nearest."""
+    rows = np.flatnonzero(found.category == category)
+    away = np.linalg.norm(found.continuous[rows] - np.asarray(continuous), axis=1)
+    return rows[np.argsort(away, kind="stable")[:HOW_MANY]]
+
+
+def _knobs(frames: np.ndarray, category: int) -> None:
+    st.markdown("##### What each knob does")
+    fig = turned_images(frames, knobs=[f"knob {i + 1}" for i in range(len(frames))], look=look())
+    alt = f"One drawn picture of code {category + 1} as each of {len(frames)} knobs is turned from end to end"
+    chart(fig, "images-turned", alt=alt, file="blood_cells-synthetic-knobs")
+    st.caption("One picture; in each row one knob goes from end to end while everything else, chance included, is held.")
+
+
+def _sorted(b: Bundle, found: Pictures) -> None:
+    """How well the codes sort photographs on unseen slides; the names were never told."""
+    st.markdown("##### Do the codes say what the cells are?")
+    labels, category, record = found.cells.labels[found.unseen], found.category[found.unseen], found.model.record
+    kinds, count = np.unique(labels, return_counts=True)
+    commonest, share = kinds[count.argmax()], count.max() / count.sum()
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        st.metric(
+            "Named rightly by their code", f"{100 * record['purity']:.1f} %",
+            f"calling all of them {commonest}s: {100 * share:.1f} %", delta_color="off", delta_arrow="off",
+            help=f"Of {len(labels):,} photographs on {record['slides']['test']} slides that nothing was learned from. A code is "
+            "named by most photographs of it on other slides.",
+        )  # fmt: skip
+        for kind, recall in record["recall"].items():
+            st.caption(f"{kind}: {100 * recall:.0f} % of {(labels == kind).sum():,} named rightly")
+        st.caption(f"Agreement with the true kinds (adjusted Rand index; 0 is chance, 1 perfect): {record['ari']:.2f}.")
+    with right:
+        n = found.model.n_categories
+        table = pd.crosstab(pd.Categorical(category + 1, range(1, n + 1)), labels, dropna=False)
+        table = table.rename_axis("code").reset_index()
+        table.insert(1, "called", [name.kind for name in found.model.names])
+        st.dataframe(table, hide_index=True)
+        table_download(b, table, "image-codes")
+
+
+def _settled(found: Pictures) -> None:
+    log = found.model.log
+    st.markdown("##### How the codes settled")
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        steps, of_code, of_use = (
+            np.array([one[name] for one in log], float) for name in ("step", "entropy_of_code", "entropy_of_use")
+        )
+        fig = settling(steps, of_code, of_use, n_codes=found.model.n_categories, look=look())
+        alt = "Entropy of the code of a picture and of the use of all codes, over the training"
+        chart(fig, "images-log", alt=alt, file="blood_cells-codes-log")
+    with right:
+        st.markdown(
+            "While it learns, the code of each single picture becomes certain (entropy towards 0); the dashed line "
+            "says how evenly the codes are used, which follows how common the kinds of cell are."
+        )

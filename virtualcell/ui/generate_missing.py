@@ -1,0 +1,251 @@
+"""Generate, first view: one measurement of each cell is looked at, the other is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.figures.drawn_features import feature_intervals
+from virtualcell.figures.drawn_map import drawn_map, one_cell
+from virtualcell.generative.draws import MissingDraw
+from virtualcell.ui import code_generate, state, words
+from virtualcell.ui import generate as g
+from virtualcell.ui.generate_features import feature_space
+from virtualcell.ui.generate_files import drawn_files
+from virtualcell.ui.generate_tested import judged
+from virtualcell.ui.modalities import called, modalities, with_measured, yes_or_no
+from virtualcell.ui.parts import chart
+from virtualcell.ui.theme import look
+
+SHOWN_CELLS = 40
+"""Cells among which the one that is looked at closely is chosen."""
+
+INTERVALS = 14
+"""Features of one cell whose interval is drawn."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader chose. rows: cells drawn for; time, treatment: None where the cells keep their own."""
+
+    source: str
+    target: str
+    group: str
+    rows: np.ndarray
+    time: float | None
+    treatment: str | None
+    noise: float
+    n_draws: int
+    seed: int
+
+    @property
+    def what_if(self) -> bool:
+        """Whether cells are drawn under another condition than their own, so that nothing measured is their truth."""
+        return self.time is not None or self.treatment is not None
+
+    @property
+    def request(self) -> tuple[bytes, str, str, int, float, int, float | None, str | None]:
+        """The same for the cache."""
+        packed = self.rows.astype(np.int64).tobytes()
+        return packed, self.source, self.target, self.n_draws, self.noise, self.seed, self.time, self.treatment
+
+
+@st.cache_resource(max_entries=24, show_spinner="Drawing what was not measured …")
+def _draw(
+    key: str, stamp: int, packed: bytes, source: str, target: str, n_draws: int, noise: float, seed: int, time: float | None,
+    treatment: str | None,
+) -> MissingDraw:  # fmt: skip
+    b = state.bundle(key)
+    cells = b.cells[np.frombuffer(packed, dtype=np.int64)].copy()
+    return b.model.draw_missing(
+        cells, source=source, target=target, n_draws=n_draws, noise=noise, seed=seed, time=time, treatment=treatment
+    )
+
+
+def draw(b: Bundle, asked: Asked) -> MissingDraw:
+    """The draws; the same request is computed once."""
+    return _draw(b.demo.key, state.stamp(b), *asked.request)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Counting what the drawn cells would read …")
+def _drawn_readings(key: str, stamp: int, *request: object) -> np.ndarray:
+    b, found = state.bundle(key), _draw(key, stamp, *request)
+    packed, target, seed = request[0], str(request[2]), request[5]
+    assert isinstance(packed, bytes)
+    assert isinstance(seed, int)
+    like = b.cells[np.frombuffer(packed, dtype=np.int64)[~found.refused]].copy()
+    # One reading a cell, as in an experiment: the first draw.
+    return b.model.draw_readings(found.states[0][~found.refused], target, like=like, seed=seed)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Working out the 90 % interval of this cell …")
+def _interval(key: str, stamp: int, row: int, source: str, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    b = state.bundle(key)
+    found = b.model.interval(b.cells[np.array([row])].copy(), source=source, target=target)
+    return np.asarray(found.X)[0], np.asarray(found.layers["low"])[0], np.asarray(found.layers["high"])[0]
+
+
+def missing(b: Bundle) -> g.Shown | None:
+    """Draws the view; None where it has nothing to show."""
+    ways = g.sources(b)
+    if not ways:
+        g.elsewhere(
+            b, f"Only {called(modalities(b)[0])} was measured in these cells, so no other measurement is missing.", "a549"
+        )
+        return None
+    if "samplers" not in b.model.generators:
+        g.not_made(b, "The generator of missing measurements")
+        return None
+    # It takes more cells with both measurements to learn a direction than to look at one.
+    learned = b.model.generators["samplers"]
+    ways = {name: way for name, way in ways.items() if "->".join(way) in learned}
+    if not ways:
+        g.elsewhere(b, "Too few of these cells have two measurements to learn one from the other.", "a549")
+        return None
+    main, side = st.columns([3.2, 1], gap="medium")
+    with side:
+        asked = _choices(b, ways)
+    if len(asked.rows) < 3:
+        st.info("Fewer than three of these cells have both measurements; choose others.", icon=None)
+        return None
+    found = draw(b, asked)
+    kept = ~found.refused
+    plane, everyone = g.plane(b, asked.target)
+    # Under another condition the cells to compare with are those that were measured there.
+    beside = (
+        state.some(np.flatnonzero(g.at_condition(b, asked.time, asked.treatment) & with_measured(b, asked.target)), g.MOST_CELLS)
+        if asked.what_if
+        else asked.rows
+    )
+    there = g.condition_words(b, asked.time, asked.treatment)
+    kind = words.measured(b.demo.simulated)
+    titles = (f"{kind}{there}", f"drawn{there}")
+    with main:
+        fig = drawn_map(
+            everyone[with_measured(b, asked.target)], everyone[beside], plane(found.embeddings[0]),
+            titles=(f"{called(asked.target)}, {titles[0]}", f"{called(asked.target)}, {titles[1]}"), look=look(),
+            height=530,
+        )  # fmt: skip
+        chart(fig, f"drawn-map-{b.demo.key}", alt=f"{called(asked.target)}, {kind} and drawn from {called(asked.source)}",
+              file=f"{b.demo.key}-synthetic-{asked.target}")  # fmt: skip
+        st.caption(
+            f"Cells placed by their {called(asked.target)} alone, on the two directions in which {kind} cells differ most "
+            f"(grey: all). Right: one draw for each cell, from its {called(asked.source)}."
+        )
+    with side:
+        _refusals(found, asked.source)
+        drawn_files(
+            b, f"{asked.source}-to-{asked.target}",
+            lambda: b.model.synthetic(_first(found), seed=asked.seed),
+            lambda: _states(b, asked, found),
+            "One draw of each cell, with counts of every measurement; the CSV has the states of all draws.",
+        )  # fmt: skip
+    if kept.any():
+        measured = g.readings(b, asked.target, beside)
+        drawn = _drawn_readings(b.demo.key, state.stamp(b), *asked.request)
+        feature_space(b, "missing", asked.target, measured, drawn, titles)
+        if not asked.what_if:
+            _closely(b, asked, found)
+    judged(b, f"{b.demo.key}, {asked.source} to {asked.target}")
+    return g.Shown(
+        code=lambda: code_generate.missing(b, asked, beside, titles),
+        methods=lambda: _methods(b, asked, found),
+        facts=(f"{len(asked.rows)} cells, {asked.n_draws} draws each", f"draw number {asked.seed}"),
+    )
+
+
+def _choices(b: Bundle, ways: dict[str, tuple[str, str]]) -> Asked:
+    way = st.selectbox("Looked at → drawn", list(ways), key=state.own(b, "missing-way"), bind="query-params")
+    source, target = ways[way]
+    group, rows = g.cells_choice(b, "missing", with_measured(b, source, target))
+    time, treatment = g.condition_choice(b, "missing")
+    noise = g.noise_choice(b, "missing")
+    n_draws = int(st.slider("Draws of each cell", 5, 50, 20, 5, key=state.own(b, "missing-draws"), bind="query-params"))
+    return Asked(source, target, group, rows, time, treatment, noise, n_draws, g.seed_choice(b, "missing"))
+
+
+def _refusals(found: MissingDraw, source: str) -> None:
+    n = int(found.refused.sum())
+    st.metric(
+        "Refused", f"{n} of {len(found.refused)}", help="Cells for which nothing is drawn, because the model never saw the like."
+    )
+    why, count = np.unique(np.asarray(found.why)[found.refused], return_counts=True)
+    for reason, cells in zip(why, count, strict=True):
+        st.caption(f"{cells}: {words.literal(str(reason).replace(f'Its {source} is', f'Its {called(source)} is'))}")
+
+
+def _closely(b: Bundle, asked: Asked, found: MissingDraw) -> None:
+    """One cell: all its draws around what was measured in it, and the interval of some features."""
+    st.markdown("##### One cell, drawn many times")
+    peaks = yes_or_no(b, asked.target)
+    cloud, *between, side = st.columns([3.2, 1] if peaks else [1.6, 1.6, 1], gap="medium")
+    kept = asked.rows[~found.refused]
+    names = [str(name) for name in b.cells.obs_names[state.some(kept, SHOWN_CELLS)]]
+    with side:
+        key = state.own(b, "missing-cell")
+        # A cell that the link or an earlier choice names may be none of these.
+        if st.session_state.get(key, names[0]) not in names:
+            del st.session_state[key]
+        name = st.selectbox("Cell", names, key=key, bind="query-params")
+    row = int(b.cells.obs_names.get_loc(name))
+    place = int(np.flatnonzero(asked.rows == row)[0])
+    plane, everyone = g.plane(b, asked.target)
+    with cloud:
+        fig = one_cell(everyone, plane(found.embeddings[:, place]), everyone[row],
+                       cells=words.measured(b.demo.simulated), look=look(), height=360)  # fmt: skip
+        chart(fig, f"one-cell-{b.demo.key}", alt=f"{asked.n_draws} draws for one cell and where its own measurement puts it",
+              file=f"{b.demo.key}-synthetic-one-cell")  # fmt: skip
+    if peaks:
+        with side:
+            st.caption(
+                f"A {g.features_called(asked.target, one=True)} is either seen open in a cell or not, so no interval is given "
+                "for "
+                "one: the share of cells above says all."
+            )
+        return
+    expected, low, high = _interval(b.demo.key, state.stamp(b), row, asked.source, asked.target)
+    truth = g.readings(b, asked.target, np.array([row]))[0]
+    features = b.model.features(asked.target)
+    shown = g.shown_features(b, asked.target, g.readings(b, asked.target, asked.rows), INTERVALS)
+    at = [features.index(feature) for feature in shown]
+    with between[0]:
+        fig = feature_intervals(shown, expected[at], low[at], high[at], truth[at], unit=g.unit_of(b, asked.target),
+                                known=words.measured(b.demo.simulated), look=look())  # fmt: skip
+        chart(fig, f"one-cell-bars-{b.demo.key}", alt=f"90 % intervals of {len(shown)} features of one cell, and their truth",
+              file=f"{b.demo.key}-synthetic-intervals")  # fmt: skip
+    inside = float(((truth >= low) & (truth <= high)).mean())
+    with side:
+        st.metric(
+            "Of its features inside",
+            f"{100 * inside:.0f} %",
+            help="Share of all features of this cell that lie in their 90 % interval. Cells kept out of training calibrated "
+            "it, so it holds about 90 % of them by construction; the test below is on other cells.",
+        )
+
+
+def _first(found: MissingDraw) -> MissingDraw:
+    """One draw of each cell: all of them with counts of every feature would be a file of gigabytes."""
+    return replace(found, embeddings=found.embeddings[:1], states=found.states[:1])
+
+
+def _states(b: Bundle, asked: Asked, found: MissingDraw) -> pd.DataFrame:
+    draws, n, d = found.states.shape
+    table = pd.DataFrame(found.states.reshape(draws * n, d), columns=[f"state_{i + 1}" for i in range(d)])
+    table.insert(0, "cell", np.tile(b.cells.obs_names[asked.rows].to_numpy(), draws))
+    table.insert(1, "draw", np.repeat(np.arange(draws), n))
+    return table.dropna()
+
+
+def _methods(b: Bundle, asked: Asked, found: MissingDraw) -> str:
+    there, law = g.condition_words(b, asked.time, asked.treatment), g.law_words(b, f"{asked.source}->{asked.target}")
+    return (
+        f"For {len(asked.rows):,} cells (“{asked.group}”) the {called(asked.target)} was drawn {asked.n_draws} times from their "
+        f"{called(asked.source)}{' as if measured' + there if there else ''} by the model's conditional sampler ({law}), with "
+        f"{asked.noise:g} times the noise learned and seed {asked.seed}; {int(found.refused.sum())} cells outside what was "
+        "measured "
+        "were refused. The drawn cells are synthetic and marked as such in every file."
+    )

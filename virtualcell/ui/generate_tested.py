@@ -1,0 +1,108 @@
+"""How near drawn cells came to cells that nothing had learned from: what ``python -m benchmarks.generate`` found for a demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from virtualcell.demo import Bundle
+from virtualcell.figures.heldout import heldout
+from virtualcell.ui import state, words
+from virtualcell.ui.parts import chart, heldout_panels, table_download
+from virtualcell.ui.theme import look
+
+GENERATE = "generate.json"
+"""What the benchmark writes beside the model."""
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading what was measured on held-out cells …")
+def _report(folder: Path, stamp: int) -> dict[str, Any] | None:
+    path = folder / GENERATE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def report(folder: Path) -> dict[str, Any] | None:
+    """Rows and claims of the benchmark beside a model; None where it was not run for it."""
+    return _report(folder, state.changed(folder))
+
+
+HEADING = "How near it came on cells that nothing had learned from"
+
+
+def judged(b: Bundle, where: str, heading: str = HEADING, *, ours: str = words.OURS, folder: Path | None = None) -> None:
+    """The figures of the benchmark whose place begins with ``where``, beside simpler ways: two at once, the others in a table.
+    Says so where nothing was measured. ours: name of our own rows; folder: of the model, the demo's without."""
+    st.markdown(f"##### {heading}")
+    found = report(folder or b.folder) or {}
+    rows = [row for row in found.get("rows", []) if row["where"].startswith(where)]
+    panels = {metric: mine for (_, metric), mine in heldout_panels(rows).items() if _drawable(mine, ours)}
+    if not rows:
+        st.markdown("No held-out test of this is kept with the model, so nothing here says how close it comes to the truth.")
+        return
+    if panels:
+        first = sorted(panels, key=_order)[:2]
+        for column, metric in zip(st.columns(2, gap="large"), first, strict=False):
+            with column:
+                _panel(b, metric, panels[metric], ours)
+    held = next((row for row in rows if row["metric"] == COVERED and row["method"] == ours), None)
+    if held is not None:
+        st.markdown(f"Its 90 % intervals held {100 * held['value']:.0f} % of what was then measured; 90 % would be right.")
+    claims = [claim for claim in found.get("claims", []) if where in claim["name"]]
+    with st.expander("Every number and claim of this test"):
+        for claim in claims:
+            sign = ":green[holds]" if claim["holds"] else ":red[does not hold]"
+            st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {claim['target']})")
+        table = pd.DataFrame(
+            [
+                {"method": r["method"], "measure": r["metric"], "value": r["value"], "low": r["low"], "high": r["high"]}
+                for r in rows
+            ]
+        )
+        st.dataframe(table, hide_index=True)
+        table_download(b, pd.DataFrame(rows).drop(columns="seeds"), "generate")
+
+
+COVERED = "share inside the 90 % interval"
+# Best at a value between: neither the largest nor the smallest is the winner, so they are told and not ranked.
+UNRANKED = (COVERED, f"in the measurement: {COVERED}", "distance to training over held-out", "width of", "share of the rarest")
+# Cells taken at random have the right mixture by themselves: whether a draw fits its cell is told before the mixture.
+FIRST = ("energy distance, source", "energy score", "energy distance", "AUROC", "adjusted Rand", "ARI", "purity")
+"""Begin the names of the measures that are drawn at once, the most telling first."""
+
+IN_WORDS = {
+    "energy distance, source and target": "Do measured and drawn go together as in measured cells? 0: alike.",
+    "energy distance, target": "Are drawn cells as a whole like measured ones? 0: alike.",
+    "energy score a cell": "How far the draws for a cell lie from what was measured in it.",
+    "ARI": "Do the kinds that the model found agree with the known ones (adjusted Rand index)? 1: entirely, 0: as by chance.",
+    "|rho|": "How well the best knob follows the time (rank correlation). 1: entirely, 0: not at all.",
+}
+"""What measures ask, by how their names begin, the longer name first."""
+
+
+def _order(metric: str) -> int:
+    return next((i for i, name in enumerate(FIRST) if metric.startswith(name)), len(FIRST))
+
+
+def _drawable(rows: list[dict[str, Any]], ours: str) -> bool:
+    if rows[0]["metric"].startswith(UNRANKED):
+        return False
+    return len(rows) > 1 and any(row["method"] == ours for row in rows)
+
+
+def _panel(b: Bundle, metric: str, rows: list[dict[str, Any]], ours: str) -> None:
+    names, value = [row["method"] for row in rows], np.array([row["value"] for row in rows])
+    low, high = (np.array([row["value"] if row[end] is None else row[end] for row in rows]) for end in ("low", "high"))
+    limit = next((name for name in names if words.is_limit(name)), None)
+    larger = words.larger_is_better(metric)
+    st.markdown(f"**{words.literal(metric)}** :gray[({'larger' if larger else 'smaller'} is better)]")
+    asks = next((said for name, said in IN_WORDS.items() if metric.startswith(name)), None)
+    if asks is not None:
+        st.caption(asks)
+    fig = heldout(names, value, low, high, ours=ours, limit=limit, larger_is_better=larger, measure=metric, look=look())
+    chart(fig, f"tested-{metric}", alt=f"{metric} of each method", file=f"{b.demo.key}-generate-tested")
+    st.markdown(words.verdict(rows, ours))
