@@ -1,0 +1,1 @@
+"""Generators on held-out cells, beside what is simpler."""

@@ -1,0 +1,38 @@
+"""Writes figures beside the model that they are of, where the page reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from virtualcell.data.catalogue import DEMOS
+from virtualcell.evaluation.report import Claim, Row, payload
+
+FILE, IMAGES = "generate.json", "blood-cell images"
+PLACES = {**{key: f"{key}, " for key in DEMOS}, "blood_cells": IMAGES}
+"""Folder of a model -> how the place of its rows begins."""
+OF_IMAGES = ("image codes", "drawn images")
+"""How claims on the images begin."""
+
+
+def write_beside(rows: Sequence[Row], claims: Sequence[Claim], folder: Path) -> list[Path]:
+    """``generate.json`` in the folder of each model that rows are of; what other runs wrote there of other places stays. Returns
+    the files that were written."""
+    told = payload(rows, claims)
+    written = []
+    for key, begin in PLACES.items():
+        mine = [row for row in told["rows"] if row["where"].startswith(begin)]
+        if not mine:
+            continue
+        begins = OF_IMAGES if key == "blood_cells" else (begin,)
+        said = [claim for claim in told["claims"] if claim["name"].startswith(begins)]
+        path = folder / key / FILE
+        before = json.loads(path.read_text()) if path.is_file() else {"rows": [], "claims": []}
+        places = {row["where"] for row in mine}
+        others = [row for row in before["rows"] if row["where"] not in places]
+        names = {claim["name"] for claim in said}
+        other_claims = [claim for claim in before["claims"] if claim["name"] not in names]
+        path.write_text(json.dumps({"rows": others + mine, "claims": other_claims + said}, indent=1) + "\n")
+        written.append(path)
+    return written

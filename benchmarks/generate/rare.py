@@ -1,0 +1,78 @@
+"""Rare states: cells of the rarest state are drawn with and without balanced training, beside what is simpler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.splits import rows as halves
+from virtualcell.data.catalogue import DEMOS, load_demo
+from virtualcell.demo import DEMO_SETTINGS
+from virtualcell.evaluation.metrics import energy_distance
+from virtualcell.evaluation.report import Claim, Row
+from virtualcell.generative.fit_sampler import SamplerSettings
+from virtualcell.generative.material import Material
+from virtualcell.generative.missing import MissingSampler
+from virtualcell.model import VirtualCell
+
+DEMO_KEYS = ("kang", "larry", "simulated")
+RARE, ALL = "energy distance, rarest state", "energy distance, all states"
+SHARE = "share of the rarest state among drawn cells, over measured"
+BALANCED, PLAIN = "VirtualCell, balanced", "VirtualCell, as measured"
+GAUSSIAN, COPIES = "one Gaussian a state", "training cells of the state"
+DRAWN, FEWEST = 400, 10
+
+
+def run(seeds: Sequence[int], progress: Any = None, demos: Sequence[str] = DEMO_KEYS) -> tuple[list[Row], list[Claim]]:
+    """Rows and claims: distance of drawn to held-out cells of the rarest state that has enough of them, and of all cells."""
+    rows: list[Row] = []
+    claims: list[Claim] = []
+    for key in demos:
+        if key not in DEMO_KEYS:
+            continue
+        tables = [_one(key, seed, progress) for seed in seeds]
+        where = f"{key}, rare states, held-out cells"
+        for method in tables[0]:
+            for metric in tables[0][method]:
+                values = [table[method][metric] for table in tables]
+                rows.append(Row.over_seeds(method, metric, values, where=where, seeds=tuple(seeds)))
+        gain = float(np.mean([table[BALANCED][RARE] - table[PLAIN][RARE] for table in tables]))
+        claims.append(Claim(f"{where}: {RARE}, balanced minus as measured", gain, "<", 0.0))
+    return rows, claims
+
+
+def _one(key: str, seed: int, progress: Any) -> dict[str, dict[str, float]]:
+    demo, cells = DEMOS[key], load_demo(key)
+    training, test = halves(cells.n_obs, seed)
+    train, held_out = cells[training].copy(), cells[test].copy()
+    state = demo.columns.state
+    # One autoencoder without time and treatment: states are labels here, and nothing moves.
+    model = VirtualCell(replace(DEMO_SETTINGS[key], seed=seed)).fit(
+        train, batch=demo.columns.batch, state=state, device="cpu", progress=progress
+    )
+    known, new = Material.of(model._fitted, train, as_new=True), Material.of(model._fitted, held_out)
+    names, counts = np.unique(new.labels, return_counts=True)
+    enough = [
+        name for name, count in zip(names, counts, strict=True) if count >= FEWEST and (known.labels == name).sum() > FEWEST
+    ]
+    rare = min(enough, key=lambda name: int((known.labels == name).sum()))
+    truth, own = new.states[new.labels == rare], known.states[known.labels == rare]
+    rng = np.random.default_rng(seed)
+    found: dict[str, dict[str, float]] = {
+        GAUSSIAN: {RARE: energy_distance(rng.multivariate_normal(own.mean(0), np.cov(own.T), DRAWN), truth)},
+        COPIES: {RARE: energy_distance(own, truth), ALL: energy_distance(known.states, new.states)},
+    }
+    for method, balanced in ((BALANCED, True), (PLAIN, False)):
+        sampler = MissingSampler.fit(known, seed=seed, settings=SamplerSettings(balanced=balanced))
+        draw = {"time": None, "treatment": None, "noise": 1.0, "seed": seed}
+        of_rare = sampler.draw_cells(DRAWN, label=rare, balanced=False, **draw)
+        of_all = sampler.draw_cells(4 * DRAWN, label=None, balanced=False, **draw)
+        found[method] = {
+            RARE: energy_distance(of_rare.states, truth),
+            ALL: energy_distance(of_all.states, new.states),
+            SHARE: float((of_all.labels == rare).mean() / (known.labels == rare).mean()),
+        }
+    return found
