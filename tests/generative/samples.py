@@ -21,7 +21,7 @@ COVARIANCE = np.array([[0.5, 0.2], [0.2, 0.3]])
 
 def examples(embedding: np.ndarray, target: np.ndarray, conditions: np.ndarray | None = None) -> Examples:
     given = np.zeros((len(target), 0)) if conditions is None else conditions
-    return Examples(embedding, given, target, np.ones(len(target)))
+    return Examples(embedding, given, target, np.ones(len(target)), np.zeros(len(target), dtype=bool))
 
 
 def linear_gaussian(n: int, seed: int) -> Examples:
@@ -53,6 +53,7 @@ def material(n: int = 600, seed: int = 0) -> Material:
         np.where(rare, "rare", "common"),
         time,
         None,
+        rng.integers(0, 2, n),
         np.array([f"cell-{i}" for i in range(n)], dtype=object),
         rng.random(n) < 0.2,
     )

@@ -45,6 +45,7 @@ def material(a: np.ndarray, b: np.ndarray, held_out: int = 100) -> Material:
         labels=np.where(a[:, 0] > np.median(a[:, 0]), "late", "early"),
         time=None,
         treatment=None,
+        batch=np.zeros(n, dtype=int),
         names=np.arange(n).astype(object),
         held_out=np.arange(n) >= n - held_out,
     )

@@ -61,3 +61,14 @@ def test_a_rare_condition_is_drawn_from_its_own_cells() -> None:
     assert (rare > 50).all()
     assert (common < 0).all()
     assert 0 < (any_ > 50).float().mean() < 0.03
+
+
+def test_of_many_cells_those_that_were_kept_stand_for_the_others() -> None:
+    n = 10_000
+    rare = np.arange(n) < 500
+    u = np.where(rare, 1.0, 0.0)[:, None]
+    law = Resampled.of(Frame(np.zeros((0, 1)), np.zeros(1), np.eye(1), u), np.zeros((n, 0)), np.where(rare, 10.0, 1.0), 0)
+    kept = law.residuals[:, 0] > law.residuals.mean()
+    assert 0.2 < kept.float().mean() < 0.5  # more of the rare ones are kept
+    drawn = law(torch.zeros(20_000, 0), torch.zeros(20_000, 1), torch.linspace(0, 0.99999, 20_000), 1.0)
+    assert (drawn > drawn.mean()).float().mean() == pytest.approx(0.05, abs=0.02)  # and drawn as often as measured

@@ -12,16 +12,23 @@ from virtualcell.evaluation.generated import energy_score
 from virtualcell.evaluation.metrics import energy_distance
 from virtualcell.generative.balance import chances
 from virtualcell.generative.conditions import Vocabulary
+from virtualcell.generative.fit_missing import FittedMissing, fit_missing
 from virtualcell.generative.intervals import Reliability, pit, summary
 from virtualcell.generative.missing import MissingSampler
+from virtualcell.generative.missing_saved import of_state, state_of
 from virtualcell.schema import DataError
 
 HELD = {"label": None, "time": None, "treatment": None, "balanced": False, "noise": 1.0, "seed": 0}
 
 
 @pytest.fixture(scope="module")
-def samplers() -> MissingSampler:
-    return MissingSampler.fit(material(), seed=0, settings=QUICK)
+def fitted() -> FittedMissing:
+    return fit_missing(material(), seed=0, settings=QUICK)
+
+
+@pytest.fixture(scope="module")
+def samplers(fitted: FittedMissing) -> MissingSampler:
+    return fitted.samplers
 
 
 def test_conditions_are_shares_of_what_was_measured() -> None:
@@ -44,13 +51,13 @@ def test_what_was_never_measured_is_refused(asked: dict[str, object]) -> None:
 
 def test_cells_unlike_those_measured_are_refused_with_words(samplers: MissingSampler) -> None:
     given = material(200, 5)
-    why = samplers.refused("rna", given.embeddings["rna"], given.time, None)
+    why = samplers.known.refused("rna", given.embeddings["rna"], given.time, None)
     assert (why == "").mean() > 0.9
     far = given.embeddings["rna"] + 30
-    assert all("unlike that of 99 %" in word for word in samplers.refused("rna", far, given.time, None))
-    late = samplers.refused("rna", given.embeddings["rna"], np.full(200, 7.0), None)
+    assert all("unlike that of 99 %" in word for word in samplers.known.refused("rna", far, given.time, None))
+    late = samplers.known.refused("rna", given.embeddings["rna"], np.full(200, 7.0), None)
     assert all("outside the measured times, 0 to 4" in word for word in late)
-    unknown = samplers.refused("rna", np.full((2, 3), np.nan), None, None)
+    unknown = samplers.known.refused("rna", np.full((2, 3), np.nan), None, None)
     assert all(word for word in unknown)
     with pytest.raises(DataError, match="rna to atac"):
         samplers.prior("rna", "prot")
@@ -58,12 +65,13 @@ def test_cells_unlike_those_measured_are_refused_with_words(samplers: MissingSam
 
 def test_conditions_that_were_never_measured_together_are_refused(samplers: MissingSampler) -> None:
     given = material(4, 5)
-    told = np.where(samplers.time > 0, "drug", "none").astype(object)  # nothing treated at 0
-    both = replace(samplers, treatment=told, vocabulary=replace(samplers.vocabulary, treatments=("drug", "none")))
+    known = samplers.known
+    told = np.where(known.time > 0, "drug", "none").astype(object)  # nothing treated at 0
+    both = replace(known, treatment=told, vocabulary=replace(known.vocabulary, treatments=("drug", "none")))
     x, time = np.repeat(given.embeddings["rna"][:1], 4, axis=0), np.array([0.0, 0.5, 4.0, np.nan])
     why = both.refused("rna", x, time, np.full(4, "drug", dtype=object))
     assert why.tolist() == ["Its treatment was never measured around its time.", "", "", ""]
-    only = replace(samplers, treatment=np.full(len(told), "none", dtype=object))  # one value: no condition of the vocabulary
+    only = replace(known, treatment=np.full(len(told), "none", dtype=object))  # one value: no condition of the vocabulary
     assert all(only.refused("rna", x, time, np.full(4, "drug", dtype=object)) == "Its treatment was never measured.")
 
 
@@ -96,7 +104,7 @@ def test_a_state_is_what_both_its_embeddings_say(samplers: MissingSampler) -> No
 
 
 def test_samplers_survive_their_state(samplers: MissingSampler) -> None:
-    again = MissingSampler.of_state(*samplers.state())
+    again = of_state(*state_of(samplers))
     np.testing.assert_array_equal(again.draw_cells(20, **HELD).states, samplers.draw_cells(20, **HELD).states)
     given = material(30, 7)
     c = np.concatenate([given.embeddings["rna"], samplers.conditions(30, given.time, None)], 1)
@@ -134,3 +142,45 @@ def test_reliability_puts_intervals_right() -> None:
     assert Reliability.trusted().level(0.8) == pytest.approx(0.8)
     ranks = pit(rng.poisson(0.5, (50, 2000)), rng.poisson(0.5, 2000), rng)
     np.testing.assert_allclose(np.quantile(ranks, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.04)
+
+
+def test_an_embedding_is_refused_where_nothing_like_it_was_measured_under_what_is_held(samplers: MissingSampler) -> None:
+    known, n = samplers.known, 40
+    place = known.time[known.sample] == 4.0
+    reference = known.reference["rna"] + 20.0 * place[:, None]  # what was measured at 4 lies apart
+    apart = replace(known, reference={"rna": reference})
+    early, late = reference[~place][:n], reference[place][:n]
+    for embedding, time, refused in ((early, 0.5, False), (late, 4.0, False), (early, 4.0, True), (late, 0.5, True)):
+        times = np.full(n, time)
+        assert (apart.refused("rna", embedding, times, None) == "").mean() > 0.8  # each was measured, at some time
+        why = apart.refused("rna", embedding, times, None, held=True)
+        assert (why != "").mean() > 0.9 if refused else (why != "").mean() < 0.2
+        assert not refused or "was measured at this time" in why[why != ""][0]
+
+
+def test_cells_between_two_times_come_from_the_nearer_one_more_often(samplers: MissingSampler) -> None:
+    known = samplers.known
+    chance = known.chances(None, 3.4, None, balanced=False)
+    assert chance.sum() == pytest.approx(1)
+    assert chance[known.time == 4.0].sum() == pytest.approx(0.8)
+    assert chance[known.time == 1.0].sum() == pytest.approx(0.2)
+    even = known.chances(None, 3.4, None, balanced=True)
+    assert even[known.labels == "rare"].sum() == pytest.approx(0.5)
+
+
+def test_what_judges_intervals_taught_neither_samplers_nor_encoder(fitted: FittedMissing) -> None:
+    held_out = np.flatnonzero(material().held_out)
+    for key, judges in fitted.judges.items():
+        assert np.array_equal(np.sort(np.concatenate([each.rows for each in judges])), held_out)  # few cells: all, in turn
+        assert all(each.samplers.priors.keys() == {key} for each in judges)
+    # A sampler that judges was fitted without these cells: other values there leave it as it is, and change that of all cells.
+    given = material()
+    rows = fitted.judges["rna->atac"][0].rows
+    embedding = given.embeddings["atac"].copy()
+    embedding[rows] += np.random.default_rng(0).normal(size=(len(rows), 3)).astype(np.float32)
+    other = fit_missing(replace(given, embeddings=given.embeddings | {"atac": embedding}), seed=0, settings=QUICK)
+    unseen = fitted.judges["rna->atac"][0].samplers, other.judges["rna->atac"][0].samplers
+    np.testing.assert_array_equal(unseen[0].priors["rna->atac"].population_mean, unseen[1].priors["rna->atac"].population_mean)
+    assert not np.array_equal(
+        fitted.samplers.priors["rna->atac"].population_mean, other.samplers.priors["rna->atac"].population_mean
+    )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
-from tests.generative.samples import COVARIANCE, QUICK, SLOPE, bimodal, linear_gaussian
+from tests.generative.samples import COVARIANCE, QUICK, SLOPE, bimodal, examples, linear_gaussian
 from virtualcell.generative.fit_sampler import fit_sampler
+from virtualcell.generative.laws import Ground, Law
+from virtualcell.generative.mixture import Form
 from virtualcell.generative.sampler import Sampler
 from virtualcell.schema import DataError
 
@@ -15,12 +20,12 @@ PATTERNS = [np.ones(0, dtype=np.float32)]
 
 @pytest.fixture(scope="module")
 def linear() -> Sampler:
-    return fit_sampler(linear_gaussian(1500, 0), PATTERNS, seed=0, settings=QUICK)
+    return fit_sampler(linear_gaussian(1500, 0), PATTERNS, seed=0, settings=QUICK).sampler
 
 
 @pytest.fixture(scope="module")
 def two_modes() -> Sampler:
-    return fit_sampler(bimodal(1000, 0), PATTERNS, seed=0, settings=QUICK)
+    return fit_sampler(bimodal(1000, 0), PATTERNS, seed=0, settings=QUICK).sampler
 
 
 def test_mean_and_covariance_of_draws_are_those_of_the_conditional(linear: Sampler) -> None:
@@ -67,6 +72,30 @@ def test_noise_is_a_knob_and_the_seed_a_seed(linear: Sampler) -> None:
             linear.draw(condition, 1, noise=noise)
 
 
+def test_without_noise_the_expected_value_answers_and_with_a_little_the_typical_ones(two_modes: Sampler) -> None:
+    condition = bimodal(30, 8).given
+    none, little = (two_modes.draw(condition, 200, noise=noise, seed=3) for noise in (0.0, 0.05))
+    np.testing.assert_allclose(none, np.broadcast_to(two_modes.mean(condition), none.shape), atol=1e-5)
+    np.testing.assert_allclose(little.mean(0)[:, 0], none[0, :, 0], atol=0.5)
+    side = np.abs(little[..., 0])
+    assert (np.abs(side - 2) < 0.5).mean() > 0.9  # at the two values that cells have, not between
+
+
+def test_a_joint_law_follows_what_is_known_beside_the_embedding() -> None:
+    rng = np.random.default_rng(0)
+    kind, x = rng.integers(2, size=800), rng.normal(size=(800, 2))
+    target = np.stack([3.0 * kind + 0.2 * x[:, 0], x[:, 1]], 1) + 0.3 * rng.normal(size=(800, 2))
+    given = np.eye(2)[kind]
+    settings = replace(QUICK, forms=(Form(1), Form(4, "tied", joint=True, plain=True)), kinds=())
+    cells, masks = examples(x, target, given), np.array([[1.0, 1, 1, 1], [1, 1, 0, 0]])
+    law = Ground.of(cells, masks, 0).member(Law(settings.forms[1]), settings.network, 0)
+    asked = np.concatenate([np.repeat(x[:100], 2, 0), np.tile(np.eye(2), (100, 1))], 1)
+    drawn = Sampler([law], torch.ones(1), 2).draw(asked, 50, seed=1)[:, :, 0].mean(0)
+    assert drawn[1::2].mean() - drawn[::2].mean() == pytest.approx(3, abs=0.4)  # "what if" of the same embedding
+    unknown = Sampler([law], torch.ones(1), 2).draw(np.c_[x, np.zeros((800, 2))], 5, seed=1)[..., 0]
+    assert (unknown > 1.5).mean() == pytest.approx(kind.mean(), abs=0.12)
+
+
 def test_what_looks_like_nothing_measured_is_drawn_widely(linear: Sampler) -> None:
     usual = linear_gaussian(200, 5).given
     nonsense = 12 * np.sign(np.random.default_rng(0).normal(size=(50, 3)))
@@ -81,7 +110,7 @@ def test_what_looks_like_nothing_measured_is_drawn_widely(linear: Sampler) -> No
 
 
 def test_few_cells_are_judged_in_turn_and_the_blend_is_no_worse_than_its_laws() -> None:
-    sampler = fit_sampler(bimodal(200, 4), PATTERNS, seed=1, settings=QUICK)
+    sampler = fit_sampler(bimodal(200, 4), PATTERNS, seed=1, settings=QUICK).sampler
     assert sampler.record["choosing_cells"] == 200
     losses = {each["law"]: each["score"] + each["distance"] for each in sampler.record["tried"]}
     assert sampler.record["score"] + sampler.record["distance"] <= min(losses.values()) + 1e-6
@@ -89,7 +118,7 @@ def test_few_cells_are_judged_in_turn_and_the_blend_is_no_worse_than_its_laws() 
 
 
 def test_the_same_seed_gives_the_same_sampler_and_it_survives_its_state(linear: Sampler) -> None:
-    again = fit_sampler(linear_gaussian(1500, 0), PATTERNS, seed=0, settings=QUICK)
+    again = fit_sampler(linear_gaussian(1500, 0), PATTERNS, seed=0, settings=QUICK).sampler
     kept = Sampler.empty(linear.shape())
     kept.load_state_dict(linear.state_dict())
     condition = linear_gaussian(20, 3).given

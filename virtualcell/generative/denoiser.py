@@ -32,34 +32,30 @@ class NetworkSettings:
 
 
 class Denoiser(nn.Module):
-    """D(noisy; sigma, c) = core's denoiser + gate * scale(sigma) * F(noisy / sqrt(1 + sigma^2), log sigma, c); F starts at zero.
+    """D(noisy; sigma, c) = core's denoiser + scale(sigma) * F(noisy / sqrt(1 + sigma^2), log sigma, c); F starts at zero.
 
     scale(sigma): sigma / sqrt(1 + sigma^2) for "edm" (c_out of Karras et al. 2022, table 1, with sigma_data = 1), sigma / (1 +
-    sigma) for "flow", so that F adds to the velocity of flow matching. c: (cells, p) conditions as the core takes them.
+    sigma) for "flow", so that F adds to the velocity of flow matching; kind "" has no F. c: (cells, p) conditions as the core
+    takes them.
     """
 
-    gate: Tensor
     c_mean: Tensor
     c_scale: Tensor
 
     def __init__(self, core: Core, kind: str, width: int):
         super().__init__()
         self.core, self.kind = core, kind
-        self.register_buffer("gate", torch.zeros(()))
         self.register_buffer("c_mean", torch.zeros(core.p))
         self.register_buffer("c_scale", torch.ones(core.p))
         self.register_buffer("waves", torch.exp(torch.linspace(-1, 2, WAVES)))
-        self.inner = nn.Sequential(
-            nn.Linear(core.d + core.p + 2 * WAVES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, core.d)
-        )
-        nn.init.zeros_(self.inner[-1].weight)
-        nn.init.zeros_(self.inner[-1].bias)
+        self.inner = _network(core.d + core.p + 2 * WAVES, width, core.d) if kind else None
 
     def scale(self, sigma: Tensor) -> Tensor:
         return sigma / torch.sqrt(1 + sigma**2) if self.kind == "edm" else sigma / (1 + sigma)
 
     def learned(self, noisy: Tensor, sigma: Tensor, c: Tensor) -> Tensor:
         """F, (cells, d)."""
+        assert self.inner is not None
         angle = (sigma.log() / 4) * self.waves
         known = ((c - self.c_mean) / self.c_scale).clamp(-CLIP, CLIP)
         return self.inner(torch.cat([noisy / torch.sqrt(1 + sigma**2), known, angle.sin(), angle.cos()], 1))
@@ -67,7 +63,7 @@ class Denoiser(nn.Module):
     def forward(self, noisy: Tensor, sigma: Tensor, c: Tensor, experts: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """D, (cells, d); experts: ``core.experts(c)`` where it was computed before."""
         found = self.core.denoise(noisy, sigma, self.core.experts(c) if experts is None else experts)
-        return found + self.gate * self.scale(sigma) * self.learned(noisy, sigma, c) if float(self.gate) else found
+        return found if self.inner is None else found + self.scale(sigma) * self.learned(noisy, sigma, c)
 
     def loss(self, u: Tensor, c: Tensor, generator: torch.Generator) -> Tensor:
         """Squared error of F against what the core leaves, (): for "edm" at log-normal noise levels (Karras et al. 2022, table 1:
@@ -83,6 +79,14 @@ class Denoiser(nn.Module):
         return (left - self.learned(noisy, sigma, c)).square().mean()
 
 
+def _network(n_inputs: int, width: int, n_outputs: int) -> nn.Sequential:
+    """F, 0 to begin with."""
+    made = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, n_outputs))
+    nn.init.zeros_(made[-1].weight)
+    nn.init.zeros_(made[-1].bias)
+    return made
+
+
 def train_denoiser(
     denoiser: Denoiser,
     u: np.ndarray,
@@ -95,6 +99,7 @@ def train_denoiser(
     """Trains F on whitened residuals u (n, d) of conditions c (n, p), rows drawn with ``chance`` (n,); keeps the moving average
     of the weights with the least loss on ``check`` (u, c) of other cells; without such cells, that of the last step. Returns the
     step that was kept, first (F = 0) and least loss."""
+    assert denoiser.inner is not None, "a denoiser of kind '' has nothing to train"
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng(seed)

@@ -11,7 +11,8 @@ import numpy as np
 @dataclass(frozen=True)
 class MissingDraw:
     """embeddings (draws, cells, d) float32: of the target alone; states (draws, cells, d) float32: of the whole cell; both NaN
-    where refused (cells,) bool; why (cells,) str, "" where not refused; names (cells,): of the cells that were looked at."""
+    where refused (cells,) bool; why (cells,) str, "" where not refused; names (cells,): of the cells that were looked at; batch
+    (cells,): code of the batch of each, -1 where it is not known."""
 
     source: str
     target: str
@@ -22,6 +23,7 @@ class MissingDraw:
     names: np.ndarray
     time: np.ndarray | None
     treatment: np.ndarray | None
+    batch: np.ndarray
     noise: float
     conditions: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
@@ -29,12 +31,14 @@ class MissingDraw:
 
 @dataclass(frozen=True)
 class CellDraw:
-    """states (n, d) float32 of new cells; labels (n,) str; time (n,) and treatment (n,), None where there is none."""
+    """states (n, d) float32 of new cells; labels (n,) str; time (n,) and treatment (n,), None where there is none; batch
+    (n,): code of the batch that each is read in."""
 
     states: np.ndarray
     labels: np.ndarray
     time: np.ndarray | None
     treatment: np.ndarray | None
+    batch: np.ndarray
     noise: float
     conditions: dict[str, Any] = field(default_factory=dict)
     seed: int = 0

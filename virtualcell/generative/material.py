@@ -26,9 +26,10 @@ class Material:
     states: (cells, d) float32, from all that was measured, in the units of ``VirtualCell.embed``; embeddings[m]: the same from
     modality m alone; measured: (cells, modalities in the order of ``embeddings``) bool, and where it is False the embedding says
     nothing; labels: (cells,) str, the annotation of the cells, else their time, else their treatment; time: (cells,) in the unit
-    of the time column, treatment: (cells,) str, None where there is none; names: (cells,) of ``obs``; held_out: (cells,) bool,
-    cells from which the autoencoder did not learn: they calibrate, and codes and scorers do not learn from them either. Samplers,
-    which have too few cells as it is, learn from all, and choose by quarters of their own.
+    of the time column, treatment: (cells,) str, None where there is none; batch: (cells,) code, -1 where it is not known; names:
+    (cells,) of ``obs``; held_out: (cells,) bool, cells from which the autoencoder did not learn: they calibrate, and codes and
+    scorers do not learn from them either. Samplers, which have too few cells as it is, learn from all, and choose by quarters of
+    their own, by which they are calibrated, too.
     """
 
     states: np.ndarray
@@ -37,6 +38,7 @@ class Material:
     labels: np.ndarray
     time: np.ndarray | None
     treatment: np.ndarray | None
+    batch: np.ndarray
     names: np.ndarray
     held_out: np.ndarray
 
@@ -66,6 +68,7 @@ class Material:
             labels=labels_of(cells, columns),
             time=cells.obs[columns.time].to_numpy(dtype=float) if columns.time is not None else None,
             treatment=cells.obs[columns.perturbation].astype(str).to_numpy() if columns.perturbation is not None else None,
+            batch=table.batch,
             names=np.asarray(cells.obs_names, dtype=object),
             held_out=held_out,
         )
@@ -89,6 +92,7 @@ class Material:
             labels=self.labels[rows],
             time=None if self.time is None else self.time[rows],
             treatment=None if self.treatment is None else self.treatment[rows],
+            batch=self.batch[rows],
             names=self.names[rows],
             held_out=self.held_out[rows],
         )

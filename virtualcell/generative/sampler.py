@@ -22,7 +22,10 @@ HIGHEST_NOISE = 2.0
 
 
 class Member(nn.Module):
-    """One law p(target | condition): a core with a network on it, and the path that leads from noise to a draw."""
+    """One law p(target | condition): a core, perhaps with a network on it, and the path that leads from noise to a draw.
+
+    kind: "edm" or "flow", the kind of the network; "": the core alone, whose denoiser is exact.
+    """
 
     def __init__(self, core: Core, kind: str, width: int):
         super().__init__()
@@ -46,10 +49,10 @@ class Member(nn.Module):
         """Expected target (cells, d) by the core alone."""
         return self.core.linear(c) + self.core.mean_of_mixture(c) @ self.core.colour
 
-    def forward(self, c: Tensor, start: Tensor, steps: int = STEPS) -> Tensor:
-        """Targets (cells, d) that noise ``start`` (cells, d) becomes under conditions (cells, p)."""
+    def forward(self, c: Tensor, start: Tensor, lot: Tensor, noise: float, steps: int = STEPS) -> Tensor:
+        """Targets (cells, d) that noise ``noise * start`` (cells, d) becomes under conditions (cells, p); needs no ``lot``."""
         denoise = partial(self._denoise, c=c, experts=self.core.experts(c))
-        return self.core.linear(c) + PATHS[self.kind](denoise, start, steps) @ self.core.colour
+        return self.core.linear(c) + PATHS[self.kind or "edm"](denoise, noise * start, steps) @ self.core.colour
 
     def _denoise(self, noisy: Tensor, sigma: Tensor, c: Tensor, experts: tuple[Tensor, Tensor]) -> Tensor:
         return self.denoiser(noisy, sigma, c, experts)
@@ -99,32 +102,28 @@ class Sampler(nn.Module):
     def draw(self, condition: np.ndarray, n_draws: int, *, noise: float = 1.0, seed: int = 0, steps: int = STEPS) -> np.ndarray:
         """Draws (n_draws, cells, d) float32 for conditions (cells, p).
 
-        noise: 0 to 2, the width of the noise from which the schedule starts: 1 the distribution that was learned, 0 the one most
-        typical value, always the same. The same seed gives the same draws. Raises DataError for another noise.
+        noise: 0 to 2, the width of the noise from which the schedule starts: 1 the distribution that was learned, near 0 its
+        most typical values, 0 its expected value, always the same. The same seed gives the same draws. Raises DataError for
+        another noise.
         """
         if not 0 <= noise <= HIGHEST_NOISE:
             raise DataError(f"The noise is {noise:g}.", next_step="give a number from 0 to 2; 1 is as learned.", field="noise")
         n, d = len(condition), len(self.spread)
         c = torch.from_numpy(np.asarray(condition, dtype=np.float32))
         generator = torch.Generator().manual_seed(seed)
-        start = noise * torch.randn(n_draws * n, d, generator=generator)
+        start = torch.randn(n_draws * n, d, generator=generator)
         lot, which, other = torch.rand(3, n_draws * n, generator=generator)
-        if not noise:  # no lots are drawn: the likeliest law answers
-            lot, which = torch.full_like(lot, 0.5), torch.zeros_like(which)
-            order = self.weights.argsort(descending=True)
-            part = order[0].expand(n_draws * n)
-        else:
-            part = torch.searchsorted(self.weights.cumsum(0), which).clamp_max(len(self.members) - 1)
+        part = torch.searchsorted(self.weights.cumsum(0), which).clamp_max(len(self.members) - 1)
         chance, mean = self.stray(c)[:, 0], self._mean(c)
-        place = torch.arange(n_draws * n) % n
-        found = self.population_mean + start @ self.population_root
+        if not noise:  # nothing is drawn, not even a lot
+            expected = torch.where((chance < 0.5)[:, None], mean, self.population_mean)
+            return expected.expand(n_draws, n, d).clone().numpy()
+        nonsense = lot < chance.repeat(n_draws)
+        found = self.population_mean + noise * start @ self.population_root
         for i, member in enumerate(self.members):
-            mine = ((part == i) & (lot >= chance[place])).nonzero()[:, 0]
+            mine = ((part == i) & ~nonsense).nonzero()[:, 0]
             for some in mine.split(CHUNK):
-                here = place[some]
-                if isinstance(member, Resampled):
-                    drawn = member(c[here], start[some], other[some], noise)
-                else:
-                    drawn = member(c[here], start[some], steps)
+                here = some % n
+                drawn = member(c[here], start[some], other[some], noise, steps)
                 found[some] = mean[here] + self.spread * (drawn - mean[here])
         return found.view(n_draws, n, d).numpy()

@@ -8,21 +8,18 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 import torch
 from mudata import MuData
 
-from virtualcell import __version__
 from virtualcell.generative.draws import CellDraw, MissingDraw
 from virtualcell.generative.intervals import summary
-from virtualcell.generative.missing import NAME as SAMPLERS
 from virtualcell.generative.missing import MissingSampler
-from virtualcell.generative.watermark import NAMES, mark
+from virtualcell.generative.missing_saved import NAME as SAMPLERS
 from virtualcell.modalities import Modality
-from virtualcell.modalities.methylation import COVERAGE, METHYLATED
 from virtualcell.modalities.values import Counts, Values
 from virtualcell.model.scoring import Scoring
-from virtualcell.schema import MEASURED_KEY, UNS_KEY, DataError
+from virtualcell.model.synthetic import synthetic_cells
+from virtualcell.schema import UNS_KEY, DataError
 from virtualcell.training.described import encode_table
 from virtualcell.training.given import as_mudata
 from virtualcell.training.table import batch_labels
@@ -57,33 +54,60 @@ class Drawing(Scoring):
         unlike those measured is refused (NaN, with words that say why). Raises DataError for a held condition or a direction that
         was never measured, and for a model without samplers.
         """
-        samplers = self._drawing
-        prior = samplers.prior(source, target)
-        samplers.vocabulary.check(time, treatment)
         if n_draws < 1:
             raise DataError(f"{n_draws} draws were asked for.", next_step="ask for 1 or more.", field="n_draws")
+        return self._drawn_missing(
+            self._drawing, cells, source, target, n_draws, noise=noise, seed=seed, time=time, treatment=treatment
+        )
+
+    def _drawn_missing(
+        self,
+        samplers: MissingSampler,
+        cells: MuData | ad.AnnData,
+        source: str,
+        target: str,
+        n_draws: int,
+        *,
+        seed: int,
+        noise: float = 1.0,
+        time: float | None = None,
+        treatment: str | None = None,
+    ) -> MissingDraw:
+        """See ``draw_missing``; by these samplers."""
+        prior = samplers.prior(source, target)
+        samplers.known.vocabulary.check(time, treatment)
         given = as_mudata(cells)
         embedding = self.embedding_of(given, source)
         times, treatments = self._conditions(given, time, treatment)
-        why = samplers.refused(source, embedding, times, treatments)
+        held = time is not None or treatment is not None
+        why = samplers.known.refused(source, embedding, times, treatments, held=held)
         why[~np.isfinite(embedding).all(1)] = f"Its {source} was not measured."
         keep = why == ""
         shape = (n_draws, len(why), embedding.shape[1])
         found = {name: np.full(shape, np.nan, dtype=np.float32) for name in ("embeddings", "states")}
         if keep.any():
             picked = [None if part is None else part[keep] for part in (times, treatments)]
-            known = samplers.conditions(int(keep.sum()), *picked)
+            conditions = samplers.conditions(int(keep.sum()), *picked)
             x = embedding[keep]
-            drawn = prior.draw(np.concatenate([x, known], 1), n_draws, noise=noise, seed=seed)
+            drawn = prior.draw(np.concatenate([x, conditions], 1), n_draws, noise=noise, seed=seed)
             both = {source: np.tile(x, (n_draws, 1)), target: drawn.reshape(-1, shape[2])}
-            states = samplers.whole(both, np.tile(known, (n_draws, 1)), noise=noise, seed=seed + 1)
+            states = samplers.whole(both, np.tile(conditions, (n_draws, 1)), noise=noise, seed=seed + 1)
             found["embeddings"][:, keep], found["states"][:, keep] = drawn, states.reshape(drawn.shape)
-        held = {"source": source, "target": target, "time": time, "treatment": treatment}
-        names = np.asarray(given.obs_names, dtype=object)
+        asked = {"source": source, "target": target, "time": time, "treatment": treatment}
         return MissingDraw(
-            source, target, **found, refused=~keep, why=why, names=names, time=times, treatment=treatments, noise=noise,
-            conditions=held, seed=seed,
-        )  # fmt: skip
+            source,
+            target,
+            **found,
+            refused=~keep,
+            why=why,
+            names=np.asarray(given.obs_names, dtype=object),
+            time=times,
+            treatment=treatments,
+            batch=self._batch_of(given),
+            noise=noise,
+            conditions=asked,
+            seed=seed,
+        )
 
     def draw_cells(
         self,
@@ -146,12 +170,15 @@ class Drawing(Scoring):
         *,
         depth: float | np.ndarray | None = None,
         like: MuData | ad.AnnData | None = None,
+        batch: np.ndarray | None = None,
         seed: int = 0,
     ) -> np.ndarray:
         """Measurements drawn for states (..., cells, d): (..., cells, features) float32, in the unit of ``translate`` and
-        ``reading``. like: the cells that they were drawn for, whose batches are then read; else a typical batch is."""
+        ``reading``. like: the cells that they were drawn for, whose batches are then read; batch: codes of these (cells,), as a
+        draw has them; with neither, a typical batch is read."""
         states = np.asarray(states, dtype=np.float32)
-        batch = None if like is None else np.tile(self._batch_of(like), int(np.prod(states.shape[:-2])))
+        batch = batch if like is None else self._batch_of(like)
+        batch = None if batch is None else np.tile(batch, int(np.prod(states.shape[:-2])))
         counts = self.draw_counts(states.reshape(-1, states.shape[-1]), modality, depth=depth, batch=batch, seed=seed)
         kind = self._fitted.autoencoder.modalities[modality]
         found = []
@@ -174,8 +201,8 @@ class Drawing(Scoring):
         seed: int = 0,
     ) -> ad.AnnData:
         """What the target is drawn to read: X the mean over draws, ``layers["low"]`` and ``["high"]`` the bounds that hold
-        ``coverage`` of measurements, all features together (levels recalibrated on held-out cells, which the samplers saw);
-        absent for open or closed peaks. Refused cells are NaN, with ``obs["why"]``. Units as in ``translate``."""
+        ``coverage`` of measurements, all features together (levels recalibrated on cells from which nothing had learned); absent
+        for open or closed peaks. Refused cells are NaN, with ``obs["why"]``. Units as in ``translate``."""
         if not 0 < coverage < 1:
             raise DataError(f"The coverage is {coverage:g}.", next_step="give a share between 0 and 1.", field="coverage")
         given = as_mudata(cells)
@@ -198,54 +225,19 @@ class Drawing(Scoring):
         return found
 
     def synthetic(self, draw: MissingDraw | CellDraw, *, seed: int = 0) -> MuData:
-        """Drawn cells with counts of every measurement, marked as synthetic in ``obs`` and ``uns`` of all tables.
+        """Drawn cells with counts of every measurement, read in their batches, and marked as synthetic in ``obs`` and ``uns``.
 
         Of a ``MissingDraw`` every draw of every cell that was not refused is one cell, ``obs["drawn_for"]`` names the cell.
         """
-        columns = self.settings.columns
-        obs: dict[str, Any] = {}
-        if isinstance(draw, MissingDraw):
-            keep = np.flatnonzero(~draw.refused)
-            states = draw.states[:, keep].reshape(-1, draw.states.shape[2])
-            times = len(draw.states)
-            obs["drawn_for"] = np.tile(draw.names[keep].astype(str), times)
-            time, treatment = (None if part is None else np.tile(part[keep], times) for part in (draw.time, draw.treatment))
-            generator = f"{draw.target} given {draw.source}"
-        else:
-            states, time, treatment, generator = draw.states, draw.time, draw.treatment, "new cells"
-            if columns.state is not None:
-                obs[columns.state] = draw.labels
-        if columns.time is not None and time is not None:
-            obs[columns.time] = time
-        if columns.perturbation is not None and treatment is not None:
-            obs[columns.perturbation] = treatment.astype(str)
-        names = [f"{NAMES}{i}" for i in range(len(states))]
-        tables = {m: self._drawn_table(states, m, names, seed + place) for place, m in enumerate(self._fitted.features)}
-        cells = MuData(tables)
-        cells.obs = pd.DataFrame(obs, index=names)
-        cells.obsm[MEASURED_KEY] = np.ones((len(names), len(tables)), dtype=bool)
-        cells.obsm["X_vc"] = states
-        facts = {
-            "generator": generator,
-            "model": self.record["digest"],
-            "version": __version__,
-            "seed": seed,
-            "draw_seed": draw.seed,
-            "noise": float(draw.noise),
-            "conditions": draw.conditions,
-        }
-        return mark(cells, facts)
+        return synthetic_cells(self, draw, seed)
 
-    def _drawn_table(self, states: np.ndarray, modality: str, names: list[str], seed: int) -> ad.AnnData:
-        """Drawn values of one measurement, as a file of it would hold them."""
-        kind, features = self._fitted.autoencoder.modalities[modality], self.features(modality)
-        values = self.draw_counts(states, modality, seed=seed)
-        obs, var = pd.DataFrame(index=names), pd.DataFrame(index=features)
-        if kind.width == 1:
-            return ad.AnnData(sp.csr_matrix(values) if kind.sparse else values, obs=obs, var=var)
-        methylated, coverage = np.split(values, 2, axis=1)
-        share = methylated / np.maximum(coverage, 1)
-        return ad.AnnData(share, obs=obs, var=var, layers={METHYLATED: methylated, COVERAGE: coverage})
+    @property
+    def states_as_new(self) -> np.ndarray | None:
+        """States (n, d) of up to 10,000 cells that the model learned from, each read as if it were new; None without samplers.
+
+        The model's own states of these cells follow their noise and lie further apart than those of new cells do.
+        """
+        return None if self._samplers is None else self._samplers.known.states
 
     # -- parts -------------------------------------------------------------------------------------------------------------------
     @property

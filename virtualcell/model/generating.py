@@ -15,13 +15,14 @@ from mudata import MuData
 
 from virtualcell.generative.adversary_saved import NAME as PAIRS
 from virtualcell.generative.depths import Depths
+from virtualcell.generative.fit_missing import FittedMissing, fit_missing
 from virtualcell.generative.fit_sampler import SamplerSettings
 from virtualcell.generative.infogan import N_CONTINUOUS, Codes, enough_for_codes, fit_model_codes
 from virtualcell.generative.infogan_saved import NAME as CODES
 from virtualcell.generative.infogan_saved import load_codes, save_codes
 from virtualcell.generative.intervals import Reliability
 from virtualcell.generative.material import Material
-from virtualcell.generative.missing import NAME, MissingSampler
+from virtualcell.generative.missing_saved import NAME, of_state, state_of
 from virtualcell.generative.residuals import MOST_FEATURES, Residuals
 from virtualcell.generative.saved import read_part, write_part
 from virtualcell.generative.watermark import refuse_synthetic
@@ -93,7 +94,7 @@ class Generating(Drawing):
     def save_generators(self, folder: str | Path) -> None:
         """Writes those that were trained beside the model's files."""
         if self._samplers is not None:
-            write_part(Path(folder), NAME, *self._samplers.state(), self.record["digest"])
+            write_part(Path(folder), NAME, *state_of(self._samplers), self.record["digest"])
         self._save_scorers(Path(folder))
         if self._codes is not None:
             save_codes(self._codes, folder, self.record["digest"])
@@ -124,7 +125,7 @@ class Generating(Drawing):
         found = read_part(folder, NAME, self.record["digest"])
         if found is not None:
             try:
-                self._samplers = MissingSampler.of_state(*found)
+                self._samplers = of_state(*found)
             except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
                 raise DataError(
                     f"The samplers come from another version ({type(error).__name__}: {error}).",
@@ -141,11 +142,12 @@ class Generating(Drawing):
             if progress is not None:
                 progress(STAGE, done, total, {})
 
-        samplers = MissingSampler.fit(material, seed=seed, settings=settings, progress=tell)
-        fitted = self._fitted
+        fitted, found = self._fitted, fit_missing(material, seed=seed, settings=settings, progress=tell)
+        samplers = found.samplers
         table = make_table(cells, fitted.features, self.settings.columns.covariates, fitted.batches, kinds=fitted.kinds)
         for m, kind in fitted.autoencoder.modalities.items():
-            here = np.flatnonzero(material.both(m))
+            # Without the cells that are to say how far intervals can be trusted.
+            here = np.flatnonzero(material.both(m) & ~material.held_out)
             if kind.counted and len(here) > 1:
                 pieces = np.array_split(here, max(1, len(here) // 1024))
                 with torch.no_grad():
@@ -155,7 +157,7 @@ class Generating(Drawing):
             if left is not None:
                 samplers.residuals[m] = left
         self._samplers = samplers
-        self._calibrate(material, cells, seed)
+        samplers.reliability = {key: self._reliability(found, key, cells, seed) for key in samplers.priors}
         samplers.seconds = clock.process_time() - began
 
     def _fit_codes(self, material: Material, seed: int, progress: Progress | None) -> None:
@@ -187,29 +189,26 @@ class Generating(Drawing):
             dense = values.dense() if isinstance(values, Counts) else values
             return Residuals.fit(draw, dense.cpu().numpy(), seed)
 
-    def _calibrate(self, material: Material, cells: MuData, seed: int) -> None:
-        """How reliable drawn readings are on cells from which the autoencoder did not learn, direction by direction."""
-        samplers = self._drawing
-        for key in samplers.priors:
-            source, target = key.split("->")
-            rows = np.flatnonzero(material.both(source, target) & material.held_out)
+    def _reliability(self, fitted: FittedMissing, key: str, cells: MuData, seed: int) -> Reliability:
+        """How far intervals of readings of one direction can be trusted, by cells from which neither the autoencoder learned nor
+        the samplers that are asked here (``FittedMissing.judges``)."""
+        source, target = key.split("->")
+        kind, found = self._fitted.autoencoder.modalities[target], []
+        for judges in fitted.judges[key]:
             # Files are often sorted by time or type: the first cells would not be like all.
-            rows = np.sort(np.random.default_rng(seed).permutation(rows)[:RELIABILITY_CELLS])
+            rows = np.sort(np.random.default_rng(seed).permutation(judges.rows)[:RELIABILITY_CELLS])
             if not len(rows):
-                samplers.reliability[key] = Reliability.trusted()
                 continue
             some = cells[rows].copy()
-            draw = self.draw_missing(some, source=source, target=target, n_draws=RELIABILITY_DRAWS, seed=seed)
-            keep = np.flatnonzero(~draw.refused)
-            kind = self._fitted.autoencoder.modalities[target]
             table = self._table(some, [target], None)
-            found = []
+            draw = self._drawn_missing(judges.samplers, some, source, target, RELIABILITY_DRAWS, seed=seed)
+            keep = np.flatnonzero(~draw.refused)
             for part in np.array_split(keep, max(1, len(keep) // CELLS_AT_ONCE)):
                 if len(part):
                     with torch.no_grad():
                         read = kind.reading(table.rows(part, self.device)[0][target]).cpu().numpy()
                     found.append((self.draw_readings(draw.states[:, part], target, like=some[part], seed=seed), read))
-            samplers.reliability[key] = Reliability.of(found, seed) if found else Reliability.trusted()
+        return Reliability.of(found, seed) if found else Reliability.trusted()
 
 
 def _share(progress: Progress | None, place: int, parts: int) -> Progress | None:

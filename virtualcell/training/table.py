@@ -56,6 +56,10 @@ class CellTable:
         return CellTable({key: self.values[key] for key in keys}, self.mask[:, place], self.batch, depth)
 
 
+BETWEEN = " / "
+"""Between the names of a batch and of a donor, where both are known."""
+
+
 def batch_labels(obs: pd.DataFrame, columns: str | Sequence[str]) -> pd.Series:
     """Batch of each cell, (cells,): what stands in the column, or "first / second" where batch and donor are both known."""
     names = [columns] if isinstance(columns, str) else list(columns)
@@ -68,8 +72,18 @@ def batch_labels(obs: pd.DataFrame, columns: str | Sequence[str]) -> pd.Series:
             )
     labels = obs[names[0]].astype(str)
     for name in names[1:]:
-        labels = labels + " / " + obs[name].astype(str)
+        labels = labels + BETWEEN + obs[name].astype(str)
     return labels
+
+
+def batches_apart(batches: Sequence[str], codes: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """What stood in each of the columns that ``batch_labels`` made one of, (cells,) str each, for codes (cells,) of batches; ""
+    for -1; {} where a name itself holds what stands between the two."""
+    parts = [name.split(BETWEEN, len(columns) - 1) if name.count(BETWEEN) < len(columns) else [] for name in batches]
+    if not columns or any(len(part) != len(columns) for part in parts):
+        return {}
+    known = np.asarray([*parts, [""] * len(columns)], dtype=object)
+    return {column: known[codes, i].astype(str) for i, column in enumerate(columns)}
 
 
 def make_table(
