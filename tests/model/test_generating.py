@@ -163,3 +163,12 @@ def test_no_draws_and_an_order_that_is_none_are_refused(drawing: VirtualCell, ce
         drawing.draw_missing(cells, source="rna", target="atac", n_draws=0)
     with pytest.raises(DataError, match="order"):
         drawing.suspicious_pairs(cells, source="rna", target="atac", order=np.arange(3))
+
+
+def test_an_embedding_that_was_never_measured_at_the_time_that_is_held_is_refused(drawing: VirtualCell, cells: MuData) -> None:
+    own = drawing.draw_missing(cells, source="rna", target="atac", n_draws=1)
+    late = drawing.draw_missing(cells, source="rna", target="atac", n_draws=1, time=3.0)
+    assert late.refused.sum() > own.refused.sum()
+    assert any("at this time" in word for word in late.why)
+    measured = cells.obs["time_h"].to_numpy() == 3.0
+    assert late.refused[measured].mean() < 0.15  # they are what was measured then
