@@ -94,14 +94,14 @@ def one_way(model: VirtualCell, split: Split, source: str, target: str) -> Figur
 
     x, x_test = condition(train), condition(test)
     y, y_test = train.embeddings[target], test.embeddings[target]
-    mixture, by_score = ConditionalMixture(seed).fit(x, y), ConditionalMixture(seed, by="energy score").fit(x, y)
+    mixture = ConditionalMixture(seed).fit(x, y)
     rng = np.random.default_rng(seed)
     ours = model.draw_missing(split.test, source=source, target=target, n_draws=DRAWS, seed=seed)
     answered = ~ours.refused
     drawn = {
         OURS: ours.embeddings[:, answered],
         MIXTURE: mixture.draw(x_test, DRAWS, seed)[:, answered],
-        BY_SCORE: by_score.draw(x_test, DRAWS, seed)[:, answered],
+        BY_SCORE: mixture.chosen_by_energy_score().draw(x_test, DRAWS, seed)[:, answered],
         POINT: RidgeCV(ALPHAS).fit(x, y).predict(x_test)[None, answered],
         BLIND: y[_alike(train.labels, test.labels, DRAWS, rng)][:, answered],
     }

@@ -124,6 +124,20 @@ def test_mixture_draws_both_modes_of_a_target_and_keeps_their_shares() -> None:
     assert (np.abs(np.abs(draws) - 4) < 1.5).all()
 
 
+def test_the_mixture_with_the_best_draws_is_one_of_those_that_were_tried() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(300, 1))
+    y = np.where(rng.random((300, 1)) < 0.5, -2.0, 2.0) + x + 0.3 * rng.normal(size=(300, 1))
+    mixture = ConditionalMixture(0).fit(x, y)
+    other = mixture.chosen_by_energy_score()
+    assert mixture.scores.keys() == mixture.tried.keys()
+    assert other.chosen == min(mixture.scores, key=lambda key: mixture.scores[key])
+    assert mixture.chosen == max(mixture.tried, key=lambda key: mixture.tried[key])
+    assert mixture.scores[1, "full", 0.3] > mixture.scores[other.chosen]  # one Gaussian lies between the two modes
+    drawn = other.draw(np.zeros((1, 1)), 400, seed=1)[:, 0, 0]
+    assert (np.abs(np.abs(drawn) - 2) < 1).mean() > 0.9
+
+
 def test_mixture_without_a_condition_and_with_wrong_tables() -> None:
     y = RNG(9).standard_normal((300, 2)) * [1, 3]
     draws = ConditionalMixture().fit(np.empty((300, 0)), y).draw(np.empty((2000, 0)))[0]

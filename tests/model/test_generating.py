@@ -172,3 +172,15 @@ def test_an_embedding_that_was_never_measured_at_the_time_that_is_held_is_refuse
     assert any("at this time" in word for word in late.why)
     measured = cells.obs["time_h"].to_numpy() == 3.0
     assert late.refused[measured].mean() < 0.15  # they are what was measured then
+
+
+def test_new_cells_are_of_measured_batches_and_read_in_them(kang: VirtualCell, kang_cells: MuData, tmp_path: Path) -> None:
+    kang.save(tmp_path)
+    own = VirtualCell.load(tmp_path).fit_generators(kang_cells, settings=QUICK, parts=("samplers",))
+    draw = own.draw_cells(60, seed=1)
+    drawn = own.synthetic(draw)
+    assert set(drawn.obs["donor"]) <= set(kang_cells.obs["donor"].astype(str))
+    assert drawn.obs["donor"].nunique() > 1
+    some = own.draw_readings(draw.states, "rna", batch=draw.batch, seed=0)
+    typical = own.draw_readings(draw.states, "rna", seed=0)
+    assert not np.array_equal(some, typical)

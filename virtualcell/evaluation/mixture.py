@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import logsumexp
@@ -88,12 +88,12 @@ class ConditionalMixture:
     """Gaussian mixture on [condition, target], conditioned in closed form (Bishop 2006, eq. 2.81-2.82 and 9.7).
 
     Number of components (1 to 12), shared or own covariances and the ridge on variances are those under which a fifth of the
-    training cells, kept aside, is most probable given its conditions or, by "energy score", is told best by 20 draws; the mixture
-    is then fitted to all of them.
+    training cells, kept aside, is most probable given its conditions; the mixture is then fitted to all of them.
+    ``chosen_by_energy_score`` is the mixture whose 20 draws have the least energy score on these cells instead.
     """
 
-    def __init__(self, seed: int = 0, by: Literal["likelihood", "energy score"] = "likelihood"):
-        self.seed, self.by = seed, by
+    def __init__(self, seed: int = 0):
+        self.seed = seed
 
     def fit(self, condition: np.ndarray, target: np.ndarray) -> ConditionalMixture:
         """condition: (cells, c), c may be 0; target: (cells, d); both finite. A label is given as 0 and 1 in a column each."""
@@ -108,21 +108,27 @@ class ConditionalMixture:
         n_valid = max(1, int(VALID_SHARE * len(joint)))
         valid, train = joint[order[:n_valid]], joint[order[n_valid:]]
         self.tried: dict[tuple[int, str, float], float] = {}
-        """Of the cells kept aside, by components, kind of covariance and ridge, higher is better: mean log-likelihood (nats a
-        cell), or minus the mean energy score in standardised units."""
+        """Mean log-likelihood of the cells kept aside (nats a cell) by components, kind of covariance and ridge."""
+        self.scores: dict[tuple[int, str, float], float] = {}
+        """Mean energy score of the same cells, in standardised units; lower is better."""
         for k, kind, ridge in itertools.product(COMPONENTS, KINDS, RIDGES):
             if k * 5 > len(train) or (k == 1 and kind == "tied"):
                 continue
             fit = _Fit.of(train, c, k, kind, ridge, self.seed)
-            self.tried[k, kind, ridge] = self._worth(fit, valid[:, :c], valid[:, c:])
+            self.tried[k, kind, ridge] = float(fit.log_density(valid[:, :c], valid[:, c:]).mean())
+            drawn = fit.draw(valid[:, :c], CHOOSING_DRAWS, self.seed)
+            self.scores[k, kind, ridge] = float(energy_score(drawn, valid[:, c:]).mean())
         self.chosen = max(self.tried, key=lambda key: self.tried[key])
         self._fit = _Fit.of(joint, c, *self.chosen, self.seed)
+        self._joint = joint
         return self
 
-    def _worth(self, fit: _Fit, condition: np.ndarray, target: np.ndarray) -> float:
-        if self.by == "likelihood":
-            return float(fit.log_density(condition, target).mean())
-        return -float(energy_score(fit.draw(condition, CHOOSING_DRAWS, self.seed), target).mean())
+    def chosen_by_energy_score(self) -> ConditionalMixture:
+        """Of the same mixtures that with the best draws."""
+        other = copy.copy(self)
+        other.chosen = min(self.scores, key=lambda key: self.scores[key])
+        other._fit = _Fit.of(self._joint, self._fit.n_condition, *other.chosen, self.seed)
+        return other
 
     def draw(self, condition: np.ndarray, n_draws: int = 1, seed: int = 0) -> np.ndarray:
         """Targets drawn for each condition (cells, c): (draws, cells, d)."""
