@@ -39,6 +39,7 @@ def draw(
     at: Annotated[float | None, typer.Option("--time", help="Time to hold, in the unit of the time column.")] = None,
     treatment: Annotated[str | None, typer.Option(help="Treatment to hold.")] = None,
     label: Annotated[str | None, typer.Option(help="Cell type or state of new cells.")] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="New cells: each type or state as often as any other.")] = False,
     noise: Annotated[float, typer.Option(min=0, max=2, help="1 as learned, 0 only the most typical, 2 widest.")] = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
@@ -49,13 +50,13 @@ def draw(
     require_suffix(out, ".h5mu")
     if (cells is None) != (source is None) or (source is None) != (target is None):
         raise typer.BadParameter("to complete cells give CELLS, --source and --target; to draw new cells give none of them.")
+    if cells is not None and (label is not None or balanced):
+        raise typer.BadParameter("--label and --balanced are for new cells.")
+    held: dict[str, Any] = {"time": at, "treatment": treatment, "noise": noise, "seed": seed}
     loaded = load_model(model, device)
     if cells is None or source is None or target is None:
-        found, said = draw_cells(loaded, number, label=label, time=at, treatment=treatment, noise=noise, seed=seed)
+        found, said = draw_cells(loaded, number, label=label, balanced=balanced, **held)
     else:
-        if label is not None:
-            raise typer.BadParameter("--label is for new cells.")
-        held: dict[str, Any] = {"time": at, "treatment": treatment}
-        found, said = draw_missing(loaded, read_cells(cells), source, target, number, noise=noise, seed=seed, **held)
+        found, said = draw_missing(loaded, read_cells(cells), source, target, number, **held)
     found.write_h5mu(with_parent(out))
     say(f"{said} Written: {out}")
