@@ -111,10 +111,11 @@ def show(run_id: RunId) -> None:
     features = ", ".join(f"{n:,} {key}" for key, n in one.modalities.items())
     say(f"{one.n_cells:,} cells from {one.file or 'memory'}: {features}; asked {clock.ctime(one.created)}")
     say(" ".join(part for part in (status.state, *_progress(status)) if part) + f"; worked {status.seconds:.0f} s")
-    if status.error is not None:
-        say(f"{status.error['problem']} What to do: {status.error['next_step']}")
-        if "log" in status.error:
-            say(f"Log: {status.error['log']}")
+    for before, fault in (("", status.error), ("Without generators: ", status.note)):
+        if fault is not None:
+            say(f"{before}{fault['problem']} What to do: {fault['next_step']}")
+            if "log" in fault:
+                say(f"Log: {fault['log']}")
     reached = history(one)
     for stage, steps in reached.groupby("stage", sort=False):
         last = steps.iloc[-1].drop(["stage", "step", "total", "seconds"]).dropna()
