@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from virtualcell.generative.adversary_critic import Critic, pair_losses, train_critic
 from virtualcell.generative.adversary_form import choose_form
 from virtualcell.generative.adversary_gaussian import GaussianPairs
+from virtualcell.generative.adversary_learning import best_temperature, calibration_cells, choose_gate, scaled, split, spread_of
 from virtualcell.generative.adversary_translator import fit_translator
 from virtualcell.generative.material import Material
 from virtualcell.schema import DataError
@@ -21,12 +21,10 @@ from virtualcell.training.epochs import Progress
 
 MIN_CELLS = 100
 """Cells measured both ways of which a scorer can learn."""
-MIN_CALIBRATION = 40
 SWAPS = 20
 """Partners that each calibration cell is swapped with."""
 SWAPPED, DRAWN = "swapped pairs", "swapped and drawn pairs"
 """What a critic was shown beside true pairs; inner cells choose which of two is used."""
-GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -116,9 +114,7 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
             field=target,
         )
     a, b = (material.embeddings[m].astype(np.float64) for m in (source, target))
-    order = np.random.default_rng(seed).permutation(rows)
-    inner, fit = order[: len(order) // 5], order[len(order) // 5 :]
-    stop, judge = inner[::2], inner[1::2]
+    fit, inner, stop, judge = split(rows, seed)
     form = choose_form(a[fit], b[fit], seed)
     core = GaussianPairs.fit(a[fit], b[fit], ridge=form.ridge, rank=form.rank)
     scale = (spread_of(a[fit]), spread_of(b[fit]))
@@ -143,21 +139,22 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
         SWAPPED: train_critic(tensors(fit), tensors(stop), core_of, seed),
         DRAWN: train_critic(tensors(fit), tensors(stop), core_of, seed, generate=drawn),
     }
-    chosen = {name: _choose_gate(critic, core_of, tensors(judge)) for name, critic in critics.items()}
+    base = core_of(*tensors(judge))
+    learned = {name: critic(*tensors(judge)).detach() for name, critic in critics.items()}
+    chosen = {name: choose_gate(lambda gate, more=more: pair_losses(base + gate * more)) for name, more in learned.items()}
     taught = min(chosen, key=lambda name: chosen[name][1][chosen[name][0]])
     critic, (gate, losses) = critics[taught], chosen[taught]
-    held = np.flatnonzero(both & material.held_out)
-    calibration = held if len(held) >= MIN_CALIBRATION else inner
+    calibration, calibrated_on = calibration_cells(np.flatnonzero(both & material.held_out), inner)
     nothing = np.zeros(0)
     raw = PairScorer(source, target, core, critic, gate, 1.0, scale, nothing, nothing, nothing, {})
     matrix = raw.score_all(a[calibration], b[calibration])
-    temperature = best_temperature(matrix)
+    temperature = best_temperature(matrix, pair_losses)
     matched, swapped = split_pairs(matrix / temperature, seed)
     within = swapped_within(matrix / temperature, material.labels[calibration], seed)
     record = {
         "cells": len(rows),
         "calibration cells": len(calibration),
-        "calibrated on": "held-out cells" if calibration is held else "inner validation cells",
+        "calibrated on": calibrated_on,
         "ridge": form.ridge,
         "rank": form.rank,
         "core auroc, inner folds": form.auroc,
@@ -171,16 +168,6 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
     if progress is not None:
         progress("pairs", 3, 3, {"gate": gate})
     return PairScorer(source, target, core, critic, gate, temperature, scale, matched, swapped, within, record)
-
-
-def spread_of(values: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of inputs, (2, inputs)."""
-    return np.stack([values.mean(0), np.maximum(values.std(0), 1e-9)])
-
-
-def scaled(values: np.ndarray, scale: np.ndarray) -> Tensor:
-    """Inputs as networks read them, float32."""
-    return torch.from_numpy(((values - scale[0]) / scale[1]).astype(np.float32))
 
 
 def core_scores(core: GaussianPairs, scale: tuple[np.ndarray, ...], source: Tensor, target: Tensor) -> Tensor:
@@ -215,25 +202,3 @@ def swapped_within(matrix: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
         if len(others):
             found[i] = matrix[i, rng.choice(others, SWAPS)]
     return found
-
-
-def best_temperature(matrix: np.ndarray) -> float:
-    """By which the scores of all with all are divided, so that the logistic loss is least (Guo et al. 2017, sec. 4.2)."""
-    scores = torch.from_numpy(matrix)
-
-    def loss(log_temperature: float) -> float:
-        return float(pair_losses(scores / np.exp(log_temperature)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 3.0), method="bounded").x))
-
-
-@torch.no_grad()
-def _choose_gate(critic: Critic, core: Any, judge: tuple[Tensor, Tensor]) -> tuple[float, dict[float, float]]:
-    """The gate with the least loss on inner cells, 0 unless it gains a standard error; and all losses."""
-    base, learned = core(*judge), critic(*judge)
-    losses = {gate: pair_losses(base + gate * learned).double().numpy() for gate in GATES}
-    best = min(GATES, key=lambda gate: float(losses[gate].mean()))
-    gain = losses[0.0] - losses[best]
-    if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
-        best = 0.0
-    return best, {gate: float(values.mean()) for gate, values in losses.items()}
