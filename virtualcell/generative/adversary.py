@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,15 @@ from virtualcell.generative.adversary_critic import Critic, pair_losses, train_c
 from virtualcell.generative.adversary_form import choose_form
 from virtualcell.generative.adversary_gaussian import GaussianPairs
 from virtualcell.generative.adversary_learning import best_temperature, calibration_cells, choose_gate, scaled, split, spread_of
-from virtualcell.generative.adversary_translator import fit_translator
+from virtualcell.generative.adversary_translator import SharpTranslator, fit_translator
 from virtualcell.generative.material import Material
 from virtualcell.schema import DataError
 from virtualcell.training.epochs import Progress
 
 MIN_CELLS = 100
 """Cells measured both ways of which a scorer can learn."""
+Sides = tuple[Tensor, Tensor]
+"""Inputs of source and target of the same cells, (cells, p) and (cells, q), standardised."""
 SWAPS = 20
 """Partners that each calibration cell is swapped with."""
 SWAPPED, DRAWN = "swapped pairs", "swapped and drawn pairs"
@@ -120,30 +123,11 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
     scale = (spread_of(a[fit]), spread_of(b[fit]))
     if progress is not None:
         progress("pairs", 1, 3, {"auroc": form.auroc})
-
-    def tensors(cells: np.ndarray) -> tuple[Tensor, Tensor]:
-        return scaled(a[cells], scale[0]), scaled(b[cells], scale[1])
-
-    def core_of(x: Tensor, y: Tensor) -> Tensor:
-        return core_scores(core, scale, x, y)
-
-    translator = fit_translator(tensors(fit), tensors(stop), tensors(judge), seed)
+    teach, halt, choose = ((scaled(a[cells], scale[0]), scaled(b[cells], scale[1])) for cells in (fit, stop, judge))
+    translator = fit_translator(teach, halt, choose, seed)
     if progress is not None:
         progress("pairs", 2, 3, {})
-
-    def drawn(x: Tensor, generator: torch.Generator) -> Tensor:
-        with torch.no_grad():
-            return translator.draw(x, generator)
-
-    critics = {
-        SWAPPED: train_critic(tensors(fit), tensors(stop), core_of, seed),
-        DRAWN: train_critic(tensors(fit), tensors(stop), core_of, seed, generate=drawn),
-    }
-    base = core_of(*tensors(judge))
-    learned = {name: critic(*tensors(judge)).detach() for name, critic in critics.items()}
-    chosen = {name: choose_gate(lambda gate, more=more: pair_losses(base + gate * more)) for name, more in learned.items()}
-    taught = min(chosen, key=lambda name: chosen[name][1][chosen[name][0]])
-    critic, (gate, losses) = critics[taught], chosen[taught]
+    critic, gate, taught = _best_critic((teach, halt, choose), partial(core_scores, core, scale), translator, seed)
     calibration, calibrated_on = calibration_cells(np.flatnonzero(both & material.held_out), inner)
     nothing = np.zeros(0)
     raw = PairScorer(source, target, core, critic, gate, 1.0, scale, nothing, nothing, nothing, {})
@@ -158,16 +142,42 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
         "ridge": form.ridge,
         "rank": form.rank,
         "core auroc, inner folds": form.auroc,
-        "loss of the core": losses[0.0],
-        "critic was shown": taught,
-        "loss with the critic": {name: min(found[1].values()) for name, found in chosen.items()},
-        "energy score of translation": translator.scores,
-        "translation sharpened": translator.kept,
+        **taught,
         "seed": seed,
     }
     if progress is not None:
         progress("pairs", 3, 3, {"gate": gate})
     return PairScorer(source, target, core, critic, gate, temperature, scale, matched, swapped, within, record)
+
+
+def _best_critic(
+    parts: tuple[Sides, Sides, Sides], core: Callable[[Tensor, Tensor], Tensor], translator: SharpTranslator, seed: int
+) -> tuple[Critic, float, dict[str, Any]]:
+    """Of two critics, taught with and without pairs that the translator drew, the one that the judging cells prefer; its gate,
+    and how both did. parts: cells that teach, that stop, that judge."""
+    fit, stop, judge = parts
+
+    @torch.no_grad()
+    def drawn(x: Tensor, generator: torch.Generator) -> Tensor:
+        return translator.draw(x, generator)
+
+    critics = {
+        SWAPPED: train_critic(fit, stop, core, seed),
+        DRAWN: train_critic(fit, stop, core, seed, generate=drawn),
+    }
+    base = core(*judge)
+    learned = {name: critic(*judge).detach() for name, critic in critics.items()}
+    chosen = {name: choose_gate(lambda gate, more=more: pair_losses(base + gate * more)) for name, more in learned.items()}
+    best = min(chosen, key=lambda name: chosen[name][1][chosen[name][0]])
+    gate, losses = chosen[best]
+    record = {
+        "loss of the core": losses[0.0],
+        "critic was shown": best,
+        "loss with the critic": {name: min(found[1].values()) for name, found in chosen.items()},
+        "energy score of translation": translator.scores,
+        "translation sharpened": translator.kept,
+    }
+    return critics[best], gate, record
 
 
 def core_scores(core: GaussianPairs, scale: tuple[np.ndarray, ...], source: Tensor, target: Tensor) -> Tensor:
