@@ -225,7 +225,7 @@ def test_planted_violations_of_the_order_are_caught(path, source, complaint):
             "import math\nimport numpy as np\nimport plotly.graph_objects as go\nfrom virtualcell import schema",
         ),
         ("virtualcell/model.py", "from virtualcell import __version__"),
-        ("virtualcell/cli.py", "from virtualcell.model import VirtualCell\nfrom virtualcell.demo import build"),
+        ("virtualcell/cli/training.py", "from virtualcell.model import VirtualCell\nfrom virtualcell.demo import build"),
         (
             "virtualcell/modalities/rna.py",
             "from virtualcell.modalities.base import Modality\nfrom virtualcell.data.counts import counts",

@@ -7,7 +7,7 @@ import torch
 
 from virtualcell.evaluation.generated import conditional_energy_distance, energy_score
 from virtualcell.evaluation.two_sample import classifier_auroc
-from virtualcell.generative.adversary import scaled, spread_of
+from virtualcell.generative.adversary_learning import scaled, split, spread_of
 from virtualcell.generative.adversary_translator import fit_translator
 from virtualcell.generative.material import Material
 
@@ -24,10 +24,9 @@ def sharpening(known: Material, test: Material, pair: tuple[str, str], seed: int
     """Energy score a cell, energy distance of source and target together and two-sample AUROC on test cells, in units of the
     training cells' standard deviations."""
     a, b = (known.embeddings[m].astype(np.float64) for m in pair)
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(known.both(*pair) & ~known.held_out))
-    inner, fit = order[: len(order) // 5], order[len(order) // 5 :]
+    fit, _, stop, judge = split(np.flatnonzero(known.both(*pair) & ~known.held_out), seed)
     scale = spread_of(a[fit]), spread_of(b[fit])
-    parts = [(scaled(a[rows], scale[0]), scaled(b[rows], scale[1])) for rows in (fit, inner[::2], inner[1::2])]
+    parts = [(scaled(a[rows], scale[0]), scaled(b[rows], scale[1])) for rows in (fit, stop, judge)]
     translator = fit_translator(parts[0], parts[1], parts[2], seed)
     x, truth = scaled(test.embeddings[pair[0]], scale[0]), scaled(test.embeddings[pair[1]], scale[1]).numpy()
     drawn = {}

@@ -89,7 +89,7 @@ def test_a_killed_run_is_taken_up_where_it_was(story: Story) -> None:
     assert story.when_killed.state == "interrupted"
     assert story.when_killed.place_in_queue == 1
     status = story.good.status()
-    assert (status.state, status.attempts, status.error, status.seconds_left) == ("done", 2, None, None)
+    assert (status.state, status.attempts, status.error, status.note, status.seconds_left) == ("done", 2, None, None, None)
     table = jobs.history(story.good)
     assert not table.duplicated(["stage", "step"]).any()
     assert len(table) > story.steps_when_killed

@@ -35,7 +35,7 @@ def trained(cells: MuData, columns: Columns, name: str, *, measure: bool = False
     """A finished run, trained in this process."""
     made = jobs.submit(cells, columns, FEW, name=name, measure=measure, start=False)
     worker.work(made)
-    assert made.status().state == "done", made.status()
+    assert (made.status().state, made.status().note) == ("done", None)
     return made.id
 
 

@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from virtualcell.evaluation.populations import as_population
+from virtualcell.generative.intervals import pit
 
 
 def conditional_energy_distance(drawn: np.ndarray, measured: np.ndarray, condition: np.ndarray | None = None) -> float:
@@ -49,18 +50,16 @@ def randomised_pit(draws: np.ndarray, measured: np.ndarray, seed: int = 0) -> np
     """Where each measured value lies among its draws, (cells, d) between 0 and 1: even over cells where draws are calibrated.
 
     draws: (m, cells, d). Values that equal the measured one, as counts often do, are split at random, so that counts and
-    amounts are judged alike. Source: probability integral transform of count data, Czado, Gneiting & Held 2009, randomised form.
+    amounts are judged alike (``generative.intervals.pit``). Raises ValueError for what is not finite or of other shapes.
     """
-    draws, measured = _checked(draws, measured)
-    below, equal = (draws < measured).sum(0), (draws == measured).sum(0)
-    return (below + np.random.default_rng(seed).random(measured.shape) * (equal + 1)) / (len(draws) + 1)
+    return pit(*_checked(draws, measured), np.random.default_rng(seed))
 
 
-def coverage(pit: np.ndarray, level: float = 0.9) -> float:
+def coverage(places: np.ndarray, level: float = 0.9) -> float:
     """Share of the places of ``randomised_pit`` inside the central interval that should hold ``level`` of them."""
     if not 0 < level < 1:
         raise ValueError(f"level = {level} must lie between 0 and 1.")
-    return float((np.abs(np.asarray(pit) - 0.5) <= level / 2).mean())
+    return float((np.abs(np.asarray(places) - 0.5) <= level / 2).mean())
 
 
 def covariance_error(drawn: np.ndarray, measured: np.ndarray, drawn_groups: np.ndarray, groups: np.ndarray) -> float:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from virtualcell.generative.adversary_critic import Critic, pair_losses, train_critic
 from virtualcell.generative.adversary_form import choose_form
 from virtualcell.generative.adversary_gaussian import GaussianPairs
-from virtualcell.generative.adversary_translator import fit_translator
+from virtualcell.generative.adversary_learning import best_temperature, calibration_cells, choose_gate, scaled, split, spread_of
+from virtualcell.generative.adversary_translator import SharpTranslator, fit_translator
 from virtualcell.generative.material import Material
 from virtualcell.schema import DataError
 from virtualcell.training.epochs import Progress
 
 MIN_CELLS = 100
 """Cells measured both ways of which a scorer can learn."""
-MIN_CALIBRATION = 40
+Sides = tuple[Tensor, Tensor]
+"""Inputs of source and target of the same cells, (cells, p) and (cells, q), standardised."""
 SWAPS = 20
 """Partners that each calibration cell is swapped with."""
 SWAPPED, DRAWN = "swapped pairs", "swapped and drawn pairs"
 """What a critic was shown beside true pairs; inner cells choose which of two is used."""
-GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -116,56 +117,32 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
             field=target,
         )
     a, b = (material.embeddings[m].astype(np.float64) for m in (source, target))
-    order = np.random.default_rng(seed).permutation(rows)
-    inner, fit = order[: len(order) // 5], order[len(order) // 5 :]
-    stop, judge = inner[::2], inner[1::2]
+    fit, inner, stop, judge = split(rows, seed)
     form = choose_form(a[fit], b[fit], seed)
     core = GaussianPairs.fit(a[fit], b[fit], ridge=form.ridge, rank=form.rank)
     scale = (spread_of(a[fit]), spread_of(b[fit]))
     if progress is not None:
         progress("pairs", 1, 3, {"auroc": form.auroc})
-
-    def tensors(cells: np.ndarray) -> tuple[Tensor, Tensor]:
-        return scaled(a[cells], scale[0]), scaled(b[cells], scale[1])
-
-    def core_of(x: Tensor, y: Tensor) -> Tensor:
-        return core_scores(core, scale, x, y)
-
-    translator = fit_translator(tensors(fit), tensors(stop), tensors(judge), seed)
+    teach, halt, choose = ((scaled(a[cells], scale[0]), scaled(b[cells], scale[1])) for cells in (fit, stop, judge))
+    translator = fit_translator(teach, halt, choose, seed)
     if progress is not None:
         progress("pairs", 2, 3, {})
-
-    def drawn(x: Tensor, generator: torch.Generator) -> Tensor:
-        with torch.no_grad():
-            return translator.draw(x, generator)
-
-    critics = {
-        SWAPPED: train_critic(tensors(fit), tensors(stop), core_of, seed),
-        DRAWN: train_critic(tensors(fit), tensors(stop), core_of, seed, generate=drawn),
-    }
-    chosen = {name: _choose_gate(critic, core_of, tensors(judge)) for name, critic in critics.items()}
-    taught = min(chosen, key=lambda name: chosen[name][1][chosen[name][0]])
-    critic, (gate, losses) = critics[taught], chosen[taught]
-    held = np.flatnonzero(both & material.held_out)
-    calibration = held if len(held) >= MIN_CALIBRATION else inner
+    critic, gate, taught = _best_critic((teach, halt, choose), partial(core_scores, core, scale), translator, seed)
+    calibration, calibrated_on = calibration_cells(np.flatnonzero(both & material.held_out), inner)
     nothing = np.zeros(0)
     raw = PairScorer(source, target, core, critic, gate, 1.0, scale, nothing, nothing, nothing, {})
     matrix = raw.score_all(a[calibration], b[calibration])
-    temperature = best_temperature(matrix)
+    temperature = best_temperature(matrix, pair_losses)
     matched, swapped = split_pairs(matrix / temperature, seed)
     within = swapped_within(matrix / temperature, material.labels[calibration], seed)
     record = {
         "cells": len(rows),
         "calibration cells": len(calibration),
-        "calibrated on": "held-out cells" if calibration is held else "inner validation cells",
+        "calibrated on": calibrated_on,
         "ridge": form.ridge,
         "rank": form.rank,
         "core auroc, inner folds": form.auroc,
-        "loss of the core": losses[0.0],
-        "critic was shown": taught,
-        "loss with the critic": {name: min(found[1].values()) for name, found in chosen.items()},
-        "energy score of translation": translator.scores,
-        "translation sharpened": translator.kept,
+        **taught,
         "seed": seed,
     }
     if progress is not None:
@@ -173,14 +150,34 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
     return PairScorer(source, target, core, critic, gate, temperature, scale, matched, swapped, within, record)
 
 
-def spread_of(values: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of inputs, (2, inputs)."""
-    return np.stack([values.mean(0), np.maximum(values.std(0), 1e-9)])
+def _best_critic(
+    parts: tuple[Sides, Sides, Sides], core: Callable[[Tensor, Tensor], Tensor], translator: SharpTranslator, seed: int
+) -> tuple[Critic, float, dict[str, Any]]:
+    """Of two critics, taught with and without pairs that the translator drew, the one that the judging cells prefer; its gate,
+    and how both did. parts: cells that teach, that stop, that judge."""
+    fit, stop, judge = parts
 
+    @torch.no_grad()
+    def drawn(x: Tensor, generator: torch.Generator) -> Tensor:
+        return translator.draw(x, generator)
 
-def scaled(values: np.ndarray, scale: np.ndarray) -> Tensor:
-    """Inputs as networks read them, float32."""
-    return torch.from_numpy(((values - scale[0]) / scale[1]).astype(np.float32))
+    critics = {
+        SWAPPED: train_critic(fit, stop, core, seed),
+        DRAWN: train_critic(fit, stop, core, seed, generate=drawn),
+    }
+    base = core(*judge)
+    learned = {name: critic(*judge).detach() for name, critic in critics.items()}
+    chosen = {name: choose_gate(lambda gate, more=more: pair_losses(base + gate * more)) for name, more in learned.items()}
+    best = min(chosen, key=lambda name: chosen[name][1][chosen[name][0]])
+    gate, losses = chosen[best]
+    record = {
+        "loss of the core": losses[0.0],
+        "critic was shown": best,
+        "loss with the critic": {name: min(found[1].values()) for name, found in chosen.items()},
+        "energy score of translation": translator.scores,
+        "translation sharpened": translator.kept,
+    }
+    return critics[best], gate, record
 
 
 def core_scores(core: GaussianPairs, scale: tuple[np.ndarray, ...], source: Tensor, target: Tensor) -> Tensor:
@@ -215,25 +212,3 @@ def swapped_within(matrix: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
         if len(others):
             found[i] = matrix[i, rng.choice(others, SWAPS)]
     return found
-
-
-def best_temperature(matrix: np.ndarray) -> float:
-    """By which the scores of all with all are divided, so that the logistic loss is least (Guo et al. 2017, sec. 4.2)."""
-    scores = torch.from_numpy(matrix)
-
-    def loss(log_temperature: float) -> float:
-        return float(pair_losses(scores / np.exp(log_temperature)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 3.0), method="bounded").x))
-
-
-@torch.no_grad()
-def _choose_gate(critic: Critic, core: Any, judge: tuple[Tensor, Tensor]) -> tuple[float, dict[float, float]]:
-    """The gate with the least loss on inner cells, 0 unless it gains a standard error; and all losses."""
-    base, learned = core(*judge), critic(*judge)
-    losses = {gate: pair_losses(base + gate * learned).double().numpy() for gate in GATES}
-    best = min(GATES, key=lambda gate: float(losses[gate].mean()))
-    gain = losses[0.0] - losses[best]
-    if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
-        best = 0.0
-    return best, {gate: float(values.mean()) for gate, values in losses.items()}

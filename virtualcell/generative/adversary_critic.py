@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from virtualcell.generative.adversary_learning import train_correction
+
 HIDDEN, WIDTH, DROPOUT = 64, 32, 0.2
-STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 1200, 256, 3e-3, 0.1
-CHECK_EVERY, PATIENCE = 20, 10
+STEPS, PATIENCE = 1200, 10
 
 Generate = Callable[[Tensor, torch.Generator], Tensor]
 """A conditional translator: inputs of the source (cells, p) -> drawn inputs of the target (cells, q)."""
@@ -78,41 +78,21 @@ def train_critic(
     """
     torch.manual_seed(seed)
     critic = Critic(fit[0].shape[1], fit[1].shape[1])
-    optimiser = torch.optim.AdamW(critic.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    rng = np.random.default_rng(seed)
     noise = torch.Generator().manual_seed(seed)
     fixed = core(*stop)
-    with torch.no_grad():
-        best, kept, waited = float(pair_losses(fixed).mean()), _copied(critic), 0
-    for step in range(STEPS):
-        rows = torch.from_numpy(rng.choice(len(fit[0]), min(BATCH, len(fit[0])), replace=False))
+
+    def loss(rows: Tensor) -> Tensor:
         source, target = fit[0][rows], fit[1][rows]
         scores = core(source, target) + critic(source, target)
         if generate is None:
-            loss = pair_losses(scores).mean()
-        else:
-            drawn = generate(source, noise)
-            made = core(source, drawn).diagonal() + critic.rows(source, drawn)
-            true = F.softplus(-scores.diagonal()).mean()
-            swapped = pair_losses(scores).mean() - true
-            loss = true + (1 - weight) * swapped + weight * F.softplus(made).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if (step + 1) % CHECK_EVERY == 0:
-            critic.eval()
-            with torch.no_grad():
-                found = float(pair_losses(fixed + critic(*stop)).mean())
-            critic.train()
-            if found < best - 1e-4:
-                best, kept, waited = found, _copied(critic), 0
-            else:
-                waited += 1
-            if waited >= PATIENCE:
-                break
-    critic.load_state_dict(kept)
-    return critic.eval()
+            return pair_losses(scores).mean()
+        drawn = generate(source, noise)
+        made = core(source, drawn).diagonal() + critic.rows(source, drawn)
+        true = F.softplus(-scores.diagonal()).mean()
+        swapped = pair_losses(scores).mean() - true
+        return true + (1 - weight) * swapped + weight * F.softplus(made).mean()
 
+    def check() -> Tensor:
+        return pair_losses(fixed + critic(*stop)).mean()
 
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {key: value.detach().clone() for key, value in module.state_dict().items()}
+    return train_correction(critic, loss, check, len(fit[0]), steps=STEPS, patience=PATIENCE, seed=seed)

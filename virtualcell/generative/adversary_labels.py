@@ -8,20 +8,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
 from torch.nn import functional as F
 
 from virtualcell.autoencoder.residual import Residual
+from virtualcell.generative.adversary_learning import (
+    best_temperature,
+    calibration_cells,
+    choose_gate,
+    scaled,
+    split,
+    spread_of,
+    train_correction,
+)
 from virtualcell.generative.material import Material
 from virtualcell.schema import UNKNOWN, DataError
 
-MIN_OF_LABEL, MIN_CALIBRATION = 10, 40
-"""Cells that a label needs to be learned; and that are needed to calibrate on held-out ones."""
-HIDDEN, STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 64, 600, 256, 3e-3, 0.1
-CHECK_EVERY, PATIENCE = 20, 8
-GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+MIN_OF_LABEL = 10
+"""Cells that a label needs to be learned."""
+HIDDEN, STEPS, PATIENCE = 64, 600, 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class LabelScorer:
         found = given @ self.weight + self.bias
         if self.gate:
             with torch.no_grad():
-                found = found + self.gate * self.residual(_scaled(given, self.scale)).double().numpy()
+                found = found + self.gate * self.residual(scaled(given, self.scale)).double().numpy()
         return found
 
 
@@ -88,36 +94,37 @@ def fit_labels(states: np.ndarray, labels: np.ndarray, held_out: np.ndarray, col
         )
     z = np.asarray(states, dtype=np.float64)
     code = np.array([kept.index(str(name)) if str(name) in kept else -1 for name in labels])
-    order = np.random.default_rng(seed).permutation(np.flatnonzero((code >= 0) & ~held_out))
-    inner, fit = order[: len(order) // 5], order[len(order) // 5 :]
-    stop, judge = inner[::2], inner[1::2]
+    rows = np.flatnonzero((code >= 0) & ~held_out)
+    fit, inner, stop, judge = split(rows, seed)
     weight, bias, share = _discriminant(z[fit], code[fit], len(kept))
-    scale = np.stack([z[fit].mean(0), np.maximum(z[fit].std(0), 1e-9)])
-    parts = {
-        name: (
-            _scaled(z[rows], scale),
-            torch.from_numpy((z[rows] @ weight + bias).astype(np.float32)),
-            torch.from_numpy(code[rows]),
-        )
-        for name, rows in (("fit", fit), ("stop", stop), ("judge", judge))
-    }
-    residual = _train(parts["fit"], parts["stop"], z.shape[1], len(kept), seed)
-    x, core, truth = parts["judge"]
-    with torch.no_grad():
-        losses = {gate: F.cross_entropy(core + gate * residual(x), truth, reduction="none").double().numpy() for gate in GATES}
-    gate = min(GATES, key=lambda g: float(losses[g].mean()))
-    gain = losses[0.0] - losses[gate]
-    if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
-        gate = 0.0
-    held = np.flatnonzero((code >= 0) & held_out)
-    calibration = held if len(held) >= MIN_CALIBRATION else inner
+    scale = spread_of(z[fit])
+    x, core = scaled(z, scale), torch.from_numpy((z @ weight + bias).astype(np.float32))
+    truth = torch.from_numpy(code)
+    torch.manual_seed(seed)
+    residual = Residual(z.shape[1], HIDDEN, len(kept))
+
+    def losses(rows: np.ndarray, gate: float = 1.0) -> Tensor:
+        """Of each cell, (rows,), where the residual adds ``gate`` times what it says."""
+        return F.cross_entropy(core[rows] + gate * residual(x[rows]), truth[rows], reduction="none")
+
+    train_correction(
+        residual,
+        lambda rows: losses(fit[rows.numpy()]).mean(),
+        lambda: losses(stop).mean(),
+        len(fit),
+        steps=STEPS,
+        patience=PATIENCE,
+        seed=seed,
+    )
+    gate, loss = choose_gate(lambda gate: losses(judge, gate))
+    calibration, calibrated_on = calibration_cells(np.flatnonzero((code >= 0) & held_out), inner)
     raw = LabelScorer(column, tuple(kept), weight, bias, residual, gate, 1.0, scale, share, {})
-    temperature = _temperature(raw._logits(z[calibration]), code[calibration])
+    temperature = best_temperature(raw._logits(z[calibration]), lambda logits: F.cross_entropy(logits, truth[calibration]))
     record = {
-        "cells": len(order),
-        "calibrated on": "held-out cells" if calibration is held else "inner validation cells",
-        "loss of the core": float(losses[0.0].mean()),
-        "loss with the residual": float(losses[1.0].mean()),
+        "cells": len(rows),
+        "calibrated on": calibrated_on,
+        "loss of the core": loss[0.0],
+        "loss with the residual": loss[1.0],
         "seed": seed,
     }
     return LabelScorer(column, tuple(kept), weight, bias, residual, gate, temperature, scale, share, record)
@@ -142,43 +149,3 @@ def _discriminant(z: np.ndarray, code: np.ndarray, k: int) -> tuple[np.ndarray, 
     precision = np.linalg.pinv(LedoitWolf().fit(z - means[code]).covariance_)
     weight = precision @ means.T
     return weight, np.log(share) - 0.5 * np.einsum("kd,dk->k", means, weight), share
-
-
-def _train(fit: tuple[Tensor, Tensor, Tensor], stop: tuple[Tensor, Tensor, Tensor], d: int, k: int, seed: int) -> Residual:
-    """What the linear core leaves, stopped where other cells do not gain."""
-    torch.manual_seed(seed)
-    residual = Residual(d, HIDDEN, k)
-    optimiser = torch.optim.AdamW(residual.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    rng = np.random.default_rng(seed)
-    best, kept, waited = float(F.cross_entropy(stop[1], stop[2])), _copied(residual), 0
-    for step in range(STEPS):
-        rows = torch.from_numpy(rng.choice(len(fit[0]), min(BATCH, len(fit[0])), replace=False))
-        loss = F.cross_entropy(fit[1][rows] + residual(fit[0][rows]), fit[2][rows])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if (step + 1) % CHECK_EVERY == 0:
-            with torch.no_grad():
-                found = float(F.cross_entropy(stop[1] + residual(stop[0]), stop[2]))
-            best, kept, waited = (found, _copied(residual), 0) if found < best - 1e-4 else (best, kept, waited + 1)
-            if waited >= PATIENCE:
-                break
-    residual.load_state_dict(kept)
-    return residual.eval()
-
-
-def _temperature(logits: np.ndarray, code: np.ndarray) -> float:
-    given, truth = torch.from_numpy(logits), torch.from_numpy(code)
-
-    def loss(log_temperature: float) -> float:
-        return float(F.cross_entropy(given / np.exp(log_temperature), truth))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 3.0), method="bounded").x))
-
-
-def _scaled(states: np.ndarray, scale: np.ndarray) -> Tensor:
-    return torch.from_numpy(((states - scale[0]) / scale[1]).astype(np.float32))
-
-
-def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
-    return {key: value.detach().clone() for key, value in module.state_dict().items()}

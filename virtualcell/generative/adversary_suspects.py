@@ -71,7 +71,7 @@ def find_suspects(
     usable = np.isfinite(others).all(1)
     others = others[usable]
     matched, swapped = np.sort(scorer.matched), np.sort(others.ravel())
-    p_true = (1 + np.searchsorted(matched, own, side="right")) / (1 + len(matched))
+    p_true = _p_of(matched, own)
     p_swapped = (1 + len(swapped) - np.searchsorted(swapped, own, side="left")) / (1 + len(swapped))
     cells = pd.DataFrame(
         {"score": own, "p_true": p_true, "p_swapped": p_swapped, "suspicious": false_discovery_control(p_true) <= rate}
@@ -85,19 +85,25 @@ def find_suspects(
     # Against the partners within the groups, as the permutations are: 0 where shuffled, 1 where every cell has its own.
     fits = own - np.array([matrix[i, kinds == kinds[i]].mean() for i in range(n)])
     known = scorer.matched[usable] - others.mean(1)
-    gain, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
-    paired = low = high = float("nan")
-    if gain > 2 * error:
-        shares = [
-            fits[rng.integers(0, n, n)].mean() / known[rng.integers(0, len(known), len(known))].mean() for _ in range(RESAMPLES)
-        ]
-        low, high = (float(q) for q in np.quantile(shares, (0.025, 0.975)))
-        paired = float(fits.mean() / gain)
+    paired, low, high = _share_paired(fits, known, rng)
     power = float((_p_of(matched, swapped) <= rate).mean())
     return Suspects(cells, rate, power, p_shuffled, paired, low, high, _verdict(p_shuffled, low, high))
 
 
+def _share_paired(fits: np.ndarray, known: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Share of cells that are paired rightly and its 95 % interval, from how much better than others' their partners fit (cells,)
+    and how much better those of the calibration cells do; NaN where the latter's gain is no more than two standard errors."""
+    gain, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    if gain <= 2 * error:
+        return (float("nan"),) * 3
+    n, m = len(fits), len(known)
+    shares = [fits[rng.integers(0, n, n)].mean() / known[rng.integers(0, m, m)].mean() for _ in range(RESAMPLES)]
+    low, high = (float(q) for q in np.quantile(shares, (0.025, 0.975)))
+    return float(fits.mean() / gain), low, high
+
+
 def _p_of(matched: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Share of true pairs (sorted scores) that score as low, conformal."""
     return (1 + np.searchsorted(matched, scores, side="right")) / (1 + len(matched))
 
 

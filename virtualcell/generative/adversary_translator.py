@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from virtualcell.autoencoder.residual import Residual
+from virtualcell.generative.adversary_learning import Best, batches, surely_above_zero
 
 HIDDEN, NOISE = 64, 8
-STEPS, BATCH, LEARNING_RATE = 600, 256, 3e-3
+STEPS, LEARNING_RATE = 600, 3e-3
 BETAS = (0.5, 0.9)
 FIDELITY = 10.0
 """Weight of the regression loss beside the adversarial one."""
@@ -87,10 +88,9 @@ def fit_translator(
     maker, critic = Residual(p + q + NOISE, HIDDEN, q), Discriminator(p, q)
     made = SharpTranslator(weight, bias, spread, maker, True, {})
     optimisers = [torch.optim.Adam(part.parameters(), LEARNING_RATE, betas=BETAS) for part in (critic, maker)]
-    rng, noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    best, kept, waited = float(draw_scores(made, *stop, seed).mean()), _copied(maker), 0
-    for step in range(STEPS):
-        rows = torch.from_numpy(rng.choice(len(x), min(BATCH, len(x)), replace=False))
+    noise = torch.Generator().manual_seed(seed)
+    best = Best(maker, float(draw_scores(made, *stop, seed).mean()), PATIENCE)
+    for step, rows in enumerate(batches(len(x), STEPS, seed), start=1):
         source, target = fit[0][rows], fit[1][rows]
         draws = [made.draw(source, noise) for _ in range(AVERAGED)]
         real = target.clone().requires_grad_(True)
@@ -108,16 +108,12 @@ def fit_translator(
         optimisers[1].zero_grad()
         fooled.backward()
         optimisers[1].step()
-        if (step + 1) % CHECK_EVERY == 0:
-            found = float(draw_scores(made, *stop, seed).mean())
-            best, kept, waited = (found, _copied(maker), 0) if found < best else (best, kept, waited + 1)
-            if waited >= PATIENCE:
-                break
-    maker.load_state_dict(kept)
+        if step % CHECK_EVERY == 0 and best.over(float(draw_scores(made, *stop, seed).mean())):
+            break
+    best.restore()
     scores = {name: draw_scores(made, *judge, seed, sharpened=way) for name, way in (("core", False), ("sharpened", True))}
-    gain = scores["core"] - scores["sharpened"]
-    better = bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
-    return SharpTranslator(weight, bias, spread, maker.eval(), better, {k: float(v.mean()) for k, v in scores.items()})
+    better = surely_above_zero(scores["core"] - scores["sharpened"])
+    return SharpTranslator(weight, bias, spread, maker, better, {k: float(v.mean()) for k, v in scores.items()})
 
 
 @torch.no_grad()
@@ -131,7 +127,3 @@ def draw_scores(
     off = torch.linalg.vector_norm(draws - target[:, None], dim=2).mean(1)
     apart = torch.cdist(draws, draws).sum((1, 2)) / (CHECK_DRAWS * (CHECK_DRAWS - 1))
     return np.asarray((off - 0.5 * apart).double().numpy())
-
-
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {key: value.detach().clone() for key, value in module.state_dict().items()}

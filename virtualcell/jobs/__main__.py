@@ -8,10 +8,23 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from virtualcell.cli import Batch, CellsFile, Clones, Control, Donor, Kind, Perturbation, Seed, State, Time, TimeUnit, pairs
+from virtualcell.cli.options import (
+    Batch,
+    CellsFile,
+    Clones,
+    Control,
+    Donor,
+    Kind,
+    Perturbation,
+    Seed,
+    State,
+    Time,
+    TimeUnit,
+    pairs,
+)
+from virtualcell.cli.terminal import console, say, stop
 from virtualcell.jobs import queue
 from virtualcell.jobs.folder import runs_folder
 from virtualcell.jobs.history import history
@@ -75,7 +88,7 @@ def submit(
         device=device,
         start=start,
     )
-    _say(made.id)
+    say(made.id)
 
 
 @jobs.command("list")
@@ -85,8 +98,8 @@ def list_runs() -> None:
     for one in runs():
         status = one.status()
         table.add_row(one.id, one.name, f"{one.n_cells:,}", status.state, *_progress(status))
-    Console().print(table)
-    _say(f"in {runs_folder()}")
+    console().print(table)
+    say(f"in {runs_folder()}")
 
 
 @jobs.command()
@@ -94,49 +107,50 @@ def show(run_id: RunId) -> None:
     """One run: what was asked, how far it is, and what came of it."""
     one = run(run_id)
     status = one.status()
-    _say(f"{one.id}  {one.name}")
+    say(f"{one.id}  {one.name}")
     features = ", ".join(f"{n:,} {key}" for key, n in one.modalities.items())
-    _say(f"{one.n_cells:,} cells from {one.file or 'memory'}: {features}; asked {clock.ctime(one.created)}")
-    _say(" ".join(part for part in (status.state, *_progress(status)) if part) + f"; worked {status.seconds:.0f} s")
-    if status.error is not None:
-        _say(f"{status.error['problem']} What to do: {status.error['next_step']}")
-        if "log" in status.error:
-            _say(f"Log: {status.error['log']}")
+    say(f"{one.n_cells:,} cells from {one.file or 'memory'}: {features}; asked {clock.ctime(one.created)}")
+    say(" ".join(part for part in (status.state, *_progress(status)) if part) + f"; worked {status.seconds:.0f} s")
+    for before, fault in (("", status.error), ("Without generators: ", status.note)):
+        if fault is not None:
+            say(f"{before}{fault['problem']} What to do: {fault['next_step']}")
+            if "log" in fault:
+                say(f"Log: {fault['log']}")
     reached = history(one)
     for stage, steps in reached.groupby("stage", sort=False):
         last = steps.iloc[-1].drop(["stage", "step", "total", "seconds"]).dropna()
-        _say(f"  {stage}: {int(steps['step'].iloc[-1])} of {int(steps['total'].iloc[-1])}  " + _listed(last.to_dict()))
+        say(f"  {stage}: {int(steps['step'].iloc[-1])} of {int(steps['total'].iloc[-1])}  " + _listed(last.to_dict()))
     found = figures(one)
     if found:
-        _say(f"On {found['held_out_cells']} cells that no gradient came from: " + _listed(found))
-        _say(f"Model: {one.model_folder}")
+        say(f"On {found['held_out_cells']} cells that no gradient came from: " + _listed(found))
+        say(f"Model: {one.model_folder}")
 
 
 @jobs.command()
 def cancel(run_id: RunId) -> None:
     """Stop a run; what it has learned so far is kept for `resume`."""
     queue.cancel(run_id)
-    _say(run(run_id).status().state)
+    say(run(run_id).status().state)
 
 
 @jobs.command()
 def resume(run_id: RunId) -> None:
     """Take up a cancelled or failed run where it was; it goes to the end of the queue."""
     queue.resume(run_id)
-    _say(run(run_id).status().state)
+    say(run(run_id).status().state)
 
 
 @jobs.command()
 def delete(run_id: RunId) -> None:
     """Remove a run with its cells and its model for good."""
     queue.delete(run_id)
-    _say(f"{run_id} is gone.")
+    say(f"{run_id} is gone.")
 
 
 @jobs.command()
 def start() -> None:
     """See that someone works on what waits, for instance after a restart of the machine."""
-    _say("Started." if queue.ensure_runner(now=True) else "Nothing waits, or it is worked on already.")
+    say("Started." if queue.ensure_runner(now=True) else "Nothing waits, or it is worked on already.")
 
 
 def _progress(status: Status) -> tuple[str, str]:
@@ -153,17 +167,12 @@ def _listed(values: dict[str, object]) -> str:
     return ", ".join(f"{key} {value:.4g}" for key, value in values.items() if isinstance(value, int | float))
 
 
-def _say(text: str) -> None:
-    Console(soft_wrap=True).print(text, markup=False, highlight=False)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command; what a user can cause is told in one line."""
     try:
         jobs(args=None if arguments is None else list(arguments), prog_name="python -m virtualcell.jobs")
     except DataError as error:
-        Console(stderr=True, soft_wrap=True).print(f"virtualcell: {error}", markup=False, highlight=False)
-        raise SystemExit(2) from None
+        stop(str(error))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Recorder:
 
     def __init__(self, folder: Path):
         self.folder, self.prefix = folder, ""
+        self.note: dict[str, str] | None = None
         earlier = lines(folder)
         self._before = max((line["seconds"] for line in earlier), default=0.0)
         self._began = time.monotonic()
@@ -76,8 +77,8 @@ class Recorder:
         """The last word of this process on the run."""
         self.flush()
         found = read_json(self.folder / STATUS)
-        last = {"state": state, "updated": time.time(), "seconds": self.seconds, "seconds_left": None, "error": error}
-        write_json(self.folder / STATUS, found | last)
+        last = {"state": state, "updated": time.time(), "seconds": self.seconds, "seconds_left": None}
+        write_json(self.folder / STATUS, found | last | {"error": error, "note": self.note})
 
     def _keep(self, line: dict[str, Any]) -> None:
         self._pending, self._written = None, time.monotonic()

@@ -41,6 +41,8 @@ class Status:
     """1 is next; None where it does not wait."""
     attempts: int = 0
     error: dict[str, str] | None = None
+    note: dict[str, str] | None = None
+    """Why its generators could not be trained, in the form of ``error``; the run went on without them."""
 
     @property
     def over(self) -> bool:
@@ -91,6 +93,7 @@ class Run:
             place_in_queue=_place(self.id) if state in WAITING else None,
             attempts=found.get("attempts", 0),
             error=found.get("error"),
+            note=found.get("note"),
         )
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,30 +36,35 @@ def work(asked: Run) -> None:
     recorder = Recorder(asked.folder)
     recorder.begin("reading")
     try:
-        _train(asked, recorder)
-        recorder.end("done")
+        fault = _fault_of(asked, partial(_train, asked, recorder))
     except CancelledError:
         recorder.end("cancelled")
+    else:
+        recorder.end("failed" if fault else "done", fault)
+
+
+def _fault_of(asked: Run, part: Callable[[], None]) -> dict[str, str] | None:
+    """Does a part of the work; says what stopped it (problem, next_step and, where it was unforeseen, log), None where nothing
+    did. Raises CancelledError."""
+    try:
+        part()
+    except CancelledError:
+        raise
     except DataError as error:
-        recorder.end("failed", {"problem": error.problem, "next_step": error.next_step})
+        return {"problem": error.problem, "next_step": error.next_step}
     except MemoryError:
-        recorder.end(
-            "failed",
-            {
-                "problem": "The memory of this computer was not enough.",
-                "next_step": "train on fewer cells, or on a larger computer.",
-            },
-        )
+        return {
+            "problem": "The memory of this computer was not enough.",
+            "next_step": "train on fewer cells, or on a larger computer.",
+        }
     except Exception as error:
         logger.exception("The training stopped.")
-        recorder.end(
-            "failed",
-            {
-                "problem": f"The training stopped on something unforeseen ({type(error).__name__}: {str(error)[:300]}).",
-                "next_step": "change the settings or the cells and train again; the log says where it happened.",
-                "log": str(asked.folder / LOG),
-            },
-        )
+        return {
+            "problem": f"The training stopped on something unforeseen ({type(error).__name__}: {str(error)[:300]}).",
+            "next_step": "change the settings or the cells and train again; the log says where it happened.",
+            "log": str(asked.folder / LOG),
+        }
+    return None
 
 
 def _train(asked: Run, recorder: Recorder) -> None:
@@ -78,7 +84,10 @@ def _train(asked: Run, recorder: Recorder) -> None:
     model = _model(asked, cells, recorder)
     seconds = recorder.seconds
     if not model.generators:
-        model.fit_generators(cells, progress=recorder).save_generators(asked.model_folder)
+        # A model that draws nothing is whole for all other pages: what went wrong here is told, and stops nothing.
+        recorder.note = _fault_of(
+            asked, lambda: model.fit_generators(cells, progress=recorder).save_generators(asked.model_folder)
+        )
     write_views(model, asked.model_folder, recorder)
     kinds = kinds_of(cells, asked.settings.kinds)
     write_spaces(
@@ -96,6 +105,10 @@ def _train(asked: Run, recorder: Recorder) -> None:
         write_json(asked.model_folder / REPORT, hidden_time(asked, cells, asked.folder / HIDDEN_CHECKPOINT, recorder))
     for name in (CHECKPOINT, HIDDEN_CHECKPOINT):
         shutil.rmtree(asked.folder / name, ignore_errors=True)
+
+
+def _draws(model: VirtualCell, cells: MuData, folder: Path, recorder: Recorder) -> None:
+    model.fit_generators(cells, progress=recorder).save_generators(folder)
 
 
 def _model(asked: Run, cells: MuData, recorder: Recorder) -> VirtualCell:

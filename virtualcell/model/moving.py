@@ -48,9 +48,7 @@ class Moving(Held):
         """
         dynamics, perturbation = self.dynamics, self._treatment(perturbation)
         if states is None:
-            if cells is None:
-                raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
-            states = self._states(self._table(cells, None, None))
+            states = self._states(self._table(self._given(cells), None, None))
         spans = self._spans(duration)
         if not (np.isfinite(noise) and noise >= 0):
             raise DataError(
@@ -75,6 +73,13 @@ class Moving(Held):
             )
         times = np.linspace(0.0, duration, frames)
         return Trajectory(times, path.cpu().numpy(), log_weights.cpu().numpy(), start, seed, perturbation)
+
+    @staticmethod
+    def _given(cells: MuData | ad.AnnData | None) -> MuData | ad.AnnData:
+        """Cells to start from where no states were given. Raises DataError for none."""
+        if cells is None:
+            raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
+        return cells
 
     def fates(self, trajectory: Trajectory, *, until: float | None = None) -> pd.DataFrame:
         """Shares of a trajectory's end states by annotation: columns fate, fraction, low, high (95 % bootstrap over start cells).

@@ -22,10 +22,7 @@ from virtualcell.perturbation.from_counts import response_of
 from virtualcell.perturbation.peaks_near import peaks_near, says_where
 from virtualcell.perturbation.pushes import compared, ranked, responded, responds
 from virtualcell.perturbation.release import critical_dose
-from virtualcell.schema import (
-    DataError,
-    Landscape,
-)
+from virtualcell.schema import DataError, Landscape
 from virtualcell.training.given import RNA, as_mudata
 from virtualcell.training.table import CellTable
 
@@ -68,15 +65,12 @@ class Pushing(Moving, OnLandscape):
             )
         table = self._table(cells, None, None)
         edited, kind, name = None, FORCE, str(treatment)
-        if genes is not None:
+        if genes is None:
+            treatment = self._push(name)
+        else:
             wanted = (genes,) if isinstance(genes, str) else tuple(genes)
-            near = self._peaks_near(cells, table, wanted) if peaks is None else peaks
-            edit = Edit.of(wanted, fold, level, near)
+            edit = Edit.of(wanted, fold, level, self._peaks_near(cells, table, wanted) if peaks is None else peaks)
             edited, kind, name = edit.applied(table, self._fitted.features), SENSITIVITY, edit.name
-        elif (treatment := self._treatment(treatment)) is None:
-            raise DataError(
-                f"{name!r} is the control: it pushes nothing.", next_step="name a measured treatment.", field="treatment"
-            )
         read = self.features() if RNA in self._fitted.features else []
         response = self.response if duration in (None, self.span) else None
         if treatment is not None and response is not None and responds(response, treatment, self.record["treatments"]):
@@ -91,6 +85,17 @@ class Pushing(Moving, OnLandscape):
             treated = self.predict(states=begin, perturbation=treatment, **course).states[-1]
         found = compared(name, kind, start, untreated, treated, read, self.decode, self.in_domain, seed)
         return found if edited is None else dataclasses.replace(found, edited=begin)
+
+    def _push(self, treatment: str) -> str:
+        """A treatment as the dynamics know it. Raises DataError for the control and for what was never measured."""
+        found = self._treatment(treatment)
+        if found is None:
+            raise DataError(f"{treatment!r} is the control: no push.", next_step="name a measured treatment.", field="treatment")
+        return found
+
+    def _spans_or_one(self, duration: float | None) -> float:
+        """A duration in spans; without one, a single span."""
+        return self._spans(self.span if duration is None else duration)
 
     def _peaks_near(self, cells: MuData | ad.AnnData, table: CellTable, genes: tuple[str, ...]) -> list[str]:
         """Peaks that the model reads and these cells' ``var`` places near the genes; none where it does not say, or no cell has
@@ -120,13 +125,9 @@ class Pushing(Moving, OnLandscape):
         doses: times the push that was measured; landscape: the untreated one, where it is known already. Columns as
         ``landscape.dose_response``. Raises DataError naming what cannot be used, and where there is no valley.
         """
-        dynamics, push = self.dynamics, self._treatment(treatment)
-        if push is None:
-            raise DataError(f"{treatment!r} is the control.", next_step="name a measured treatment.", field="treatment")
+        dynamics, push = self.dynamics, self._push(treatment)
         if states is None:
-            if cells is None:
-                raise DataError("There is nothing to start from.", next_step="give cells or states.", field="cells")
-            states = self._states(self._table(cells, None, None))
+            states = self._states(self._table(self._given(cells), None, None))
         amounts = np.asarray(doses, dtype=float)
         if not (amounts.ndim == 1 and len(amounts) and np.isfinite(amounts).all() and (amounts >= 0).all()):
             raise DataError("Doses are 0 or more times the measured one.", next_step="give one or more.", field="doses")
@@ -141,8 +142,8 @@ class Pushing(Moving, OnLandscape):
             self._checked(states, "states", 2),
             push,
             amounts,
-            duration=self._spans(self.span if duration is None else duration),
-            rest=self._spans(self.span if rest is None else rest),
+            duration=self._spans_or_one(duration),
+            rest=self._spans_or_one(rest),
             seed=seed,
         )
 
@@ -161,9 +162,7 @@ class Pushing(Moving, OnLandscape):
         Back: within a quarter of the way to the next valley. Raises DataError naming what cannot be used, and where there are
         fewer than two valleys.
         """
-        dynamics, push = self.dynamics, self._treatment(treatment)
-        if push is None:
-            raise DataError(f"{treatment!r} is the control.", next_step="name a measured treatment.", field="treatment")
+        dynamics, push = self.dynamics, self._push(treatment)
         places = np.stack([a.state for a in (landscape or self.landscape()).attractors] or [np.zeros(0)])
         if len(places) < 2:
             raise DataError("There is no other valley to settle in.", next_step="train on more cells.", field="landscape")
@@ -174,8 +173,8 @@ class Pushing(Moving, OnLandscape):
             copy.deepcopy(dynamics).cpu(),
             start,
             push,
-            duration=self._spans(self.span if duration is None else duration),
-            rest=self._spans(self.span if rest is None else rest),
+            duration=self._spans_or_one(duration),
+            rest=self._spans_or_one(rest),
             near=float(near),
         )
 
@@ -202,7 +201,7 @@ class Pushing(Moving, OnLandscape):
                 field="time",
             )
         here, there = self._checked(start, "start", 2), self._checked(goal, "goal", 2)
-        spans = self._spans(self.span if duration is None else duration)
+        spans = self._spans_or_one(duration)
         try:
             return rank_doses(
                 copy.deepcopy(self.dynamics).cpu(), here, there, doses=doses, treatments=treatments, duration=spans, seed=seed
@@ -218,10 +217,9 @@ class Pushing(Moving, OnLandscape):
         """Treatments, the one first that most probably leads from start to goal: columns treatment, probability, apart, closer,
         arriving, low, high, arriving_untreated, arriving_goal (``perturbation.inverse.rank_treatments``).
 
-        Each was measured at one dose, and is ranked at that dose only.
-
-        treatments: by default all measured, and the pairs of those measured alone. Raises DataError where no treatment was
-        measured beside its control at one time, some of the cells have no RNA counts, or there are fewer than two.
+        Each was measured at one dose, and is ranked at that dose only. treatments: by default all measured, and the pairs of
+        those measured alone. Raises DataError where no treatment was measured beside its control at one time, some of the cells
+        have no RNA counts, or there are fewer than two.
         """
         here, there = (self._table(cells, None, None) for cells in (start, goal))
         return ranked(self.response, here, there, treatments)

@@ -72,6 +72,12 @@ def _figures(run: jobs.Run, status: jobs.Status) -> None:
     warning = collapse(found["effective_rank"], found["latent_dim"])
     if warning is not None:
         st.warning(warning, icon=None)
+    if status.note is not None:
+        st.warning(
+            "**The generators could not be trained**, so the page Generate draws nothing from this model. All else is whole. "
+            f"{literal(status.note['problem'])}\n\n**What to do:** {literal(status.note['next_step'])}",
+            icon=None,
+        )
     first, second, third, fourth = st.columns(4)
     spread = found.get("nats_over_average_error")  # runs of earlier versions have none
     first.metric(
