@@ -37,6 +37,11 @@ class Drawing(Scoring):
         super().__init__(*args, **kwargs)
         self._samplers: MissingSampler | None = None
 
+    @property
+    def states_as_new(self) -> np.ndarray | None:
+        """States (cells, d) of training cells read as if new; None where the files do not hold them."""
+        return None
+
     # -- drawing -----------------------------------------------------------------------------------------------------------------
     def draw_missing(
         self,
