@@ -13,11 +13,14 @@ from virtualcell.figures.drawn_map import faded, inks
 from virtualcell.figures.look import LIGHT, Look, figure, scale
 from virtualcell.figures.translation import TICKS
 
-LONGEST = 14
+LONGEST = 20
 """Letters of a name that stands beside a heatmap."""
 
 _REGION = re.compile(r"(.+)[:-](\d+)-\d+")
 """A stretch of the genome, as "chr1:817084-817608" or "chr1-817084-817608"."""
+
+_ACCESSION = re.compile(r"_ENS[A-Z]*G\d+$")
+"""What sets two genes of one name apart, as "HLA-DRA_ENSG00000204287"."""
 
 MOST_POINTS = 400
 """Values of half a violin that are sent to the browser: its evenly spaced quantiles."""
@@ -31,7 +34,7 @@ def wrapped(unit: str) -> str:
 def short(name: str) -> str:
     """A name with at most LONGEST letters: of a stretch of the genome where it starts, of another its beginning."""
     region = _REGION.fullmatch(name)
-    told = f"{region[1]}:{region[2]}" if region else name
+    told = f"{region[1]}:{region[2]}" if region else _ACCESSION.sub("…", name)
     return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
 
 

@@ -27,7 +27,7 @@ def pair_scores(
         raise ValueError("there are no scores to draw")
     # One rogue score must not squeeze the hills; those beyond stand in the last bin. Few scores make few bins.
     low, high = np.quantile(both, [0.005, 0.995])
-    bins = int(np.clip(1.5 * np.sqrt(len(both)), 8, 30))
+    bins = int(np.clip(2.2 * np.sqrt(len(both)), 8, 30))
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     width = edges[1] - edges[0]
     # Each hill starts and ends at nothing, half a bin outside.
@@ -47,7 +47,7 @@ def pair_scores(
             )
         )  # fmt: skip
     fig.update_xaxes(title={"text": "score: how well the two fit together"}, range=[centres[0], centres[-1]])
-    fig.update_yaxes(title={"text": "share of pairs"}, tickformat=".0%", range=[0, 1.06 * top], nticks=4)
+    fig.update_yaxes(title={"text": "share of pairs"}, tickformat=".0%", range=[0, 1.06 * top], nticks=6)
     legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "reversed"}
     fig.update_layout(margin={"t": 34}, legend=legend)
     return fig

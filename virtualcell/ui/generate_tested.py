@@ -68,8 +68,7 @@ def judged(
             ]
         )
         st.dataframe(table, hide_index=True)
-        name = re.sub(r"\W+", "-", f"{where} {about}".removeprefix(b.demo.key)).strip("-")
-        table_download(b, pd.DataFrame(rows).drop(columns="seeds"), f"generate-{name}")
+        table_download(b, pd.DataFrame(rows).drop(columns="seeds"), f"generate-{about}" if about else "generate")
 
 
 COVERED = "share inside the 90 % interval"
