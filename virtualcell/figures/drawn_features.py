@@ -27,7 +27,7 @@ MOST_POINTS = 400
 
 
 def wrapped(unit: str) -> str:
-    """A unit in lines that fit into a narrow figure."""
+    """A unit or a title in lines that fit into a narrow figure."""
     return "<br>".join(textwrap.wrap(unit, 40))
 
 
@@ -159,16 +159,17 @@ def togetherness(
     fig.add_shape(type="line", x0=-0.5, y0=-0.5, x1=n - 0.5, y1=n - 0.5, line={"color": look.quiet, "width": 1})
     named = {
         "showticklabels": n <= 24, "tickvals": list(features), "ticktext": [short(name) for name in features], "ticks": "",
-        "showline": False, "tickfont": {"size": 11, "color": look.text},
+        "showline": False, "tickfont": {"size": 10, "color": look.text},
     }  # fmt: skip
-    fig.update_xaxes(**named, tickangle=-45)
+    fig.update_xaxes(**named, tickangle=-90)
     fig.update_yaxes(**named, autorange="reversed")
-    above, below = (f"{title} {place}" for title, place in zip(titles, ("above the diagonal", "below"), strict=True))
+    # On the right, so that it has the room above the names too.
+    said = wrapped(f"{titles[0]} above the diagonal, {titles[1]} below")
     fig.add_annotation(
-        text=f"{above}, {below}", x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
+        text=said, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False, align="right",
         font={"size": 13, "color": look.text},
     )  # fmt: skip
-    fig.update_layout(margin={"t": 30})
+    fig.update_layout(margin={"t": 30 + 18 * said.count("<br>")})
     return fig
 
 

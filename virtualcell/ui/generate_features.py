@@ -15,7 +15,7 @@ from virtualcell.ui.modalities import called, yes_or_no
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
-TOGETHER = 20
+TOGETHER = 16
 """Features whose correlations are drawn."""
 PALER = 0.85
 """Share of the measured correlations' size below which drawn ones are called paler."""

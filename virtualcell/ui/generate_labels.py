@@ -65,12 +65,9 @@ def plausible(b: Bundle, learned: set[str]) -> g.Shown | None:
                    f"{trained if learned_from else ' None of them trained the judge.'}")  # fmt: skip
     with side:
         commonest = max(float((own == one).mean()) for one in groups)
-        st.metric(
-            "Own label most plausible", f"{100 * right:.0f} %", f"always the commonest: {100 * commonest:.0f} %",
-            delta_color="off", delta_arrow="off", help=f"Of these {len(rows):,} cells.",
-        )  # fmt: skip
-        if right <= commonest:
-            st.markdown("No better than always naming the commonest.")
+        st.metric("Own label most plausible", f"{100 * right:.0f} %", help=f"Of these {len(rows):,} cells.")
+        said = f"Always naming the commonest label would be right in {100 * commonest:.0f} %"
+        st.markdown(f"{said}." if right > commonest else f"{said}: **the judge does no better here**.")
         table_download(
             b, table.rename(columns=str).assign(cell=b.cells.obs_names[rows], own=own), "label-scores", "Every cell as CSV"
         )
