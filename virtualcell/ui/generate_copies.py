@@ -57,7 +57,7 @@ def copies(b: Bundle, drawn: np.ndarray, request: tuple[object, ...], unseen: np
 def _read(as_new: bool) -> str:
     if as_new:
         return "Training cells are read as if the model had never seen them, as the cells kept out are."
-    return "The model reads cells that it learned from as a little more varied than new ones; all distances hold some of that."
+    return "The model reads cells that it learned from as more varied than new ones, so all of these distances are too large."
 
 
 def nearer(drawn: np.ndarray, unseen: np.ndarray) -> str:
