@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import anndata as ad
 import mudata
@@ -21,7 +22,7 @@ from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
 from virtualcell.schema import DataError
 from virtualcell.ui import generate as g
-from virtualcell.ui import generate_assays, generate_new, generate_tested
+from virtualcell.ui import generate_assays, generate_missing, generate_new, generate_tested
 from virtualcell.ui.generate_copies import nearer
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
@@ -88,6 +89,14 @@ def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
     titles = [note["text"] for note in figure(at, "drawn-map-a549")["layout"]["annotations"]]
     assert re.fullmatch(r"chromatin, measured at 3 h \(\d+\)", titles[0])
     assert not any("One cell" in block.value for block in at.markdown), "nothing measured is the truth of another time"
+
+
+def test_refusals_call_a_measurement_as_the_page_does(monkeypatch):
+    said = []
+    monkeypatch.setattr(st, "caption", said.append)
+    why = np.array(["Nothing like its prot was measured.", "", "Nothing like its prot was measured."], dtype=object)
+    generate_missing._refusals(SimpleNamespace(refused=why != "", why=why), "prot")
+    assert said == ["2: Nothing like its proteins was measured."]
 
 
 def test_a_cell_that_is_none_of_the_chosen_ones_is_forgotten():

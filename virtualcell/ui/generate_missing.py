@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -162,7 +163,8 @@ def _refusals(found: MissingDraw, source: str) -> None:
     )
     why, count = np.unique(np.asarray(found.why)[found.refused], return_counts=True)
     for reason, cells in zip(why, count, strict=True):
-        st.caption(f"{cells}: {words.literal(str(reason).replace(f'Its {source} is', f'Its {called(source)} is'))}")
+        said = re.sub(rf"\b{re.escape(source)}\b", called(source), str(reason))
+        st.caption(f"{cells}: {words.literal(said)}")
 
 
 def _first(found: MissingDraw) -> MissingDraw:
