@@ -14,8 +14,8 @@ inside()
 b = state.bundle()
 place = lead(
     b,
-    "What could a cell look like that was not measured? Everything drawn here is **synthetic**: computed by a model, never "
-    "measured.",
+    "What could a cell look like that was not measured? Everything drawn here is **synthetic**: computed by a model, "
+    "never measured.",
 )
 usual = generate.MISSING if generate.sources(b) else generate.NEW
 view = st.segmented_control(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from virtualcell.explore.polygon import members
 from virtualcell.figures.drawn_codes import settling, spaced, turned
-from virtualcell.figures.drawn_features import feature_intervals, means, spreads, togetherness
+from virtualcell.figures.drawn_features import LONGEST, feature_intervals, means, short, spreads, togetherness
 from virtualcell.figures.drawn_images import drawn_images, marked_sheet, mosaic, turned_images
 from virtualcell.figures.drawn_map import drawn_map, inks, one_cell, outline
 from virtualcell.figures.look import DARK, LIGHT
@@ -114,6 +114,29 @@ def test_measured_correlations_are_above_the_diagonal_and_drawn_ones_below():
         togetherness(["A"], real, made)
 
 
+def test_squares_have_short_names_and_the_pointer_tells_the_whole_ones():
+    names = [
+        "chr1-817084-817608",
+        "chrGL000205.1:117507-120143",
+        "HLA-DRA_ENSG00000204287",
+        "CD14",
+        "a name without any end to it",
+    ]
+    told = ["chr1:817084", "chrGL000205.1:117507", "HLA-DRA…", "CD14", "a name without any …"]
+    assert [short(name) for name in names] == told
+    assert max(map(len, told)) <= LONGEST
+    fig = togetherness(names, np.eye(5), np.eye(5))
+    assert list(fig.layout.xaxis.ticktext) == list(fig.layout.yaxis.ticktext) == told
+    assert fig.data[0].text[1][0] == "chrGL000205.1:117507-120143 with chr1-817084-817608, drawn"
+    assert fig.data[0].text[0][1].endswith("measured")
+
+
+def test_what_all_cells_have_is_inside_the_picture():
+    fig = means(["A", "B"], np.array([1.0, 0.1]), np.array([1.0, 0.1]), unit="", share=True)
+    assert fig.layout.xaxis.range[1] == fig.layout.yaxis.range[1] > 0
+    assert fig.layout.xaxis.range[0] < -1
+
+
 def test_intervals_of_features_say_what_lies_outside():
     fig = feature_intervals(
         ["A", "B", "C"], np.ones(3), np.zeros(3), np.full(3, 2.0), np.array([1.0, 3.0, np.nan]), unit="log amount"
@@ -200,6 +223,10 @@ def test_true_pairs_score_to_the_right_of_shuffled_ones():
     assert centre[0] == pytest.approx(-3, abs=0.3)
     assert centre[1] == pytest.approx(3, abs=0.3)
     assert sum(true.y) == pytest.approx(1)
+    for hill in fig.data:
+        assert hill.y[0] == hill.y[-1] == 0, "a hill ends inside the picture"
+        assert max(hill.y) < fig.layout.yaxis.range[1]
+        assert fig.layout.xaxis.range[0] <= hill.x[0] < hill.x[-1] <= fig.layout.xaxis.range[1]
     assert "(500)" in true.name
 
 

@@ -44,15 +44,21 @@ def shared(at: AppTest) -> tuple[str, str, str]:
 
 
 def drawn_by(code: str) -> dict:
-    """The figure of a script, run where nothing of the app is loaded."""
+    """The figure of a script."""
+    (figure,) = figures_of(code)
+    return figure
+
+
+def figures_of(code: str) -> list[dict]:
+    """The figures of a script, run where nothing of the app is loaded."""
     run = subprocess.run(
         [sys.executable, "-c", SHOW + code],
         capture_output=True, text=True, cwd=ROOT, timeout=300, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    (line,) = [line for line in run.stdout.splitlines() if line.startswith("FIGURE")]
-    return json.loads(line.removeprefix("FIGURE"))
+    lines = [line for line in run.stdout.splitlines() if line.startswith("FIGURE")]
+    return [json.loads(line.removeprefix("FIGURE")) for line in lines]
 
 
 def chart(at: AppTest, key: str) -> dict:
@@ -98,7 +104,7 @@ VIEWS = [
     ("generate", "a549", "new-cells-a549", {"generate-a549": "New cells"}),
     ("generate", "simulated", "knob-turned-simulated", {"generate-simulated": "Turn a knob", "knob-1-simulated": "0.5"}),
     ("generate", "kang", "images-drawn", {"generate-kang": "Cell images", "image-knob-1": "-1.0"}),
-    ("generate", "a549", "pair-scores-a549", {"generate-a549": "Do they belong together?"}),
+    ("generate", "cite", "pair-scores-cite", {"generate-cite": "Do they belong together?"}),
     ("generate", "simulated", "label-scores-simulated", {"generate-simulated": "Do they belong together?"}),
     ("generate", "assays", "assay-means-assays", {"generate-assays": "Expensive assays"}),
     ("generate", "cite", "assay-bars-cite", {"generate-cite": "Expensive assays"}),
@@ -119,6 +125,16 @@ def test_code_draws_what_the_page_draws(page, demo, key, link):
     assert page_figure["data"]
     same(page_figure["data"], own["data"], "data")
     same(page_figure.get("frames", []), own.get("frames", []), "frames")
+
+
+def test_code_of_a_view_of_two_parts_draws_both():
+    at = open_page("generate", "a549", **{"generate-a549": "Do they belong together?"})
+    _, code, methods = shared(at)
+    drawn = figures_of(code)
+    for key, own in zip(("pair-scores-a549", "label-scores-a549"), drawn, strict=True):
+        same(chart(at, key)["data"], own["data"], key)
+    assert "AUROC" in methods
+    assert "plausible" in methods
 
 
 def test_cells_drawn_by_hand_are_in_the_code():

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import anndata as ad
 import mudata
@@ -19,11 +20,12 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_links import NOT_IN_LINK, controls, elements, open_page, parameter
 from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
+from virtualcell.schema import DataError
 from virtualcell.ui import generate as g
-from virtualcell.ui import generate_assays, generate_tested
+from virtualcell.ui import generate_assays, generate_missing, generate_new, generate_tested
+from virtualcell.ui.generate_copies import nearer
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
-from virtualcell.ui.generate_new import _nearer
 from virtualcell.ui.generate_pairs import auroc
 from virtualcell.ui.generate_turn import Read, _how_alike
 from virtualcell.ui.generate_turn import named as codes_named
@@ -89,6 +91,14 @@ def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
     assert not any("One cell" in block.value for block in at.markdown), "nothing measured is the truth of another time"
 
 
+def test_refusals_call_a_measurement_as_the_page_does(monkeypatch):
+    said = []
+    monkeypatch.setattr(st, "caption", said.append)
+    why = np.array(["Nothing like its prot was measured.", "", "Nothing like its prot was measured."], dtype=object)
+    generate_missing._refusals(SimpleNamespace(refused=why != "", why=why), "prot")
+    assert said == ["2: Nothing like its proteins was measured."]
+
+
 def test_a_cell_that_is_none_of_the_chosen_ones_is_forgotten():
     at = view("cite", g.MISSING, **{"missing-cell-cite": "no such cell"})
     assert at.selectbox(key="missing-cell-cite").value != "no such cell"
@@ -126,9 +136,43 @@ def test_new_cells_hold_what_is_held_and_are_no_copies():
 
 def test_draws_that_keep_closer_to_the_training_cells_than_new_cells_are_called_so():
     new = np.linspace(1, 2, 200)
-    assert "no sign of copies" in _nearer(new, new)
-    assert "0% of the drawn" in _nearer(new + 1, new)
-    assert "closer to the training cells" in _nearer(new / 4, new)
+    assert "no sign of copies" in nearer(new, new)
+    assert "0% of the drawn" in nearer(new + 1, new)
+    assert "closer to the training cells" in nearer(new / 4, new)
+
+
+def test_distances_are_to_training_cells_read_as_new_where_the_model_has_them(monkeypatch):
+    def median() -> float:
+        st.cache_resource.clear()
+        at = view("simulated", g.NEW)
+        text = next(block.value for block in at.markdown if block.value.startswith("Half of the drawn cells"))
+        return float(re.search(r"lie ([\d.e-]+) or less", text)[1])
+
+    b = load_bundle("simulated")
+    drawn = b.model.draw_cells(300).states
+    try:
+        monkeypatch.setattr(VirtualCell, "states_as_new", property(lambda self: drawn + np.float32(0.5)))
+        away = drawn[:, None] - drawn[None] - 0.5
+        expected = np.median(np.sqrt((away**2).sum(axis=2)).min(axis=1))
+        assert median() == pytest.approx(expected, rel=0.05)
+        monkeypatch.setattr(VirtualCell, "states_as_new", property(lambda self: None))
+        unseen = np.flatnonzero(b.cells.obs_names.isin(b.model.record["held_out"]))
+        known = np.delete(b.state, unseen, axis=0)
+        expected = np.median(np.sqrt(((drawn[:, None] - known[None]) ** 2).sum(axis=2)).min(axis=1))
+        assert median() == pytest.approx(expected, rel=0.05)
+    finally:
+        st.cache_resource.clear()
+
+
+def test_drawn_cells_are_read_in_the_batches_of_measured_cells_like_them():
+    b = load_bundle("kang")
+    found = b.model.draw_cells(200, seed=1)
+    like = generate_new._like(b, found, "rna", 1)
+    columns = b.demo.columns
+    np.testing.assert_array_equal(like.obs[columns.state].astype(str), found.labels)
+    np.testing.assert_array_equal(like.obs[columns.perturbation].astype(str), found.treatment)
+    codes = b.model._batch_of(like)
+    assert set(codes) == {0, 1}
 
 
 def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():
@@ -226,6 +270,28 @@ def test_pairs_are_judged_beside_shuffled_ones():
     assert table.value["score"].is_monotonic_increasing
 
 
+def test_labels_stand_beside_their_own_test(monkeypatch):
+    def made(method: str, metric: str, value: float, where: str) -> dict:
+        where = f"a549, {where}, held-out cells"
+        return {"method": method, "metric": metric, "value": value, "low": None, "high": None, "seeds": [0], "where": where}
+
+    rows = [
+        made(who, "AUROC, own time against others", 0.9 + i / 100, "labels") for i, who in enumerate(("VirtualCell", "other"))
+    ]
+    rows += [made(who, "accuracy, state", 0.1, "labels") for who in ("VirtualCell", "other")]
+    auroc_of_pairs = "AUROC, own against another cell's"
+    rows += [made(who, auroc_of_pairs, 0.7 + i / 10, "rna with atac") for i, who in enumerate(("VirtualCell", "other"))]
+    claims = [{"name": f"a549, labels: AUROC, own {of}, worst seed", "holds": True, "value": 0.9, "target": "> 0.5"}
+              for of in ("time", "state")]  # fmt: skip
+    monkeypatch.setattr(generate_tested, "report", lambda folder: {"rows": rows, "claims": claims})
+    at = view("a549", g.PAIRS)
+    assert "this model 0.7" in words(at)
+    assert "this model 0.9" in words(at)
+    assert "own time against others" in words(at)
+    assert "state" not in "".join(block.value for block in at.markdown if "worst seed" in block.value), "time is asked for"
+    assert not any("accuracy" in block.value for block in at.markdown)
+
+
 def test_the_interval_around_the_auroc_holds_chance_where_there_is_none():
     rng = np.random.default_rng(0)
     value, low, high = auroc(rng.normal(size=400), rng.normal(size=400), 0)
@@ -290,6 +356,28 @@ def test_without_a_generator_nothing_is_drawn_and_the_command_is_told(monkeypatc
         st.cache_resource.clear()
 
 
+def test_a_generator_that_cannot_be_read_is_not_said_to_be_untrained(monkeypatch):
+    def broken(self: VirtualCell, folder: object) -> None:
+        for name in ("samplers", "codes", "pairs"):
+            problem = f"The file of {name} is *broken*."
+            self._faults[name] = DataError(problem, next_step="copy it again.", file=f"/secret/path/{name}.json")
+
+    monkeypatch.setattr(VirtualCell, "load_generators", broken)
+    st.cache_resource.clear()
+    try:
+        for view_name, name in ((g.NEW, "samplers"), (g.TURN, "codes"), (g.PAIRS, "pairs")):
+            at = view("kang", view_name)
+            (said,) = [one.value for one in at.warning]
+            assert f"could not be read from {name}.json" in said
+            assert "What to do: copy it again." in said
+            assert r"\*broken\*" in said
+            assert "secret" not in said
+            assert not any("was not trained" in info.value for info in at.info)
+            assert any("--generators kang" in block.value for block in at.code)
+    finally:
+        st.cache_resource.clear()
+
+
 # -- files -----------------------------------------------------------------------------------------------------------------------
 def files(at: AppTest, monkeypatch) -> dict[str, object]:
     """Name of each file that can be taken away -> what makes it."""
@@ -318,8 +406,10 @@ def test_files_of_drawn_cells_say_everywhere_that_they_are_synthetic(demo, name,
     assert one.obs["synthetic"].all()
     assert "link" in one.uns["virtualcell"]
     assert one.X.min() >= 0
-    text = offered[f"{demo}-synthetic-{file}-states.csv"]()
-    assert pd.read_csv(io.StringIO(text), comment="#")["synthetic"].all()
+    tables = {key: made for key, made in offered.items() if key and "synthetic" in key and key.endswith(".csv")}
+    assert len(tables) == 2, "states, and features"
+    for made in tables.values():
+        assert pd.read_csv(io.StringIO(made()), comment="#")["synthetic"].all()
 
 
 def test_a_written_file_keeps_the_marks_of_its_cells():

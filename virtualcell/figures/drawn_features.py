@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -12,16 +13,29 @@ from virtualcell.figures.drawn_map import faded, inks
 from virtualcell.figures.look import LIGHT, Look, figure, scale
 from virtualcell.figures.translation import TICKS
 
-LONGEST = 14
+LONGEST = 20
 """Letters of a name that stands beside a heatmap."""
+
+_REGION = re.compile(r"(.+)[:-](\d+)-\d+")
+"""A stretch of the genome, as "chr1:817084-817608" or "chr1-817084-817608"."""
+
+_ACCESSION = re.compile(r"_ENS[A-Z]*G\d+$")
+"""What sets two genes of one name apart, as "HLA-DRA_ENSG00000204287"."""
 
 MOST_POINTS = 400
 """Values of half a violin that are sent to the browser: its evenly spaced quantiles."""
 
 
 def wrapped(unit: str) -> str:
-    """A unit in lines that fit into a narrow figure."""
+    """A unit or a title in lines that fit into a narrow figure."""
     return "<br>".join(textwrap.wrap(unit, 40))
+
+
+def short(name: str) -> str:
+    """A name with at most LONGEST letters: of a stretch of the genome where it starts, of another its beginning."""
+    region = _REGION.fullmatch(name)
+    told = f"{region[1]}:{region[2]}" if region else _ACCESSION.sub("…", name)
+    return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
 
 
 def spreads(
@@ -88,7 +102,7 @@ def means(
     both = np.concatenate([x, y])
     low, high = (float(both.min()), float(both.max())) if share else (float(both.min(initial=0)), float(both.max(initial=0)))
     pad = high - low or 1.0
-    ends = [low / 1.15, min(1.0, high * 1.15)] if share else [low - 0.03 * pad, high + 0.05 * pad]
+    ends = [low / 1.15, high * 1.15] if share else [low - 0.03 * pad, high + 0.05 * pad]
     line = {"color": look.quiet, "width": 1, "dash": "dot"}
     fig.add_trace(go.Scatter(x=ends, y=ends, mode="lines", line=line, showlegend=False, hoverinfo="skip"))
     form = ".1%" if share else ".2f"
@@ -127,31 +141,35 @@ def togetherness(
     z = np.where(np.triu(np.ones((n, n), bool), 1), measured, np.where(np.tril(np.ones((n, n), bool), -1), drawn, np.nan))
     known = np.abs(z[np.isfinite(z)])
     top = float(max(0.1, np.quantile(known, 0.98))) if len(known) else 1.0
-    where = np.where(np.triu(np.ones((n, n), bool), 1), titles[0], titles[1])
+    halves = np.where(np.triu(np.ones((n, n), bool), 1), titles[0], titles[1])
+    # Axes have short names; the pointer tells the whole ones.
+    told = [[f"{one} with {other}, {halves[i, j]}" for j, other in enumerate(features)] for i, one in enumerate(features)]
     fig = figure(look, height)
     fig.add_trace(
         go.Heatmap(
-            z=z.round(3).astype(np.float32), x=list(features), y=list(features), text=where, xgap=1, ygap=1, zmin=-top, zmax=top,
+            z=z.round(3).astype(np.float32), x=list(features), y=list(features), text=told, xgap=1, ygap=1, zmin=-top, zmax=top,
             colorscale=scale(look.diverging), hoverongaps=False, name="correlation",
             colorbar={
                 "title": {"text": "correlation", "side": "right", "font": {"size": 12}}, "thickness": 10, "len": 0.7,
                 "outlinewidth": 0,
             },
-            hovertemplate="%{y} with %{x}, %{text}: %{z:+.2f}<extra></extra>",
+            hovertemplate="%{text}: %{z:+.2f}<extra></extra>",
         )
     )  # fmt: skip
     fig.add_shape(type="line", x0=-0.5, y0=-0.5, x1=n - 0.5, y1=n - 0.5, line={"color": look.quiet, "width": 1})
-    # Long names would leave no room for the picture; the pointer tells them.
-    legible = n <= 24 and max(map(len, features), default=0) <= LONGEST
-    named = {"showticklabels": legible, "ticks": "", "showline": False, "tickfont": {"size": 11, "color": look.text}}
-    fig.update_xaxes(**named, tickangle=-45, dtick=1)
-    fig.update_yaxes(**named, autorange="reversed", dtick=1)
-    above, below = (f"{title} {place}" for title, place in zip(titles, ("above the diagonal", "below"), strict=True))
+    named = {
+        "showticklabels": n <= 24, "tickvals": list(features), "ticktext": [short(name) for name in features], "ticks": "",
+        "showline": False, "tickfont": {"size": 10, "color": look.text},
+    }  # fmt: skip
+    fig.update_xaxes(**named, tickangle=-90)
+    fig.update_yaxes(**named, autorange="reversed")
+    # On the right, so that it has the room above the names too.
+    said = wrapped(f"{titles[0]} above the diagonal, {titles[1]} below")
     fig.add_annotation(
-        text=f"{above}, {below}", x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
+        text=said, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False, align="right",
         font={"size": 13, "color": look.text},
     )  # fmt: skip
-    fig.update_layout(margin={"t": 30})
+    fig.update_layout(margin={"t": 30 + 18 * said.count("<br>")})
     return fig
 
 

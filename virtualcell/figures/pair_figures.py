@@ -25,22 +25,29 @@ def pair_scores(
     both = both[np.isfinite(both)]
     if not len(both):
         raise ValueError("there are no scores to draw")
-    # One rogue score must not squeeze the hills; those beyond stand in the last bin.
+    # One rogue score must not squeeze the hills; those beyond stand in the last bin. Few scores make few bins.
     low, high = np.quantile(both, [0.005, 0.995])
-    edges = np.linspace(low, high if high > low else low + 1, 31)
+    bins = int(np.clip(2.2 * np.sqrt(len(both)), 8, 30))
+    edges = np.linspace(low, high if high > low else low + 1, bins + 1)
+    width = edges[1] - edges[0]
+    # Each hill starts and ends at nothing, half a bin outside.
+    centres = np.r_[edges[0] - width / 2, (edges[1:] + edges[:-1]) / 2, edges[-1] + width / 2]
+    top = 0.0
     fig = figure(look, height)
     for values, name, colour in zip((shuffled, true), names[::-1], (look.quiet, inks(look)[0]), strict=True):
         values = np.clip(values[np.isfinite(values)], edges[0], edges[-1])
-        share = np.histogram(values, edges)[0] / max(1, len(values))
+        share = np.r_[0.0, np.histogram(values, edges)[0] / max(1, len(values)), 0.0]
+        top = max(top, float(share.max()))
+        # Straight from bin to bin: a smooth line would swing below nothing and above what was counted.
         fig.add_trace(
             go.Scatter(
-                x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line={"color": colour, "width": 2.5, "shape": "spline"},
+                x=centres, y=share, mode="lines", line={"color": colour, "width": 2.5},
                 fill="tozeroy", fillcolor=faded(colour, 0.16), name=f"{name} ({len(values):,})",
                 hovertemplate=f"{name}<br>%{{y:.1%}} near a score of %{{x:.2f}}<extra></extra>",
             )
         )  # fmt: skip
-    fig.update_xaxes(title={"text": "score: how well the two fit together"})
-    fig.update_yaxes(title={"text": "share of pairs"}, tickformat=".0%", rangemode="tozero", nticks=4)
+    fig.update_xaxes(title={"text": "score: how well the two fit together"}, range=[centres[0], centres[-1]])
+    fig.update_yaxes(title={"text": "share of pairs"}, tickformat=".0%", range=[0, 1.06 * top], nticks=6)
     legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "reversed"}
     fig.update_layout(margin={"t": 34}, legend=legend)
     return fig

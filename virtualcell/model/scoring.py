@@ -33,6 +33,11 @@ class Scoring(Held):
         self._faults: dict[str, DataError] = {}
         """What is wrong with the files of a generator that could not be read, by its name."""
 
+    @property
+    def generator_faults(self) -> dict[str, DataError]:
+        """Why generators whose files lie beside the model could not be read, by their name: "samplers", "pairs" or "codes"."""
+        return dict(self._faults)
+
     def _raise_fault(self, name: str) -> None:
         if name in self._faults:
             raise self._faults[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -67,9 +68,18 @@ def _show(demo: str, now: str) -> None:
     st.session_state[state.DEMO] = demo
 
 
-def not_made(b: Bundle, what: str) -> None:
-    """Says that a generator was not trained for these cells, and the command that trains it. Nothing is drawn in its place."""
-    st.info(f"{what} was not trained for these cells, so nothing is drawn. This command trains it and keeps it with the model:")
+def not_made(b: Bundle, what: str, name: str) -> None:
+    """Says why there is no generator and which command makes it; nothing is drawn in its place. what: the generator in words;
+    name: as ``generator_faults`` has it, of one whose files could not be read."""
+    fault = b.model.generator_faults.get(name)
+    if fault is None:
+        st.info(f"{what} was not trained for these cells, so nothing is drawn. This command trains and keeps it with the model:")
+    else:
+        # The file's name alone: where it lies is the server's own business.
+        file = f" from {Path(fault.file).name}" if fault.file else ""
+        said = " ".join(f"{fault.problem} What to do: {fault.next_step}".split())
+        st.warning(f"{what} could not be read{file}, so nothing is drawn. {words.literal(said)}", icon=None)
+        st.markdown("This command trains it again:")
     if b.demo.key in DEMOS:
         st.code(f"python -m virtualcell.demo --generators {b.demo.key}", language="bash")
     else:

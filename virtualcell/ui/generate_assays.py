@@ -16,6 +16,7 @@ from virtualcell.figures.drawn_features import feature_intervals, means
 from virtualcell.figures.patterns import patterns
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.generate_tested import judged, report
 from virtualcell.ui.modalities import called, with_measured, yes_or_no
 from virtualcell.ui.parts import chart, table_download
@@ -172,8 +173,7 @@ def _intervals(b: Bundle, found: Completed, place: int, at: list[int], name: str
     chart(fig, f"assay-bars-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")
     st.caption(
         f"Cell {words.literal(name)}: its {called(found.target)}, told from its {called(found.cheap)}. What is expected, and "
-        "where "
-        f"a measurement would lie in 9 of 10 new cells.{_of_truth(found)}"
+        f"the interval in which a measurement would lie in 9 of 10 new cells.{_of_truth(found)}"
     )
 
 
@@ -217,7 +217,7 @@ def _table(b: Bundle, found: Completed) -> pd.DataFrame:
             "cell": np.repeat(b.cells.obs_names[found.rows].to_numpy(), features),
             "feature": np.tile(found.features, n),
             "predicted": found.expected.ravel(),
-            "synthetic": True,
+            SYNTHETIC: True,
         }
     )
     for name, values in (("low", found.low), ("high", found.high), (found.known, found.truth)):

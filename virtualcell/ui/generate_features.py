@@ -10,12 +10,15 @@ from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_features import means, spreads, togetherness
 from virtualcell.ui import state
 from virtualcell.ui.generate import correlations, features_called, shown_features, unit_of
+from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.modalities import called, yes_or_no
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
-TOGETHER = 20
+TOGETHER = 16
 """Features whose correlations are drawn."""
+PALER = 0.85
+"""Share of the measured correlations' size below which drawn ones are called paler."""
 VIOLINS = 5
 
 
@@ -50,18 +53,29 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
         fig = togetherness(usual, *both, titles=titles, look=look())
         chart(fig, f"{name}-together-{b.demo.key}", alt=f"Correlations of {len(usual)} {what}, {titles[0]} above and drawn below",
               file=f"{b.demo.key}-synthetic-{name}-correlations")  # fmt: skip
-        st.caption(
-            f"Which {what} go up and down together from cell to cell. Where the two halves mirror each other, drawn cells keep "
-            "it."
-        )
+        st.caption(_strength(what, titles[0], *both))
         table_download(b, lambda: table(names, measured, drawn), f"synthetic-{name}-{modality}", f"All {what} as CSV")
 
 
+def _strength(what: str, known: str, measured: np.ndarray, drawn: np.ndarray) -> str:
+    """What the two halves, correlations (features, features), say."""
+    said = f"Which {what} go up and down together from cell to cell. Where the two halves mirror each other, drawn cells keep it."
+    above = np.triu_indices(len(measured), 1)
+    if not (np.isfinite(measured[above]) & np.isfinite(drawn[above])).any():
+        return said
+    size, of_drawn = (float(np.nanmean(np.abs(half[above]))) for half in (measured, drawn))
+    said += f" Mean size of a correlation: {size:.2f} {known}, {of_drawn:.2f} drawn."
+    if of_drawn < PALER * size:
+        said += f" Drawn cells keep only part of what {what} share."
+    return said
+
+
 def table(names: list[str], measured: np.ndarray, drawn: np.ndarray) -> pd.DataFrame:
-    """A row a feature: mean and standard deviation over the measured and over the drawn cells."""
+    """A row a feature: mean and standard deviation over the measured and over the drawn cells; marked as synthetic."""
     return pd.DataFrame(
         {
             "feature": names,
+            SYNTHETIC: True,
             "measured mean": measured.mean(0, dtype=float),
             "synthetic mean": drawn.mean(0, dtype=float),
             "measured standard deviation": measured.std(0, dtype=float),

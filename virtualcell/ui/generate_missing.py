@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,23 +10,17 @@ import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.figures.drawn_features import feature_intervals
-from virtualcell.figures.drawn_map import drawn_map, one_cell
+from virtualcell.figures.drawn_map import drawn_map
 from virtualcell.generative.draws import MissingDraw
 from virtualcell.ui import code_generate, state, words
 from virtualcell.ui import generate as g
 from virtualcell.ui.generate_features import feature_space
 from virtualcell.ui.generate_files import drawn_files
+from virtualcell.ui.generate_one_cell import one_cell_drawn
 from virtualcell.ui.generate_tested import judged
-from virtualcell.ui.modalities import called, modalities, with_measured, yes_or_no
+from virtualcell.ui.modalities import called, modalities, with_measured
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
-
-SHOWN_CELLS = 40
-"""Cells among which the one that is looked at closely is chosen."""
-
-INTERVALS = 14
-"""Features of one cell whose interval is drawn."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +77,6 @@ def _drawn_readings(key: str, stamp: int, *request: object) -> np.ndarray:
     return b.model.draw_readings(found.states[0][~found.refused], target, like=like, seed=seed)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Working out the 90 % interval of this cell …")
-def _interval(key: str, stamp: int, row: int, source: str, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    b = state.bundle(key)
-    found = b.model.interval(b.cells[np.array([row])].copy(), source=source, target=target)
-    return np.asarray(found.X)[0], np.asarray(found.layers["low"])[0], np.asarray(found.layers["high"])[0]
-
-
 def missing(b: Bundle) -> g.Shown | None:
     """Draws the view; None where it has nothing to show."""
     ways = g.sources(b)
@@ -98,7 +86,7 @@ def missing(b: Bundle) -> g.Shown | None:
         )
         return None
     if "samplers" not in b.model.generators:
-        g.not_made(b, "The generator of missing measurements")
+        g.not_made(b, "The generator of missing measurements", "samplers")
         return None
     # It takes more cells with both measurements to learn a direction than to look at one.
     learned = b.model.generators["samplers"]
@@ -149,7 +137,7 @@ def missing(b: Bundle) -> g.Shown | None:
         drawn = _drawn_readings(b.demo.key, state.stamp(b), *asked.request)
         feature_space(b, "missing", asked.target, measured, drawn, titles)
         if not asked.what_if:
-            _closely(b, asked, found)
+            one_cell_drawn(b, asked, found)
     judged(b, f"{b.demo.key}, {asked.source} to {asked.target}")
     return g.Shown(
         code=lambda: code_generate.missing(b, asked, beside, titles),
@@ -175,56 +163,8 @@ def _refusals(found: MissingDraw, source: str) -> None:
     )
     why, count = np.unique(np.asarray(found.why)[found.refused], return_counts=True)
     for reason, cells in zip(why, count, strict=True):
-        st.caption(f"{cells}: {words.literal(str(reason).replace(f'Its {source} is', f'Its {called(source)} is'))}")
-
-
-def _closely(b: Bundle, asked: Asked, found: MissingDraw) -> None:
-    """One cell: all its draws around what was measured in it, and the interval of some features."""
-    st.markdown("##### One cell, drawn many times")
-    peaks = yes_or_no(b, asked.target)
-    cloud, *between, side = st.columns([3.2, 1] if peaks else [1.6, 1.6, 1], gap="medium")
-    kept = asked.rows[~found.refused]
-    names = [str(name) for name in b.cells.obs_names[state.some(kept, SHOWN_CELLS)]]
-    with side:
-        key = state.own(b, "missing-cell")
-        # A cell that the link or an earlier choice names may be none of these.
-        if st.session_state.get(key, names[0]) not in names:
-            del st.session_state[key]
-        name = st.selectbox("Cell", names, key=key, bind="query-params")
-    row = int(b.cells.obs_names.get_loc(name))
-    place = int(np.flatnonzero(asked.rows == row)[0])
-    plane, everyone = g.plane(b, asked.target)
-    with cloud:
-        fig = one_cell(everyone, plane(found.embeddings[:, place]), everyone[row],
-                       cells=words.measured(b.demo.simulated), look=look(), height=360)  # fmt: skip
-        chart(fig, f"one-cell-{b.demo.key}", alt=f"{asked.n_draws} draws for one cell and where its own measurement puts it",
-              file=f"{b.demo.key}-synthetic-one-cell")  # fmt: skip
-    if peaks:
-        with side:
-            st.caption(
-                f"A {g.features_called(asked.target, one=True)} is either seen open in a cell or not, so no interval is given "
-                "for "
-                "one: the share of cells above says all."
-            )
-        return
-    expected, low, high = _interval(b.demo.key, state.stamp(b), row, asked.source, asked.target)
-    truth = g.readings(b, asked.target, np.array([row]))[0]
-    features = b.model.features(asked.target)
-    shown = g.shown_features(b, asked.target, g.readings(b, asked.target, asked.rows), INTERVALS)
-    at = [features.index(feature) for feature in shown]
-    with between[0]:
-        fig = feature_intervals(shown, expected[at], low[at], high[at], truth[at], unit=g.unit_of(b, asked.target),
-                                known=words.measured(b.demo.simulated), look=look())  # fmt: skip
-        chart(fig, f"one-cell-bars-{b.demo.key}", alt=f"90 % intervals of {len(shown)} features of one cell, and their truth",
-              file=f"{b.demo.key}-synthetic-intervals")  # fmt: skip
-    inside = float(((truth >= low) & (truth <= high)).mean())
-    with side:
-        st.metric(
-            "Of its features inside",
-            f"{100 * inside:.0f} %",
-            help="Share of all features of this cell that lie in their 90 % interval. Cells kept out of training calibrated "
-            "it, so it holds about 90 % of them by construction; the test below is on other cells.",
-        )
+        said = re.sub(rf"\b{re.escape(source)}\b", called(source), str(reason))
+        st.caption(f"{cells}: {words.literal(said)}")
 
 
 def _first(found: MissingDraw) -> MissingDraw:
@@ -246,6 +186,5 @@ def _methods(b: Bundle, asked: Asked, found: MissingDraw) -> str:
         f"For {len(asked.rows):,} cells (“{asked.group}”) the {called(asked.target)} was drawn {asked.n_draws} times from their "
         f"{called(asked.source)}{' as if measured' + there if there else ''} by the model's conditional sampler ({law}), with "
         f"{asked.noise:g} times the noise learned and seed {asked.seed}; {int(found.refused.sum())} cells outside what was "
-        "measured "
-        "were refused. The drawn cells are synthetic and marked as such in every file."
+        "measured were refused. The drawn cells are synthetic and marked as such in every file."
     )

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import streamlit as st
-from sklearn.neighbors import NearestNeighbors
 
 from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_map import drawn_map
-from virtualcell.figures.pair_figures import nearest
 from virtualcell.generative.draws import CellDraw
 from virtualcell.schema import DataError
 from virtualcell.training.given import labels_of
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_copies import copies
 from virtualcell.ui.generate_features import feature_space
-from virtualcell.ui.generate_files import drawn_files
+from virtualcell.ui.generate_files import SYNTHETIC, drawn_files
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
@@ -26,8 +26,6 @@ from virtualcell.ui.theme import look
 ANY = "any"
 AXES, MAP = "directions", "map"
 HOW_MANY = 300
-NEAREST = 0.05
-"""Share of the kept-out cells, the nearest to the training cells, beside which drawn ones are counted."""
 ENOUGH = 30
 """Unseen cells from which they alone are compared with."""
 
@@ -68,19 +66,26 @@ def _drawn_readings(key: str, stamp: int, modality: str, *request: object) -> np
     assert isinstance(found, CellDraw), "asked for only after cells were drawn"
     seed = request[-1]
     assert isinstance(seed, int)
-    return b.model.draw_readings(found.states, modality, seed=seed)
+    return b.model.draw_readings(found.states, modality, like=_like(b, found, modality, seed), seed=seed)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Looking for the nearest training cell of each …")
-def _distances(key: str, stamp: int, *request: object) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest training cell: of the drawn cells and of measured cells kept out, which are no copies."""
-    b, found = state.bundle(key), _draw(key, stamp, *request)
-    assert isinstance(found, CellDraw), "asked for only after cells were drawn"
-    unseen = modalities.kept_out(b)
-    known = np.setdiff1d(np.arange(b.cells.n_obs), unseen)
-    near = NearestNeighbors(n_neighbors=1).fit(b.state[known])
-    of_unseen = near.kneighbors(b.state[unseen])[0][:, 0] if len(unseen) else np.empty(0)
-    return near.kneighbors(found.states)[0][:, 0], of_unseen
+def _like(b: Bundle, found: CellDraw, modality: str, seed: int) -> ad.AnnData:
+    """For each drawn cell the annotations of a measured one of its label, time and treatment: it is read as of that cell's batch,
+    so that batches differ among drawn cells as they do among measured ones."""
+    columns, labels = b.demo.columns, _labels(b.demo.key, state.stamp(b))
+    own, drawn = [labels], [found.labels]
+    for column, values in ((columns.time, found.time), (columns.perturbation, found.treatment)):
+        if column is not None and values is not None:
+            own.append(state.values(b, column))
+            drawn.append(values)
+    have = np.flatnonzero(modalities.with_measured(b, modality))
+    rows_of: dict[tuple[object, ...], list[int]] = {}
+    for row, *kind in zip(have.tolist(), *(values[have].tolist() for values in own), strict=True):
+        rows_of.setdefault(tuple(kind), []).append(row)
+    rng = np.random.default_rng(seed)
+    # A kind in which this was never measured is read as of any cell in which it was.
+    rows = [rng.choice(rows_of.get(kind, have)) for kind in zip(*(values.tolist() for values in drawn), strict=True)]
+    return ad.AnnData(obs=b.cells.obs.iloc[rows].set_axis([f"{SYNTHETIC}-{i}" for i in range(len(rows))]))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what the cells are called …")
@@ -92,7 +97,7 @@ def _labels(key: str, stamp: int) -> np.ndarray:
 def new_cells(b: Bundle) -> g.Shown | None:
     """Draws the view; None where it has nothing to show."""
     if "samplers" not in b.model.generators:
-        g.not_made(b, "The generator of new cells")
+        g.not_made(b, "The generator of new cells", "samplers")
         return None
     main, side = st.columns([3.2, 1], gap="medium")
     labels = _labels(b.demo.key, state.stamp(b))
@@ -127,7 +132,9 @@ def new_cells(b: Bundle) -> g.Shown | None:
         drawn_files(b, "cells", lambda: b.model.synthetic(found, seed=asked.seed), lambda: _states(found),
                     "The drawn cells with counts of every measurement; the CSV has their states.")  # fmt: skip
     name = modalities.modalities(b)[0]
-    _nearest(b, asked)
+    held_out = modalities.kept_out(b)
+    like_them = held_out[alike[held_out]]
+    copies(b, found.states, asked.request, like_them if len(like_them) >= ENOUGH else held_out)
     # The more measured cells the better, but as often of each kind as the drawn ones are.
     have = modalities.with_measured(b, name)
     even = asked.balanced and asked.label is None
@@ -199,36 +206,6 @@ def _how(asked: Asked, kind: str, unseen: bool) -> str:
     return f"{where}{told} Both sides in the same colours."
 
 
-def _nearest(b: Bundle, asked: Asked) -> None:
-    drawn, unseen = _distances(b.demo.key, state.stamp(b), *asked.request)
-    st.markdown("##### Are they copies?")
-    left, right = st.columns([1.6, 1], gap="large")
-    with left:
-        fig = nearest(drawn, unseen, cells=words.measured(b.demo.simulated), look=look())
-        chart(fig, f"nearest-{b.demo.key}", alt="Distance of drawn and of unseen cells to the nearest training cell",
-              file=f"{b.demo.key}-synthetic-nearest")  # fmt: skip
-    with right:
-        near, far = float(np.median(drawn)), float(np.median(unseen)) if len(unseen) else float("nan")
-        kind = words.measured(b.demo.simulated)
-        st.markdown(
-            f"Half of the drawn cells lie {near:.2g} or less from the nearest cell that the model learned from; of {kind} "
-            "cells "
-            f"kept out of its training, half lie {far:.2g} or less."
-        )
-        if len(unseen):
-            st.markdown(_nearer(drawn, unseen))
-        st.caption("A copy of a training cell would lie at 0. Distances are in the numbers of the cell state.")
-
-
-def _nearer(drawn: np.ndarray, unseen: np.ndarray) -> str:
-    """What the distances to the nearest training cell, (drawn,) and (unseen,), say of copies."""
-    close = float((drawn < np.quantile(unseen, NEAREST)).mean())
-    said = f"{close:.0%} of the drawn cells lie as near as the nearest {NEAREST:.0%} of those kept out"
-    if close > 2 * NEAREST:
-        return f"{said}: **they keep closer to the training cells than new cells do**."
-    return f"{said}: no sign of copies."
-
-
 def _states(found: CellDraw) -> pd.DataFrame:
     table = pd.DataFrame(found.states, columns=[f"state_{i + 1}" for i in range(found.states.shape[1])])
     told = {"label": found.labels, "time": found.time, "treatment": found.treatment}
@@ -246,6 +223,5 @@ def _methods(b: Bundle, asked: Asked) -> str:
     return (
         f"{HOW_MANY} cell states were drawn by the model's sampler ({law}){', holding ' + words.listed(held) if held else ''}, "
         f"{often}, with {asked.noise:g} times the noise learned and seed {asked.seed}, and read out through its decoders. The "
-        "drawn "
-        "cells are synthetic and marked as such in every file."
+        "drawn cells are synthetic and marked as such in every file."
     )

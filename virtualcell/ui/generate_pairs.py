@@ -11,17 +11,18 @@ from sklearn.metrics import roc_auc_score
 
 from virtualcell.demo import Bundle
 from virtualcell.evaluation.multiomics import permuted
-from virtualcell.figures.pair_figures import label_scores, pair_scores
+from virtualcell.figures.pair_figures import pair_scores
 from virtualcell.generative.adversary_suspects import Suspects
 from virtualcell.ui import code_generate, modalities, state
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_labels import MOST, plausible
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.generate_turn import told_apart
 from virtualcell.ui.modalities import called, with_measured
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
-MOST, FEWEST = 1000, 20
+FEWEST = 20
 RESAMPLES = 200
 SURE = 0.9
 """AUROC from which single pairs are said to be found."""
@@ -64,25 +65,25 @@ def auroc(true: np.ndarray, shuffled: np.ndarray, seed: int) -> tuple[float, flo
     return value, float(low), float(high)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Trying every label on these cells …")
-def _labels(key: str, stamp: int, packed: bytes, column: str) -> pd.DataFrame:
-    b = state.bundle(key)
-    return b.model.label_scores(b.cells[np.frombuffer(packed, dtype=np.int64)].copy(), column=column)
-
-
 def pairs(b: Bundle) -> g.Shown | None:
     """Draws the view; None where it has nothing to show."""
     known = b.model.pairs
     if known is None:
-        g.not_made(b, "The judge of pairs")
+        g.not_made(b, "The judge of pairs", "pairs")
         return None
     if known.pairs:
         found = _measurements(b, {f"{called(x)} and {called(y)}": (x, y) for x, y in known.pairs})
     else:
         found = None
         st.markdown("No two measurements were made in enough of these cells to learn which belong together; labels can be asked.")
-    labels = _labels_view(b, set(known.labels))
-    return labels if found is None else found
+    parts = [part for part in (found, plausible(b, set(known.labels))) if part is not None]
+    if not parts:
+        return None
+    return g.Shown(
+        code=lambda: "\n\n".join(part.code() for part in parts),
+        methods=lambda: " ".join(part.methods() for part in parts),
+        facts=tuple(fact for part in parts for fact in part.facts),
+    )
 
 
 def _measurements(b: Bundle, ways: dict[str, tuple[str, str]]) -> g.Shown | None:
@@ -175,60 +176,5 @@ def _suspicious(b: Bundle, rows: np.ndarray, found: Suspects, name: str) -> None
         st.markdown(VERDICTS[found.verdict])
         st.caption(
             f"Of cells that truly were swapped, {found.power:.0%} would stand out one by one. A low score can mean two cells "
-            "in one "
-            "drop, a mixed-up barcode, or a cell of a kind that the model knows badly: a reason to look, no verdict."
+            "in one drop, a mixed-up barcode, or a cell of a kind that the model knows badly: a reason to look, no verdict."
         )
-
-
-def names_of(values: np.ndarray) -> np.ndarray:
-    """Labels as the judge calls them, (cells,) str: times without a unit."""
-    return np.array([f"{value:g}" if isinstance(value, float) else str(value) for value in values.tolist()], dtype=object)
-
-
-def _labels_view(b: Bundle, learned: set[str]) -> g.Shown | None:
-    columns = b.demo.columns
-    asked = {"time": columns.time, "treatment": columns.perturbation, "cell state": columns.state}
-    kinds = {"time": "time", "treatment": "treatment", "cell state": "state"}
-    known = [name for name, column in asked.items() if column is not None and kinds[name] in learned]
-    if not known:
-        return None
-    st.markdown("##### Which labels are plausible?")
-    main, side = st.columns([3.2, 1], gap="medium")
-    with side:
-        title = st.selectbox("Label", known, key=state.own(b, "pairs-label"), bind="query-params")
-        group, rows = g.cells_choice(b, "labels", np.ones(b.cells.n_obs, dtype=bool), most=MOST)
-    if not len(rows):
-        st.info("There are no such cells; choose others.", icon=None)
-        return None
-    table = _labels(b.demo.key, state.stamp(b), rows.astype(np.int64).tobytes(), kinds[title])
-    unit = f" {columns.time_unit}" if title == "time" else ""
-    own = names_of(state.values(b, str(asked[title]))[rows])
-    tried = list(table.columns)
-    groups = [one for one in tried if (own == one).any()]
-    share = np.stack([table.to_numpy()[own == one].mean(axis=0) for one in groups]) if groups else np.empty((0, len(tried)))
-    if not len(groups):
-        st.info("None of these cells has a label that the model knows.", icon=None)
-        return None
-    right = float((np.asarray(tried, dtype=object)[table.to_numpy().argmax(axis=1)] == own).mean())
-    with main:
-        fig = label_scores([f"{one}{unit}" for one in groups], [f"{one}{unit}" for one in tried], share, asked=title, look=look())
-        chart(fig, f"label-scores-{b.demo.key}", alt=f"How plausible each {title} is for cells of each {title}",
-              file=f"{b.demo.key}-labels")  # fmt: skip
-        learned_from = len(np.setdiff1d(rows, modalities.kept_out(b)))
-        trained = f" :orange[{learned_from:,} of them trained the judge], so it looks better here than on new cells."
-        st.caption(f"A row: {len(rows):,} cells by their own {title}, and how plausible each {title} is for them on average."
-                   f"{trained if learned_from else ' None of them trained the judge.'}")  # fmt: skip
-    with side:
-        commonest = max(float((own == one).mean()) for one in groups)
-        st.metric(
-            "Own label most plausible", f"{100 * right:.0f} %", f"always the commonest: {100 * commonest:.0f} %",
-            delta_color="off", delta_arrow="off", help=f"Of these {len(rows):,} cells.",
-        )  # fmt: skip
-        table_download(
-            b, table.rename(columns=str).assign(cell=b.cells.obs_names[rows], own=own), "label-scores", "Every cell as CSV"
-        )
-    return g.Shown(
-        code=lambda: code_generate.labels(b, group, kinds[title], str(asked[title]), title, unit, MOST),
-        methods=lambda: f"For {len(rows):,} cells (“{group}”) the model's adversary scored how plausible each {title} is.",
-        facts=(f"{len(rows)} cells scored",),
-    )

@@ -15,6 +15,7 @@ from virtualcell.figures.embedding import ordered
 from virtualcell.generative.infogan import Codes
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.modalities import yes_or_no
 from virtualcell.ui.parts import chart, table_download
@@ -135,7 +136,7 @@ def turn(b: Bundle) -> g.Shown | None:
     """Draws the view; None where it has nothing to show."""
     codes = b.model.codes
     if codes is None:
-        g.not_made(b, "The generator with knobs")
+        g.not_made(b, "The generator with knobs", "codes")
         return None
     read = _read(b.demo.key, state.stamp(b))
     title, labels, _ = told_apart(b)
@@ -221,12 +222,14 @@ def _changes(b: Bundle, asked: Asked) -> None:
                      knob=f"{knob}, from one end to the other", look=look())  # fmt: skip
         chart(fig, f"knob-turned-{b.demo.key}", alt=f"The {what} that change most as {knob} is turned",
               file=f"{b.demo.key}-synthetic-{knob.replace(' ', '-')}")  # fmt: skip
-    table = pd.DataFrame({"feature": features, "change": amount[-1] - amount[0], "reach": np.ptp(amount, axis=0)})
+    table = pd.DataFrame(
+        {"feature": features, SYNTHETIC: True, "change": amount[-1] - amount[0], "reach": np.ptp(amount, axis=0)}
+    )
     table = table.sort_values("reach", ascending=False, kind="stable")
     with right:
         st.markdown(f"The {what} that change most from one end of the knob to the other, chance and the other knobs held:")
         change = "change" if yes_or_no(b, asked.modality) else "change of log"
-        shown = table.head(8).round(2).rename(columns={"feature": what[:-1], "change": change}).drop(columns="reach")
+        shown = table.head(8).round(2).rename(columns={"feature": what[:-1], "change": change}).drop(columns=["reach", SYNTHETIC])
         st.dataframe(shown, hide_index=True)
         table_download(b, table, f"synthetic-{knob.replace(' ', '-')}", f"All {what} as CSV")
 

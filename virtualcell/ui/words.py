@@ -85,8 +85,8 @@ def is_ours(method: str) -> bool:
 
 def larger_is_better(measure: str) -> bool:
     """Correlations and shares that are right grow with the quality of a prediction, distances and errors shrink."""
-    grows = ("Pearson", "overlap", "direction", "discrimination", "AUROC, ", "adjusted Rand", "ARI ", "|rho| ", "purity")
-    return measure.startswith(grows)
+    grows = ("Pearson", "overlap", "direction", "discrimination", "AUROC, ", "accuracy, ", "adjusted Rand", "ARI ", "|rho| ")
+    return measure.startswith((*grows, "purity"))
 
 
 def verdict(rows: Sequence[dict[str, Any]], ours: str = OURS) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from virtualcell.ui.glossary import GROUPS, Word, search
+from virtualcell.ui.glossary import GROUPS, search
+from virtualcell.ui.glossary_cells import Word
 
 
 def _written(word: Word) -> str:
