@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from virtualcell.evaluation.generated import conditional_energy_distance, energy_score
+from tests.generative.samples import examples
+from virtualcell.evaluation.generated import conditional_energy_distance, energy_score, nearest_ratio
 from virtualcell.generative.blend import Blend
+from virtualcell.generative.denoiser import NetworkSettings
+from virtualcell.generative.examples import Examples
 from virtualcell.generative.frame import Frame
-from virtualcell.generative.resampled import Resampled
+from virtualcell.generative.laws import Ground, Law, fresh_smooth
+from virtualcell.generative.resampled import SMOOTH, Resampled
+from virtualcell.generative.sampler import Sampler
 
 RNG = np.random.default_rng
 NONE = np.zeros((600, 0))
@@ -72,3 +77,20 @@ def test_of_many_cells_those_that_were_kept_stand_for_the_others() -> None:
     assert 0.2 < kept.float().mean() < 0.5  # more of the rare ones are kept
     drawn = law(torch.zeros(20_000, 0), torch.zeros(20_000, 1), torch.linspace(0, 0.99999, 20_000), 1.0)
     assert (drawn > drawn.mean()).float().mean() == pytest.approx(0.05, abs=0.02)  # and drawn as often as measured
+
+
+def test_residuals_are_smoothed_until_they_are_as_new_as_other_cells() -> None:
+    def cells(n: int, seed: int) -> Examples:
+        return examples(np.zeros((n, 0)), RNG(seed).normal(size=(n, 6)))
+
+    ground, judges = Ground.of(cells(500, 0), np.ones((1, 0)), 0), cells(200, 1)
+    chosen = fresh_smooth([ground], [judges], 0)
+    assert chosen > SMOOTH
+
+    def ratio(smooth: float) -> float:
+        law = ground.member(Law(None, smooth=smooth), NetworkSettings(), 0)
+        drawn = Sampler([law], torch.ones(1), 0).draw(judges.given, 1, seed=3)[0]
+        return nearest_ratio(drawn, ground.cells.target, judges.target)
+
+    assert ratio(SMOOTH) < 0.6
+    assert 0.9 < ratio(chosen) < 1.3

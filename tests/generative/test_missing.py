@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.generative.samples import QUICK, material, vocabulary
-from virtualcell.evaluation.generated import energy_score
+from virtualcell.evaluation.generated import energy_score, nearest_ratio
 from virtualcell.evaluation.metrics import energy_distance
 from virtualcell.generative.balance import chances
 from virtualcell.generative.conditions import Vocabulary
@@ -54,7 +54,7 @@ def test_cells_unlike_those_measured_are_refused_with_words(samplers: MissingSam
     why = samplers.known.refused("rna", given.embeddings["rna"], given.time, None)
     assert (why == "").mean() > 0.9
     far = given.embeddings["rna"] + 30
-    assert all("unlike that of 99 %" in word for word in samplers.known.refused("rna", far, given.time, None))
+    assert all("Nothing like its rna was measured" in word for word in samplers.known.refused("rna", far, given.time, None))
     late = samplers.known.refused("rna", given.embeddings["rna"], np.full(200, 7.0), None)
     assert all("outside the measured times, 0 to 4" in word for word in late)
     unknown = samplers.known.refused("rna", np.full((2, 3), np.nan), None, None)
@@ -184,3 +184,9 @@ def test_what_judges_intervals_taught_neither_samplers_nor_encoder(fitted: Fitte
     assert not np.array_equal(
         fitted.samplers.priors["rna->atac"].population_mean, other.samplers.priors["rna->atac"].population_mean
     )
+
+
+def test_new_cells_are_no_copies_of_those_that_were_measured(samplers: MissingSampler) -> None:
+    drawn = samplers.draw_cells(400, **HELD).states
+    other = material(400, 9).states
+    assert nearest_ratio(drawn, material().states, other) > 0.85  # as new as cells of another sample are

@@ -22,7 +22,7 @@ from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
 from virtualcell.schema import DataError
 from virtualcell.ui import generate as g
-from virtualcell.ui import generate_assays, generate_missing, generate_new, generate_tested
+from virtualcell.ui import generate_assays, generate_missing, generate_tested
 from virtualcell.ui.generate_copies import nearer
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
@@ -162,17 +162,6 @@ def test_distances_are_to_training_cells_read_as_new_where_the_model_has_them(mo
         assert median() == pytest.approx(expected, rel=0.05)
     finally:
         st.cache_resource.clear()
-
-
-def test_drawn_cells_are_read_in_the_batches_of_measured_cells_like_them():
-    b = load_bundle("kang")
-    found = b.model.draw_cells(200, seed=1)
-    like = generate_new._like(b, found, "rna", 1)
-    columns = b.demo.columns
-    np.testing.assert_array_equal(like.obs[columns.state].astype(str), found.labels)
-    np.testing.assert_array_equal(like.obs[columns.perturbation].astype(str), found.treatment)
-    codes = b.model._batch_of(like)
-    assert set(codes) == {0, 1}
 
 
 def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():

@@ -40,7 +40,7 @@ def draw(
     treatment: Annotated[str | None, typer.Option(help="Treatment to hold.")] = None,
     label: Annotated[str | None, typer.Option(help="Cell type or state of new cells.")] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="New cells: each type or state as often as any other.")] = False,
-    noise: Annotated[float, typer.Option(min=0, max=2, help="1 as learned, 0 only the most typical, 2 widest.")] = 1.0,
+    noise: Annotated[float, typer.Option(min=0, max=2, help="1 as learned, 0 only the expected value, 2 widest.")] = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:

@@ -12,10 +12,10 @@ import torch
 from virtualcell.generative.blend import Blend
 from virtualcell.generative.denoiser import NetworkSettings
 from virtualcell.generative.examples import Examples
-from virtualcell.generative.laws import Ground, laws_of
+from virtualcell.generative.laws import Ground, fresh_smooth, laws_of
 from virtualcell.generative.mixture import FORMS, Form
 from virtualcell.generative.moments import covariance, power
-from virtualcell.generative.resampled import Resampled
+from virtualcell.generative.resampled import SMOOTH, Resampled
 from virtualcell.generative.sampler import Member, Sampler
 from virtualcell.generative.spread import spread_factors
 from virtualcell.generative.stray import WIDER
@@ -66,7 +66,8 @@ def fit_sampler(
     folds = _folds(cells.first, seed)
     judged = [cells.take(judges) for _, judges in folds]
     grounds = [Ground.of(cells.take(rest), masks, seed) for rest, _ in folds]
-    laws = laws_of(settings.forms, min(len(rest) for rest, _ in folds), d, masks.shape[1], e)
+    smooth = SMOOTH if e else fresh_smooth(grounds, judged, seed)
+    laws = laws_of(settings.forms, min(len(rest) for rest, _ in folds), d, masks.shape[1], e, smooth)
     members = [[ground.member(law, settings.network, seed) for ground in grounds] for law in laws]
     draws = [_drawn(each, judged, seed) for each in members]
     near = Blend.over(draws, judged)
@@ -106,6 +107,7 @@ def fit_sampler(
             for law, row in zip(laws, alone, strict=True)
         ],
         "coverage_before": coverage,
+        "smooth": smooth,
         "losses": losses,
         "seconds": time.process_time() - began,
         "settings": asdict(settings.network) | {"balanced": settings.balanced},

@@ -43,7 +43,9 @@ class Known:
         usual = np.isfinite(embedding).all(1)
         reference = self.reference[source]
         usual[usual] = Domain(reference[np.isfinite(reference).all(1)]).contains(embedding[usual])
-        why[~usual] = f"Its {source} is unlike that of 99 % of the training cells."
+        why[~usual] = (
+            f"Nothing like its {source} was measured: 99 of 100 training cells are closer to the others than this cell is."
+        )
         # Of the cells, not of the vocabulary: that leaves out a condition which had one value only.
         times, known = np.unique(self.time[np.isfinite(self.time)]), set(self.treatment) - {""}
         if held:

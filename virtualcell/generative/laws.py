@@ -6,24 +6,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from virtualcell.generative.denoiser import NetworkSettings, train_denoiser
 from virtualcell.generative.examples import Examples
 from virtualcell.generative.frame import Frame
 from virtualcell.generative.mixture import Form, fit_mixture
-from virtualcell.generative.resampled import Resampled
+from virtualcell.generative.resampled import SMOOTH, WIDER, Resampled
 from virtualcell.generative.ridge import fit_linear
-from virtualcell.generative.sampler import Member
+from virtualcell.generative.sampler import Member, Sampler
 
 
 @dataclass(frozen=True)
 class Law:
-    """A kind of member: the form of its core (None: residuals as they were found), and the kind and steps of the network on it
-    ("" and 0: none)."""
+    """A kind of member: the form of its core (None: residuals as they were found, smoothed by ``smooth``), and the kind and
+    steps of the network on it ("" and 0: none)."""
 
     form: Form | None
     network: str = ""
     steps: int = 0
+    smooth: float = SMOOTH
 
     @property
     def name(self) -> str:
@@ -32,13 +34,14 @@ class Law:
         return f"{self.form.name}{f' + {self.network}' if self.network else ''}"
 
 
-def laws_of(forms: tuple[Form, ...], n: int, d: int, p: int, e: int) -> list[Law]:
-    """Laws without a network that n cells bear: d target dimensions, p columns of the condition, e of them of an embedding."""
+def laws_of(forms: tuple[Form, ...], n: int, d: int, p: int, e: int, smooth: float = SMOOTH) -> list[Law]:
+    """Laws without a network that n cells bear: d target dimensions, p columns of the condition, e of them of an embedding;
+    smooth: of the residuals as they were found."""
 
     def fits(form: Form) -> bool:
         return n > form.cells_needed(d + (p if form.joint else 0)) and not (form.joint and e == 0)
 
-    return [Law(form) for form in forms if fits(form)] + [Law(None)]
+    return [Law(form) for form in forms if fits(form)] + [Law(None, smooth=smooth)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Ground:
     ) -> Member | Resampled:
         """A member of a law; judges: cells that say when its network has learned enough, else it takes the law's steps."""
         if law.form is None:
-            return Resampled.of(self.around, self.cells.conditions, self.cells.chance, seed)
+            return Resampled.of(self.around, self.cells.conditions, self.cells.chance, seed, law.smooth)
         frame = self.plain if law.form.plain else self.around
         torch.manual_seed(seed)  # where the network starts
         u = np.concatenate([frame.u] * len(self.masks))
@@ -100,3 +103,23 @@ def _shown(given: np.ndarray, chance: np.ndarray, masks: np.ndarray) -> tuple[np
     less = len(masks) - 1
     each = [chance] + [np.full(len(chance), 1 / (3 * less)) for _ in range(less)]
     return np.concatenate([given * mask for mask in masks]), np.concatenate(each)
+
+
+def fresh_smooth(grounds: list[Ground], judged: list[Examples], seed: int) -> float:
+    """The least smoothing with which residuals as they were found give cells that are as new as measured ones: no nearer, in the
+    median, to the cells that they come from than the judges are.
+
+    Without an embedding, a residual is a measured cell: with little smoothing it would be drawn again, nearly as it is.
+    """
+    settings = NetworkSettings()
+    for smooth in WIDER:
+        near, usual = [], []
+        for ground, judges in zip(grounds, judged, strict=True):
+            law = ground.member(Law(None, smooth=smooth), settings, seed)
+            drawn = Sampler([law], torch.ones(1), 0).draw(judges.given, 1, seed=seed)[0]
+            tree = cKDTree(ground.cells.target)
+            near.append(tree.query(drawn)[0])
+            usual.append(tree.query(judges.target)[0])
+        if np.median(np.concatenate(near)) >= np.median(np.concatenate(usual)):
+            break
+    return smooth

@@ -13,6 +13,8 @@ from virtualcell.generative.frame import Frame
 MOST_CELLS = 2_000
 SMOOTH = 0.2
 """Standard deviation of what is added to each residual, in units of the residuals' own: no drawn cell repeats one."""
+WIDER = (SMOOTH, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
+"""What ``fresh`` tries."""
 
 
 class Resampled(nn.Module):
@@ -21,6 +23,7 @@ class Resampled(nn.Module):
     A smoothed bootstrap whose variance is kept (Silverman & Young 1987). conditions (n, q): of the cells with residuals (n, d); a
     residual comes from any of the cells whose conditions are nearest to the last q columns of c, so that of a rare state it comes
     from cells of that state, and where nothing is known from all. stands_for (n,): measured cells that each of them stands for.
+    smooth (): standard deviation of what is added, in units of the residuals.
     """
 
     coef: Tensor
@@ -29,6 +32,7 @@ class Resampled(nn.Module):
     residuals: Tensor
     conditions: Tensor
     stands_for: Tensor
+    smooth: Tensor
 
     def __init__(self, p: int, d: int, n: int, q: int):
         super().__init__()
@@ -38,9 +42,10 @@ class Resampled(nn.Module):
         self.register_buffer("residuals", torch.zeros(n, d))
         self.register_buffer("conditions", torch.zeros(n, q))
         self.register_buffer("stands_for", torch.ones(n))
+        self.register_buffer("smooth", torch.tensor(SMOOTH))
 
     @classmethod
-    def of(cls, frame: Frame, conditions: np.ndarray, chance: np.ndarray, seed: int) -> Resampled:
+    def of(cls, frame: Frame, conditions: np.ndarray, chance: np.ndarray, seed: int, smooth: float = SMOOTH) -> Resampled:
         """frame: linear map and residuals (cells, d); conditions (cells, q); of more than 2,000 cells about so many are kept, as
         often as ``chance`` (cells,) says; each then stands for as many as it was unlikely (Horvitz & Thompson 1952)."""
         n, q = conditions.shape
@@ -57,6 +62,7 @@ class Resampled(nn.Module):
             ("stands_for", 1 / likely[rows]),
         ):
             getattr(made, name).copy_(torch.from_numpy(values))
+        made.smooth.fill_(smooth)
         return made
 
     def shape(self) -> dict[str, Any]:
@@ -71,7 +77,7 @@ class Resampled(nn.Module):
     def forward(self, c: Tensor, start: Tensor, lot: Tensor, noise: float, steps: int = 0) -> Tensor:
         """Targets (cells, d) under conditions (cells, p). start: standard normal (cells, d); lot (cells,) in [0, 1): which
         residual; noise: how much of both, 1 as measured; needs no ``steps``."""
-        u = noise * (self.residuals[self._like(c, lot)] + SMOOTH * start) / (1 + SMOOTH**2) ** 0.5
+        u = noise * (self.residuals[self._like(c, lot)] + self.smooth * start) / (1 + self.smooth**2) ** 0.5
         return self.mean(c) + u @ self.colour
 
     def _like(self, c: Tensor, lot: Tensor) -> Tensor:

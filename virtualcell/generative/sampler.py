@@ -102,9 +102,9 @@ class Sampler(nn.Module):
     def draw(self, condition: np.ndarray, n_draws: int, *, noise: float = 1.0, seed: int = 0, steps: int = STEPS) -> np.ndarray:
         """Draws (n_draws, cells, d) float32 for conditions (cells, p).
 
-        noise: 0 to 2, the width of the noise from which the schedule starts: 1 the distribution that was learned, near 0 its
-        most typical values, 0 its expected value, always the same. The same seed gives the same draws. Raises DataError for
-        another noise.
+        noise: 0 to 2, the one knob of the noise schedule. 1: the distribution that was learned; above, the schedule starts from
+        noise so much wider; below, draws are taken in towards the expected value (truncation: Karras et al. 2019, appendix B),
+        which is all that 0 gives. The same seed gives the same draws. Raises DataError for another noise.
         """
         if not 0 <= noise <= HIGHEST_NOISE:
             raise DataError(f"The noise is {noise:g}.", next_step="give a number from 0 to 2; 1 is as learned.", field="noise")
@@ -115,15 +115,13 @@ class Sampler(nn.Module):
         lot, which, other = torch.rand(3, n_draws * n, generator=generator)
         part = torch.searchsorted(self.weights.cumsum(0), which).clamp_max(len(self.members) - 1)
         chance, mean = self.stray(c)[:, 0], self._mean(c)
-        if not noise:  # nothing is drawn, not even a lot
-            expected = torch.where((chance < 0.5)[:, None], mean, self.population_mean)
-            return expected.expand(n_draws, n, d).clone().numpy()
-        nonsense = lot < chance.repeat(n_draws)
+        less, more = min(noise, 1.0), max(noise, 1.0)
+        nonsense = 0.5 + less * (lot - 0.5) < chance.repeat(n_draws)
         found = self.population_mean + noise * start @ self.population_root
         for i, member in enumerate(self.members):
             mine = ((part == i) & ~nonsense).nonzero()[:, 0]
             for some in mine.split(CHUNK):
                 here = some % n
-                drawn = member(c[here], start[some], other[some], noise, steps)
-                found[some] = mean[here] + self.spread * (drawn - mean[here])
+                drawn = member(c[here], start[some], other[some], more, steps)
+                found[some] = mean[here] + less * self.spread * (drawn - mean[here])
         return found.view(n_draws, n, d).numpy()

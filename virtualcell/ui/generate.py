@@ -117,9 +117,9 @@ def noise_choice(b: Bundle, name: str) -> float:
 def noise_words(noise: float) -> str:
     """What a place of the knob means."""
     if noise == 0:
-        return "None: every draw for a cell, or of a kind, is the same, most typical one."
+        return "None: every draw for a cell, or of a kind, is the same, expected one."
     if noise < 1:
-        return "Closer to the typical cell than measured cells are."
+        return "Taken in towards the expected cell: less varied than measured cells."
     return "As varied as measured cells." if noise == 1 else "Wider than measured cells: some draws look like no measured cell."
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -18,7 +17,7 @@ from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
 from virtualcell.ui.generate_copies import copies
 from virtualcell.ui.generate_features import feature_space
-from virtualcell.ui.generate_files import SYNTHETIC, drawn_files
+from virtualcell.ui.generate_files import drawn_files
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
@@ -66,26 +65,7 @@ def _drawn_readings(key: str, stamp: int, modality: str, *request: object) -> np
     assert isinstance(found, CellDraw), "asked for only after cells were drawn"
     seed = request[-1]
     assert isinstance(seed, int)
-    return b.model.draw_readings(found.states, modality, like=_like(b, found, modality, seed), seed=seed)
-
-
-def _like(b: Bundle, found: CellDraw, modality: str, seed: int) -> ad.AnnData:
-    """For each drawn cell the annotations of a measured one of its label, time and treatment: it is read as of that cell's batch,
-    so that batches differ among drawn cells as they do among measured ones."""
-    columns, labels = b.demo.columns, _labels(b.demo.key, state.stamp(b))
-    own, drawn = [labels], [found.labels]
-    for column, values in ((columns.time, found.time), (columns.perturbation, found.treatment)):
-        if column is not None and values is not None:
-            own.append(state.values(b, column))
-            drawn.append(values)
-    have = np.flatnonzero(modalities.with_measured(b, modality))
-    rows_of: dict[tuple[object, ...], list[int]] = {}
-    for row, *kind in zip(have.tolist(), *(values[have].tolist() for values in own), strict=True):
-        rows_of.setdefault(tuple(kind), []).append(row)
-    rng = np.random.default_rng(seed)
-    # A kind in which this was never measured is read as of any cell in which it was.
-    rows = [rng.choice(rows_of.get(kind, have)) for kind in zip(*(values.tolist() for values in drawn), strict=True)]
-    return ad.AnnData(obs=b.cells.obs.iloc[rows].set_axis([f"{SYNTHETIC}-{i}" for i in range(len(rows))]))
+    return b.model.draw_readings(found.states, modality, batch=found.batch, seed=seed)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading what the cells are called …")
