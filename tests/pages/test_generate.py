@@ -82,7 +82,7 @@ def test_a_missing_measurement_stands_beside_the_measured_one():
 
 def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
     at = view("cite", g.MISSING, **{"missing-noise-cite": "0.0"})
-    assert "is the same, most typical one" in words(at)
+    assert "is the same, expected one" in words(at)
     cloud = next(t for t in figure(at, "one-cell-cite")["data"] if t["name"] == "drawn")
     assert np.ptp(values(cloud["x"])) < 1e-4
     at = view("a549", g.MISSING, **{"missing-time-a549": "3 h"})
