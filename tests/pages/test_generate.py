@@ -21,12 +21,13 @@ from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
 from virtualcell.ui import generate as g
 from virtualcell.ui import generate_assays, generate_tested
+from virtualcell.ui.generate_codes import Read
+from virtualcell.ui.generate_codes import named as codes_named
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
 from virtualcell.ui.generate_new import _nearer
 from virtualcell.ui.generate_pairs import auroc
-from virtualcell.ui.generate_turn import Read, _how_alike
-from virtualcell.ui.generate_turn import named as codes_named
+from virtualcell.ui.generate_turn import _how_alike
 
 pytestmark = pytest.mark.slow
 
@@ -133,9 +134,11 @@ def test_draws_that_keep_closer_to_the_training_cells_than_new_cells_are_called_
 
 def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():
     cells = np.random.default_rng(0).normal(size=(300, 4))
-    assert "nearly copies of one" in _how_alike(cells, cells * 0.01 + 3)
-    assert " 50% as much" in _how_alike(cells, cells / 2)
-    assert "copies" not in _how_alike(cells, cells / 2)
+    variance = cells.var(axis=0, ddof=1).sum()
+    assert "nearly copies of one" in _how_alike(variance, 50, cells * 0.01 + 3, "measured")
+    assert " 50% as much" in _how_alike(variance, 50, cells / 2, "measured")
+    assert "copies" not in _how_alike(variance, 50, cells / 2, "measured")
+    assert _how_alike(variance, 2, cells, "measured").startswith("Too few measured cells")
 
 
 def test_a_test_of_one_assay_says_nothing_of_another(monkeypatch):
