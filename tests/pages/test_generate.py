@@ -171,16 +171,16 @@ def test_what_was_never_measured_together_is_refused_in_words():
 
 # -- knobs -----------------------------------------------------------------------------------------------------------------------
 def test_turning_a_knob_changes_what_the_codes_say():
-    at = view("simulated", g.TURN, **{"turned-simulated": "knob 2"})
-    b = load_bundle("simulated")
+    at = view("larry", g.TURN, **{"turned-larry": "knob 2"})
+    b = load_bundle("larry")
     assert b.model.codes is not None
-    k = int(at.selectbox(key="code-simulated").value.split(":")[0]) - 1
+    k = int(at.selectbox(key="code-larry").value.split(":")[0]) - 1
     turned = b.model.codes.turn(k, 1, steps=9, seed=0, n=100)
     amount = np.log1p(b.model.decode(turned).mean(axis=1))
-    for trace in figure(at, "knob-turned-simulated")["data"]:
+    for trace in figure(at, "knob-turned-larry")["data"]:
         i = b.model.features().index(trace["name"])
         np.testing.assert_allclose(values(trace["y"]), amount[:, i] - amount[4, i], atol=1e-3)
-    log = figure(at, "settling-simulated")["data"][0]
+    log = figure(at, "settling-larry")["data"][0]
     assert values(log["y"])[-1] < values(log["y"])[0], "the code of a cell settles"
 
 
