@@ -20,6 +20,7 @@ from sklearn.decomposition import PCA, FastICA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from benchmarks.generate.codes_drawn import ENERGY, PLANTED_SPREAD, beside_measured, distance, planted_spread
 from benchmarks.peers.splits import rows as halves
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.data.simulate_factors import FACTORS, STATES, simulate_factors
@@ -28,7 +29,7 @@ from virtualcell.evaluation.report import Claim, Row
 from virtualcell.generative.infogan import N_CONTINUOUS, Codes, fit_codes
 from virtualcell.generative.infogan_codes import standardised
 from virtualcell.generative.infogan_start import fit_mixture
-from virtualcell.generative.infogan_training import CodeSettings, energy_distance
+from virtualcell.generative.infogan_training import CodeSettings
 from virtualcell.generative.material import Material
 from virtualcell.model import VirtualCell
 from virtualcell.schema import Settings
@@ -36,8 +37,6 @@ from virtualcell.schema import Settings
 PLANTED = "simulated cells with planted factors"
 OURS, MANY, COLD, START = "codes", "codes, 8 categories", "codes from a random start", "codes, start only"
 ARI = "ARI with the state"
-ENERGY = "energy distance of drawn from test cells"
-"""In deviations of the learned cells."""
 LEAST_ARI, LEAST_RHO = 0.8, 0.8
 DEMO_KEYS = ("kang", "larry", "simulated", "a549")
 DEMO_SEEDS = 3
@@ -127,12 +126,13 @@ def planted(seed: int, progress: Any = None) -> dict[str, dict[str, float]]:
         codes = fit_codes(data.states, data.learned, n_categories=k, settings=settings, seed=seed, progress=progress)
         probabilities, continuous = codes.read(data.states[data.test])
         found[name] = _agreement(continuous, factors) | {ARI: adjusted_rand_score(state, probabilities.argmax(1))}
-        found[name][ENERGY] = _distance(codes, data, seed)
+        found[name] |= beside_measured(codes, data.states[data.test], seed)
+        found[name][PLANTED_SPREAD] = planted_spread(codes, data.states[data.test], state, factors, seed)
         if name == OURS:
             found[name] |= _of_training(codes)
     rng = np.random.default_rng(seed)
     same = data.states[rng.choice(data.learned, len(data.test), replace=False)]
-    found["measured cells, learned from"] = {ENERGY: energy_distance(same / codes.scale, data.states[data.test] / codes.scale)}
+    found["measured cells, learned from"] = {ENERGY: distance(codes, same, data.states[data.test])}
     for name, groups in grouped(data, len(STATES), seed).items():
         found[name] = {ARI: adjusted_rand_score(state, groups)}
     for name, read in components(data, len(STATES), seed).items():
@@ -147,6 +147,7 @@ def demo(key: str, seed: int, progress: Any = None) -> dict[str, dict[str, float
     codes = fit_codes(data.states, data.learned, settings=CodeSettings(starts=1), seed=seed, progress=progress)
     probabilities, continuous = codes.read(data.states[data.test])
     found: dict[str, dict[str, float]] = {OURS: {"categories chosen": float(codes.n_categories)} | _of_training(codes)}
+    found[OURS] |= beside_measured(codes, data.states[data.test], seed)
     if columns.state is not None:
         state = cells.obs[columns.state].astype(str).to_numpy()[data.test]
         found[OURS][ARI] = adjusted_rand_score(state, probabilities.argmax(1))
@@ -198,13 +199,6 @@ def _agreement(read: np.ndarray, factors: np.ndarray) -> dict[str, float]:
     figures = {f"|rho| of its code with {name}": float(value) for name, value in zip(FACTORS, best, strict=True)}
     figures |= {f"|rho| of the code of {FACTORS[i]} with {FACTORS[1 - i]}": float(ordered[i, 1 - i]) for i in range(2)}
     return figures | {"least |rho| of the two codes": float(best.min())}
-
-
-def _distance(codes: Codes, data: Embedded, seed: int) -> float:
-    rng, n = np.random.default_rng(seed), len(data.test)
-    category = rng.choice(codes.n_categories, n, p=codes.prior / codes.prior.sum())
-    drawn = codes.draw(category, rng.uniform(-1, 1, (n, codes.n_continuous)), seed=seed)
-    return energy_distance(drawn / codes.scale, data.states[data.test] / codes.scale)
 
 
 def _of_training(codes: Codes) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.generate.codes import correlations, matched
+from benchmarks.generate.codes_drawn import nearest
 
 
 def test_each_factor_gets_a_code_of_its_own() -> None:
@@ -22,3 +23,14 @@ def test_two_codes_of_one_factor_do_not_count_twice() -> None:
     rho = correlations(factors[:, [0, 0]], factors)
     assert matched(rho).min() < 0.2
     assert (correlations(np.zeros((500, 2)), factors) == 0).all()
+
+
+def test_the_nearest_is_of_the_same_group() -> None:
+    rng = np.random.default_rng(2)
+    group, places = rng.integers(0, 3, 60), rng.random((60, 2))
+    group[0] = 7
+    found = nearest(group, places)
+    assert found[0] == 0, "alone"
+    for i in range(1, 60):
+        others = [j for j in range(60) if j != i and group[j] == group[i]]
+        assert found[i] == min(others, key=lambda j: np.linalg.norm(places[j] - places[i]))

@@ -1,4 +1,4 @@
-"""Names of categories and genes of codes, where the answer is known."""
+"""Names of categories and features of codes, where the answer is known."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.generative.test_infogan import DIRECTION, fitted, planted
-from virtualcell.generative.infogan_describe import LOG2, genes_of_code, name_categories
-from virtualcell.schema import DataError
+from virtualcell.generative.infogan_describe import name_categories, turned_features
+from virtualcell.schema import UNKNOWN, DataError
 
 NAMES = np.array(["common", "frequent", "rare"])
 
 
 def test_categories_are_named_by_most_of_their_cells() -> None:
     states, group, _ = planted(400, seed=2)
-    table = name_categories(fitted(), states, NAMES[group])
+    table = name_categories(fitted().read(states)[0].argmax(1), NAMES[group], 3)
     assert sorted(table["name"]) == sorted(NAMES)
     assert table["cells"].sum() == 400
     assert table["share"].sum() == pytest.approx(1)
@@ -23,29 +23,33 @@ def test_categories_are_named_by_most_of_their_cells() -> None:
     assert shares["common"] == pytest.approx((group == 0).mean(), abs=0.02)
 
 
-def test_a_name_of_two_categories_is_numbered_by_size() -> None:
-    states, group, _ = planted(400, seed=2)
-    table = name_categories(fitted(), states, np.where(group == 2, "rare", "both")).set_index("name")
-    assert {"both 1", "both 2", "rare"} == set(table.index)
-    assert table.loc["both 1", "cells"] >= table.loc["both 2", "cells"]
+def test_a_category_without_cells_is_unknown() -> None:
+    table = name_categories(np.array([0, 0, 0, 2]), ["a", "b", "a", "b"], 3)
+    assert table["name"].tolist() == ["a", UNKNOWN, "b"]
+    assert table["cells"].tolist() == [3, 0, 1]
+    np.testing.assert_allclose(table["share_of_name"], [2 / 3, 0, 1])
 
 
-def test_the_gene_on_the_planted_direction_comes_first() -> None:
-    def decode(states: np.ndarray) -> np.ndarray:
-        return np.exp(states / 2)
-
-    table = genes_of_code(fitted(), 0, decode, ["first", "second", "third"])
-    assert table["gene"][0] == "third"
+def test_the_feature_on_the_planted_direction_comes_first() -> None:
+    """What is read is an exponential of half the states, so that its logarithm moves by half of what the states do."""
+    amount = np.log2(np.exp(fitted().turn(0, 0, steps=5, n=200) / 2).mean(1))
+    table = turned_features(amount, ["first", "second", "third"])
+    assert table["feature"][0] == "third"
     spanned = 2 * DIRECTION[2] / 2 / np.log(2)  # exponent from one end to the other, in powers of 2
-    assert 0.4 * spanned < abs(table[LOG2][0]) < 1.2 * spanned
-    assert table[LOG2].abs().is_monotonic_decreasing
-    assert np.sign(table[LOG2][0]) == np.sign(table["high"][0] - table["low"][0])
-    assert len(genes_of_code(fitted(), 0, decode, ["first", "second", "third"], category=1, top=2)) == 2
+    assert 0.4 * spanned < abs(table["change"][0]) < 1.2 * spanned
+    assert table["reach"].is_monotonic_decreasing
+    np.testing.assert_allclose(table["change"][0], amount[-1, 2] - amount[0, 2])
+
+
+def test_what_passes_a_peak_reaches_far_without_changing() -> None:
+    table = turned_features(np.array([[0.0, 0.0], [3.0, 1.0], [0.0, 1.0]]), ["peak", "step"])
+    assert table["feature"].tolist() == ["peak", "step"]
+    assert table["change"].tolist() == [0, 1]
+    assert table["reach"].tolist() == [3, 1]
 
 
 def test_what_does_not_fit_is_named() -> None:
-    states = planted(50)[0]
     with pytest.raises(DataError, match="labels"):
-        name_categories(fitted(), states, ["a"])
+        name_categories(np.zeros(50, dtype=int), ["a"], 1)
     with pytest.raises(DataError, match="names"):
-        genes_of_code(fitted(), 0, lambda z: z, ["one"])
+        turned_features(np.zeros((3, 2)), ["one"])

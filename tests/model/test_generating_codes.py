@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from tests.model.samples import SMALL
 from virtualcell.data.simulate_factors import simulate_factors
-from virtualcell.generative.infogan_describe import genes_of_code, name_categories
+from virtualcell.generative.infogan_describe import name_categories, turned_features
 from virtualcell.model import VirtualCell
 
 
@@ -32,9 +32,9 @@ def test_codes_are_learned_kept_and_told(tmp_path: Path) -> None:
     assert adjusted_rand_score(cells.obs["state"], probabilities.argmax(1)) > 0.2
     drawn = codes.draw(probabilities.argmax(1), continuous)
     assert np.linalg.norm(drawn.mean(0) - states.mean(0)) < 0.5 * states.std(0).sum()
-    genes = genes_of_code(codes, 0, model.decode, model.features(), top=5)
-    assert set(genes["gene"]) <= set(model.features())
-    assert name_categories(codes, states, model.record["labels"])["cells"].sum() == 400
+    genes = turned_features(model.decode(codes.turn(0, 0, n=20)).mean(1), model.features())
+    assert set(genes["feature"]) == set(model.features())
+    assert name_categories(probabilities.argmax(1), model.record["labels"], codes.n_categories)["cells"].sum() == 400
     model.save(tmp_path)
     again = VirtualCell.load(tmp_path).codes
     assert again is not None

@@ -23,12 +23,13 @@ from virtualcell.model import VirtualCell
 from virtualcell.schema import DataError
 from virtualcell.ui import generate as g
 from virtualcell.ui import generate_assays, generate_missing, generate_tested
+from virtualcell.ui.generate_codes import Read
+from virtualcell.ui.generate_codes import named as codes_named
 from virtualcell.ui.generate_copies import nearer
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
 from virtualcell.ui.generate_pairs import auroc
-from virtualcell.ui.generate_turn import Read, _how_alike
-from virtualcell.ui.generate_turn import named as codes_named
+from virtualcell.ui.generate_turn import _how_alike
 
 pytestmark = pytest.mark.slow
 
@@ -166,9 +167,11 @@ def test_distances_are_to_training_cells_read_as_new_where_the_model_has_them(mo
 
 def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():
     cells = np.random.default_rng(0).normal(size=(300, 4))
-    assert "nearly copies of one" in _how_alike(cells, cells * 0.01 + 3)
-    assert " 50% as much" in _how_alike(cells, cells / 2)
-    assert "copies" not in _how_alike(cells, cells / 2)
+    variance = cells.var(axis=0, ddof=1).sum()
+    assert "nearly copies of one" in _how_alike(variance, 50, cells * 0.01 + 3, "measured")
+    assert " 50% as much" in _how_alike(variance, 50, cells / 2, "measured")
+    assert "copies" not in _how_alike(variance, 50, cells / 2, "measured")
+    assert _how_alike(variance, 2, cells, "measured").startswith("Too few measured cells")
 
 
 def test_a_test_of_one_assay_says_nothing_of_another(monkeypatch):
@@ -201,16 +204,16 @@ def test_what_was_never_measured_together_is_refused_in_words():
 
 # -- knobs -----------------------------------------------------------------------------------------------------------------------
 def test_turning_a_knob_changes_what_the_codes_say():
-    at = view("simulated", g.TURN, **{"turned-simulated": "knob 2"})
-    b = load_bundle("simulated")
+    at = view("larry", g.TURN, **{"turned-larry": "knob 2"})
+    b = load_bundle("larry")
     assert b.model.codes is not None
-    k = int(at.selectbox(key="code-simulated").value.split(":")[0]) - 1
+    k = int(at.selectbox(key="code-larry").value.split(":")[0]) - 1
     turned = b.model.codes.turn(k, 1, steps=9, seed=0, n=100)
     amount = np.log1p(b.model.decode(turned).mean(axis=1))
-    for trace in figure(at, "knob-turned-simulated")["data"]:
+    for trace in figure(at, "knob-turned-larry")["data"]:
         i = b.model.features().index(trace["name"])
         np.testing.assert_allclose(values(trace["y"]), amount[:, i] - amount[4, i], atol=1e-3)
-    log = figure(at, "settling-simulated")["data"][0]
+    log = figure(at, "settling-larry")["data"][0]
     assert values(log["y"])[-1] < values(log["y"])[0], "the code of a cell settles"
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from virtualcell.generative.infogan_codes import Codes, checked, no_code, standardised
+from virtualcell.generative.infogan_spread import spread_ratio
 from virtualcell.generative.infogan_start import choose_groups
-from virtualcell.generative.infogan_training import CodeSettings, Game, energy_distance, promise
+from virtualcell.generative.infogan_training import CodeSettings, Game, promise
 from virtualcell.generative.material import Material
 from virtualcell.training.epochs import Progress
 
@@ -27,12 +28,15 @@ VALIDATION = 7
 """A stream of random numbers of its own: with the plain seed the inner validation cells would be those that the autoencoder kept
 out, whose states spread less."""
 N_CONTINUOUS = 2
+"""Fewer where states have as few coordinates: as many codes as coordinates leave nothing to the noise."""
 CELLS_A_CATEGORY = 10
 """Training cells for each category that are the least to learn from."""
 SPREAD = (0.67, 1.5)
 """Outside, drawn cells are too alike or too scattered: mean deviation of drawn over measured cells."""
 RARELY_USED = 0.01
 """Share of the cells below which a category is called unused."""
+COPIES = 0.5
+"""Times the spread of measured cells with the same codes, below which drawn ones are called copies of each other."""
 READABLE = 0.5
 """Share of the category's entropy that must be read back from drawn cells."""
 
@@ -42,16 +46,17 @@ def fit_codes(
     rows: np.ndarray | None = None,
     *,
     n_categories: int | None = None,
-    n_continuous: int = N_CONTINUOUS,
+    n_continuous: int | None = None,
     settings: CodeSettings | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Codes:
     """Learns codes from the states (n, d) in ``rows`` (all by default), of which a tenth only says which run goes on.
 
-    n_categories: 2 or more; None: as many as a mixture of Gaussians needs (``choose_groups``), at most 8. The
-    same seed gives the same codes on one thread. progress: told of the stage "codes". A collapse is told in
-    ``Codes.record["warnings"]`` and logged. Raises DataError for states that are no numbers, too few, or more codes than fit.
+    n_categories: 2 or more; None: as many as a mixture of Gaussians needs (``choose_groups``), at most 8. n_continuous: at most
+    d; None: two, or one where d is 2. The same seed gives the same codes on one thread. progress: told of the stage "codes". A
+    collapse is told in ``Codes.record["warnings"]`` and logged. Raises DataError for states that are no numbers, too few, or
+    more codes than fit.
     """
     settings = settings or CodeSettings()
     given = np.asarray(states)
@@ -59,6 +64,8 @@ def fit_codes(
     if rows is not None:
         given = given[rows]
     n, d = given.shape
+    if n_continuous is None:
+        n_continuous = min(N_CONTINUOUS, max(1, d - 1))
     if not 1 <= n_continuous <= d:
         raise no_code(f"{n_continuous} continuous codes do not fit {d} coordinates.", f"choose 1 to {d}.", "n_continuous")
     if n_categories is not None and n_categories < 2:
@@ -71,7 +78,7 @@ def fit_codes(
     scale = np.maximum(deviation, 1e-3 * deviation.max())
     x = standardised(given, mean, scale)
     order = np.random.default_rng([seed, VALIDATION]).permutation(n)
-    n_validation = max(1, int(settings.validation_share * n))
+    n_validation = max(2, int(settings.validation_share * n))
     validation, training = x[np.sort(order[:n_validation])], x[np.sort(order[n_validation:])]
     chosen = n_categories is None
     if n_categories is None:
@@ -86,6 +93,7 @@ def fit_codes(
         promises=promises,
         **{key: value for key, value in log[-1].items() if key not in ("step", "stage")},
     )
+    codes.record["spread_at_codes"] = spread_ratio(codes, given, seed=seed)
     codes.record["warnings"] = _collapses(codes, given)
     for sentence in codes.record["warnings"]:
         logger.warning("Codes: %s", sentence)
@@ -115,7 +123,8 @@ def _play(
     """Short runs, of which the one with the most promise goes on: game, its log, all promises."""
     cells, s = torch.from_numpy(validation), settings
     warm = s.warm_steps if s.warm_start else 0
-    floor = energy_distance(training[: 2 * len(validation)], validation)
+    # What an energy distance that counts each cell with itself is on average for samples of one law, n and 2 n large.
+    floor = 1.5 / len(cells) * float(torch.pdist(cells).mean())
     total, done = s.starts * (warm + s.short_steps) + s.steps - s.short_steps, 0
     runs: list[tuple[float, Game, list[dict[str, Any]]]] = []
 
@@ -150,6 +159,9 @@ def _collapses(codes: Codes, given: np.ndarray) -> list[str]:
     if not SPREAD[0] <= last["spread"] <= SPREAD[1]:
         kind = "alike (the generator has collapsed)" if last["spread"] < 1 else "scattered"
         found.append(f"Drawn cells are too {kind}: they spread {last['spread']:.2f} times as far as measured ones.")
+    if codes.record["spread_at_codes"] < COPIES:
+        share = codes.record["spread_at_codes"]
+        found.append(f"With the same codes, drawn cells differ only {share:.2f} times as much as measured ones.")
     use = codes.read(given)[0].mean(0)
     unused = int((use < RARELY_USED).sum())
     if unused:

@@ -52,6 +52,15 @@ class Codes:
         log_probabilities, mean, _ = self.reader.read(x)
         return log_probabilities.exp().numpy(), mean.clamp(-1, 1).numpy()
 
+    @torch.no_grad()
+    def likeness(self, states: np.ndarray, category: int, continuous: np.ndarray) -> np.ndarray:
+        """How likely states (n, d) have the codes, category from 0 and continuous (C,) in [-1, 1]: their posterior density,
+        in shares that sum to 1, (n,) float64."""
+        x = torch.from_numpy(standardised(checked(states, len(self.mean)), self.mean, self.scale))
+        log_probabilities, mean, log_variance = (part.double() for part in self.reader.read(x))
+        off = (torch.from_numpy(np.asarray(continuous, dtype=np.float64)) - mean) ** 2 / log_variance.exp()
+        return torch.softmax(log_probabilities[:, category] - 0.5 * (off + log_variance).sum(1), 0).numpy()
+
     def draw(self, category: np.ndarray, continuous: np.ndarray, *, seed: int = 0, noise: float = 1.0) -> np.ndarray:
         """States (m, d) float32 of cells with the codes: category (m,) from 0, continuous (m, C) in [-1, 1].
 

@@ -1,79 +1,48 @@
-"""Codes in words that a biologist reads: which known cells a category holds, which genes a continuous code turns."""
+"""Codes in words that a biologist reads: which known cells a category holds, which features a continuous code turns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from virtualcell.generative.infogan import Codes
 from virtualcell.schema import UNKNOWN, DataError
 
-LOG2 = "log2 change"
-"""Of 1 + the decoder's expected reading."""
 
+def name_categories(category: np.ndarray, labels: Sequence[str] | np.ndarray, n: int) -> pd.DataFrame:
+    """One line a category, n of them in their order: ``cells`` read as it, ``share`` of all cells, ``name`` (label of most of
+    them, unknown where there is none), ``share_of_name`` (share of its cells with that label).
 
-def name_categories(codes: Codes, states: np.ndarray, labels: Sequence[str] | np.ndarray) -> pd.DataFrame:
-    """One line a category: ``category``, ``cells`` and ``share`` of the cells read as it, ``name`` (label of most of them),
-    ``share_of_name`` (share of its cells with that label), ``certainty`` (mean probability of the category in them).
-
-    states (n, d), labels (n,). A name that two categories have in common carries a number, the larger category first; a category
-    without cells is called unknown. Labels name codes afterwards, nothing is learned from them.
+    category (cells,) from 0, labels (cells,). Labels name categories afterwards, nothing is learned from them. Raises DataError
+    where they are not one a cell.
     """
     given = np.asarray(labels).astype(str)
-    probabilities, _ = codes.read(states)
-    if given.shape != (len(probabilities),):
+    if given.shape != (len(category),):
         raise DataError(
-            f"There are {len(given)} labels for {len(probabilities)} cells.", next_step="give one label a cell.", field="labels"
+            f"There are {len(given)} labels for {len(category)} cells.", next_step="give one label a cell.", field="labels"
         )
-    read = probabilities.argmax(1)
     lines = []
-    for category in range(codes.n_categories):
-        inside = read == category
-        counts = pd.Series(given[inside]).value_counts()
-        lines.append(
-            {
-                "category": category,
-                "cells": int(inside.sum()),
-                "share": float(inside.mean()),
-                "name": str(counts.index[0]) if len(counts) else UNKNOWN,
-                "share_of_name": float(counts.iloc[0] / inside.sum()) if len(counts) else 0.0,
-                "certainty": float(probabilities[inside, category].mean()) if len(counts) else 0.0,
-            }
-        )
-    table = pd.DataFrame(lines)
-    rank = table.sort_values("cells", ascending=False, kind="stable").groupby("name").cumcount().reindex(table.index) + 1
-    several = table["name"].map(table["name"].value_counts()) > 1
-    table["name"] = table["name"].where(~several, table["name"] + " " + rank.astype(str))
-    return table
+    for one in range(n):
+        kinds, counts = np.unique(given[category == one], return_counts=True)
+        cells, most = int(counts.sum()), int(counts.max(initial=0))
+        name = str(kinds[counts.argmax()]) if cells else UNKNOWN
+        lines.append((cells, cells / max(len(given), 1), name, most / max(cells, 1)))
+    return pd.DataFrame(lines, columns=["cells", "share", "name", "share_of_name"])
 
 
-def genes_of_code(
-    codes: Codes,
-    which: int,
-    decode: Callable[[np.ndarray], np.ndarray],
-    genes: Sequence[str],
-    *,
-    category: int | None = None,
-    top: int = 10,
-    n: int = 200,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """The genes that change most when a continuous code is turned from -1 to 1, all else held: ``gene``, ``log2 change``, ``low``
-    and ``high`` (expected reading at the two ends), the largest change first.
+def turned_features(amount: np.ndarray, features: Sequence[str]) -> pd.DataFrame:
+    """What changes as a code is turned from -1 to 1: ``feature``, ``change`` from end to end and ``reach`` (largest less
+    smallest), the largest reach first.
 
-    decode: states (..., d) to expected readings (..., genes), such as ``VirtualCell.decode``; category: cells of one category, by
-    default of each in the shares of the prior.
+    amount: (steps, features), what is read of the states that ``Codes.turn`` draws. Raises DataError where names are not one a
+    feature.
     """
-    shares = codes.prior / codes.prior.sum()
-    cells = {category: n} if category is not None else {k: int(np.ceil(n * share)) for k, share in enumerate(shares)}
-    ends = [codes.turn(k, which, steps=2, seed=seed, n=m) for k, m in cells.items()]
-    low, high = (np.concatenate([decode(end[side]) for end in ends]).mean(0) for side in (0, 1))
-    if low.shape != (len(genes),):
+    if amount.shape[1:] != (len(features),):
         raise DataError(
-            f"{len(genes)} names were given for {len(low)} features.", next_step="give model.features().", field="genes"
+            f"{len(features)} names were given for {amount.shape[-1]} features.",
+            next_step="give model.features().",
+            field="features",
         )
-    change = np.log2((1 + np.maximum(high, 0)) / (1 + np.maximum(low, 0)))
-    table = pd.DataFrame({"gene": list(genes), LOG2: change, "low": low, "high": high})
-    return table.iloc[np.argsort(-np.abs(change), kind="stable")[:top]].reset_index(drop=True)
+    table = pd.DataFrame({"feature": list(features), "change": amount[-1] - amount[0], "reach": np.ptp(amount, axis=0)})
+    return table.sort_values("reach", ascending=False, kind="stable", ignore_index=True)

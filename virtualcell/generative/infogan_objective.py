@@ -54,3 +54,10 @@ def inconsistency(generator: Generator, noise: Tensor, first: Tensor, second: Te
     one = generator(noise, first, end) - generator(noise, first, start)
     other = generator(noise, second, end) - generator(noise, second, start)
     return ((one - other) ** 2).sum(1).mean()
+
+
+def unlike_spread(measured: Tensor, made: Tensor) -> Tensor:
+    """How differently measured and generated states lie about what the generator makes of their codes without noise, both
+    residuals (n, d): squared difference of their second moments, over those of the measured ones squared."""
+    of_measured, of_made = (one.T @ one / len(one) for one in (measured, made))
+    return ((of_made - of_measured) ** 2).sum() / (of_measured**2).sum().detach().clamp_min(1e-12)

@@ -19,6 +19,8 @@ EXTENT = np.sqrt(3.0)
 """Half the length of a uniform interval of standard deviation 1."""
 LEAST_NOISE = 0.05
 """Variance that noise keeps in every direction of standardised states: without it, the generator's cells lie in a plane."""
+ODD = 4.0
+"""Times the median distance from the centre of the own group: cells further away have no say in directions and spread."""
 RIDGE = 1e-3
 """Added to the variances of the mixture."""
 MOST_GROUPS = 8
@@ -45,7 +47,10 @@ def find_start(x: np.ndarray, scale: np.ndarray, n_categories: int, n_continuous
     that only carries noise is small. The separation is into independent directions (FastICA, Hyvarinen 1999), as codes are.
     """
     mixture = fit_mixture(x, n_categories, tries, seed)
-    inside = (x - mixture.means_[mixture.predict(x)]) * scale
+    inside = x - mixture.means_[mixture.predict(x)]
+    length = np.linalg.norm(inside, axis=1)
+    # A few odd cells would give a direction of their own.
+    inside = inside[length <= ODD * np.median(length)] * scale
     directions = _directions(inside, n_continuous, seed) / scale
     left = np.atleast_2d(np.cov(inside.T)) / np.outer(scale, scale) - directions.T @ directions / EXTENT**2
     values, vectors = np.linalg.eigh(left)

@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.distance import cdist
 from torch import Tensor
 from torch.nn import functional
 
-from virtualcell.generative.infogan_networks import Generator, Reader
+from virtualcell.generative.infogan_networks import LOG_VARIANCE, Generator, Reader
 from virtualcell.generative.infogan_objective import (
     discriminator_loss,
     generator_loss,
     inconsistency,
     information,
     slope_penalty,
+    unlike_spread,
 )
 from virtualcell.generative.infogan_start import find_start
+from virtualcell.predictor.distance import energy_distance
 
+FINEST = float(np.exp(LOG_VARIANCE[0] / 2))
+"""Least standard deviation with which a continuous code is read from a cell."""
 LOOKED_AT = 512
 """Generated cells from which a logged step's figures come."""
 
@@ -53,6 +56,9 @@ class CodeSettings:
     continuous_weight: float = 0.3
     consistency_weight: float = 0.1
     """Of the difference between what a continuous code does in two categories."""
+    spread_weight: float = 1.0
+    """Of the difference between how generated and measured cells of the same codes spread. The adversary sees no codes: without
+    this term, the information that codes carry leaves less and less to the noise."""
     learned_prior: bool = True
     """Whether the prior of the category follows the code head on measured cells; otherwise it stays as it started."""
     prior_rate: float = 0.02
@@ -131,6 +137,9 @@ class Game:
             others = groups[torch.randperm(len(groups), generator=self.rng)]
             end = 2 * torch.rand(continuous.shape, generator=self.rng) - 1
             loss = loss + s.consistency_weight * inconsistency(self.generator, noise, groups, others, continuous, end)
+        if s.spread_weight > 0:
+            about = made - self.generator(torch.zeros_like(noise), groups, continuous)
+            loss = loss + s.spread_weight * unlike_spread(self._residuals(real), about)
         self._descend(0, loss)
 
         with torch.no_grad():
@@ -141,6 +150,18 @@ class Game:
                 prior = torch.lerp(self.prior, seen, s.prior_rate).clamp_min(s.prior_floor / self.k)
                 self.prior = prior / prior.sum()
         self.taken += 1
+
+    def _residuals(self, states: Tensor) -> Tensor:
+        """States (n, d) less what the generator makes without noise of the codes that are read from them.
+
+        Continuous codes are read no finer than ``FINEST``. With the posterior's own deviation instead, more noise would make
+        codes less certain, and less certain codes would ask for more noise.
+        """
+        with torch.no_grad():
+            log_probabilities, mean, _ = self.reader.read(states)
+            category = torch.multinomial(log_probabilities.exp(), 1, generator=self.rng)[:, 0]
+            continuous = (mean + FINEST * torch.randn(mean.shape, generator=self.rng)).clamp(-1, 1)
+        return states - self.generator(torch.zeros_like(states), self.one_hot(category), continuous)
 
     def _informed(self, made: Tensor, category: Tensor, continuous: Tensor) -> Tensor:
         of_category, of_continuous = information(*self.reader.read(made), category, continuous, self.prior)
@@ -167,23 +188,17 @@ class Game:
             "information_of_continuous": of_continuous.tolist(),
             "discriminator_loss": float(discriminator_loss(real, drawn)),
             "generator_loss": float(generator_loss(drawn)),
-            "energy_distance": energy_distance(made.numpy(), cells.numpy()),
+            "energy_distance": float(energy_distance(made, cells)),
             "spread": float(made.std(0).mean() / cells.std(0).mean()),
         }
 
 
 def promise(figures: dict[str, Any], floor: float) -> float:
     """By which runs are chosen, without any label: nats that the codes are sure to carry, less the energy distance of generated
-    from inner validation cells in units of ``floor``, that of measured cells."""
+    from inner validation cells in units of ``floor``, by which chance sets samples of measured cells apart."""
     return float(figures["mutual_information"] - figures["energy_distance"] / floor)
 
 
 def entropy(probabilities: Tensor) -> float:
     """Nats of (K,)."""
     return float(-(probabilities * probabilities.clamp_min(1e-12).log()).sum())
-
-
-def energy_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """2 E|a - b| - E|a - a'| - E|b - b'| of two samples (n, d), (m, d), never negative (Szekely & Rizzo 2013, V-statistic): two
-    samples of the same law have some too, which ``promise`` divides by."""
-    return float(2 * cdist(first, second).mean() - cdist(first, first).mean() - cdist(second, second).mean())

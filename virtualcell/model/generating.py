@@ -17,7 +17,7 @@ from virtualcell.generative.adversary_saved import NAME as PAIRS
 from virtualcell.generative.depths import Depths
 from virtualcell.generative.fit_missing import FittedMissing, fit_missing
 from virtualcell.generative.fit_sampler import SamplerSettings
-from virtualcell.generative.infogan import N_CONTINUOUS, Codes, enough_for_codes, fit_model_codes
+from virtualcell.generative.infogan import Codes, enough_for_codes, fit_model_codes
 from virtualcell.generative.infogan_saved import NAME as CODES
 from virtualcell.generative.infogan_saved import load_codes, save_codes
 from virtualcell.generative.intervals import Reliability
@@ -169,8 +169,7 @@ class Generating(Drawing):
 
         self._codes = None
         if enough_for_codes(material):
-            n = min(N_CONTINUOUS, material.states.shape[1])
-            self._codes = fit_model_codes(material, n_continuous=n, seed=seed, progress=tell)
+            self._codes = fit_model_codes(material, seed=seed, progress=tell)
             self._codes.record["seconds"] = clock.process_time() - began
 
     def _left_out(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,118 +10,38 @@ from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_codes import settling, turned
 from virtualcell.figures.drawn_map import drawn_map
 from virtualcell.figures.embedding import ordered
-from virtualcell.generative.infogan import Codes
+from virtualcell.generative.infogan_describe import turned_features
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_codes import (
+    HOW_MANY,
+    STEPS,
+    Asked,
+    Read,
+    anyhow,
+    codes_of,
+    draw,
+    named,
+    read_cells,
+    set_apart,
+    spread_measured,
+    turn_from_end_to_end,
+)
 from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.modalities import yes_or_no
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
-HOW_MANY = 200
-STEPS = 9
 ONE = 0.1
 """Share of the measured spread below which drawn cells are called copies of one."""
-FEW = 0.02
-"""Share of the cells below which a code is called hardly used."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Where the knobs stand: category, continuous (knobs,) in -1..1, which of them is turned, and what is read out."""
-
-    category: int
-    continuous: tuple[float, ...]
-    which: int
-    modality: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Read:
-    """Measured cells by their codes: category (cells,), its probability (cells,), continuous (cells, knobs)."""
-
-    category: np.ndarray
-    sure: np.ndarray
-    continuous: np.ndarray
-
-
-def codes_of(b: Bundle) -> Codes:
-    """The codes of a demo that has some."""
-    assert b.model.codes is not None, "the view has stopped where there are none"
-    return b.model.codes
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the code of every measured cell …")
-def _read(key: str, stamp: int) -> Read:
-    b = state.bundle(key)
-    probabilities, continuous = codes_of(b).read(b.state)
-    return Read(probabilities.argmax(axis=1), probabilities.max(axis=1), continuous)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Drawing cells with these codes …")
-def _draw(key: str, stamp: int, category: int, continuous: tuple[float, ...], seed: int) -> np.ndarray:
-    b = state.bundle(key)
-    codes = np.tile(np.asarray(continuous, dtype=np.float32), (HOW_MANY, 1))
-    return codes_of(b).draw(np.full(HOW_MANY, category), codes, seed=seed)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Drawing cells with these codes …")
-def _anyhow(key: str, stamp: int, category: int, seed: int) -> np.ndarray:
-    """Cells of a kind with every knob anywhere."""
-    codes = codes_of(state.bundle(key))
-    knobs = np.random.default_rng(seed).uniform(-1, 1, (2 * HOW_MANY, codes.n_continuous)).astype(np.float32)
-    return codes.draw(np.full(len(knobs), category), knobs, seed=seed)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Turning the knob from end to end …")
-def _turn(key: str, stamp: int, category: int, which: int, modality: str, seed: int) -> np.ndarray:
-    """Mean reading at each step of the knob, (STEPS, features)."""
-    b = state.bundle(key)
-    found = codes_of(b).turn(category, which, steps=STEPS, seed=seed, n=HOW_MANY // 2)
-    mean = b.model.decode(found, modality=modality).mean(axis=1)
-    return mean if yes_or_no(b, modality) else np.log1p(mean)
-
-
-def named(read: Read, labels: np.ndarray | list[str], n: int) -> list[str]:
-    """What each categorical code is called: by what most of its measured cells are, with their share.
-
-    labels: (cells,) of the cells; or, where nothing is known of them, what to call each code, (codes,) list.
-    """
-    found = []
-    for k in range(n):
-        mine = read.category == k
-        count = int(mine.sum())
-        if count < max(1, FEW * len(mine)):
-            found.append(f"{k + 1}: hardly any measured cell")
-        elif isinstance(labels, list):
-            found.append(f"{k + 1}: {labels[k]} ({count:,} cells)")
-        else:
-            kinds, times = np.unique(labels[mine], return_counts=True)
-            found.append(f"{k + 1}: {kinds[times.argmax()]}, {times.max() / count:.0%} of {count:,} cells")
-    return found
-
-
-@st.cache_resource(max_entries=8, show_spinner="Looking for what sets each kind of cell apart …")
-def _set_apart(key: str, stamp: int) -> list[str]:
-    """Of each code the two features in which its cells stand out most above the others, in their standard deviations."""
-    b, read = state.bundle(key), _read(key, stamp)
-    name = modalities.modalities(b)[-1]
-    rows = np.flatnonzero(modalities.with_measured(b, name))
-    amount = g.readings(b, name, rows)
-    z = (amount - amount.mean(axis=0)) / np.maximum(amount.std(axis=0), 1e-6)
-    features, said = b.model.features(name), []
-    for k in range(codes_of(b).n_categories):
-        mine = read.category[rows] == k
-        high = np.argsort(-z[mine].mean(axis=0), kind="stable")[:2].tolist() if mine.any() else []
-        said.append("high " + words.listed([features[i] for i in high]))
-    return said
+ENOUGH = 3.0
+"""Measured cells with some codes that are the least to tell how far such cells spread."""
 
 
 def told_apart(b: Bundle) -> tuple[str, np.ndarray, str]:
-    """What codes are named by: title, (cells,) names, kind; the annotation of the cells, else their time, else their "
-    "treatment."""
+    """What codes are named by: title, (cells,) names, kind; the annotation of the cells, else their time, else their
+    treatment."""
     known = state.known_columns(b)
     title = next((name for name in ("cell state", "time", "treatment") if name in known), next(iter(known)))
     column, kind = known[title]
@@ -138,25 +56,25 @@ def turn(b: Bundle) -> g.Shown | None:
     if codes is None:
         g.not_made(b, "The generator with knobs", "codes")
         return None
-    read = _read(b.demo.key, state.stamp(b))
+    read = read_cells(b.demo.key, state.stamp(b))
     title, labels, _ = told_apart(b)
     main, side = st.columns([3.2, 1], gap="medium")
     with side:
         asked = _choices(b, read, labels)
     plane, everyone = g.plane(b)
-    drawn = _draw(b.demo.key, state.stamp(b), asked.category, asked.continuous, asked.seed)
+    drawn = draw(b.demo.key, state.stamp(b), asked.category, asked.continuous, asked.seed)
+    variance, cells = spread_measured(b.demo.key, state.stamp(b), asked.category, asked.continuous)
     mine = state.some(np.flatnonzero(read.category == asked.category), HOW_MANY)
     kind = words.measured(b.demo.simulated)
     titles = (f"{kind} cells of this kind", "drawn with these knobs")
     with main:
-        around = plane(_anyhow(b.demo.key, state.stamp(b), asked.category, asked.seed))
+        around = plane(anyhow(b.demo.key, state.stamp(b), asked.category, asked.seed))
         fig = drawn_map(everyone, everyone[mine], plane(drawn), titles=titles, around=around, look=look(), height=470)
         chart(fig, f"codes-map-{b.demo.key}", alt=f"{kind} cells of code {asked.category + 1} beside cells drawn with it",
               file=f"{b.demo.key}-synthetic-codes")  # fmt: skip
         st.caption(
-            "Right: with the knobs as they stand at the side; faint: with the knobs anywhere. On the two directions in which "
-            f"{kind} "
-            f"cells differ most. {_how_alike(b.state[mine], drawn)}"
+            "Left: with any knobs. Right: with the knobs as they stand at the side; faint: with the knobs anywhere. On the two "
+            f"directions in which {kind} cells differ most. {_how_alike(variance, cells, drawn, kind)}"
         )
     # What went wrong in the training, as it says itself.
     for sentence in codes.record.get("warnings", []):
@@ -171,12 +89,15 @@ def turn(b: Bundle) -> g.Shown | None:
     )
 
 
-def _how_alike(measured: np.ndarray, drawn: np.ndarray) -> str:
-    """Whether chance alone makes cells differ, both (cells, d): where it hardly does, many cells are one dot."""
-    if len(measured) < 2:
-        return ""
-    share = float(np.sqrt(drawn.var(axis=0).sum() / max(float(measured.var(axis=0).sum()), 1e-12)))
-    said = f"With the same knobs, drawn cells differ {share:.0%} as much from each other as the cells on the left"
+def _how_alike(measured: float, cells: float, drawn: np.ndarray, kind: str) -> str:
+    """Whether chance alone makes drawn cells (n, d) differ: where it hardly does, many cells are one dot.
+
+    measured: variance of measured cells with the same knobs, summed over coordinates, as ``cells`` of them say.
+    """
+    if cells < ENOUGH or measured <= 0:
+        return f"Too few {kind} cells have these knobs to tell how much such cells differ from each other."
+    share = float(np.sqrt(drawn.var(axis=0, ddof=1).sum() / measured))
+    said = f"Drawn cells differ {share:.0%} as much from each other as {kind} cells in which the same knobs are read"
     return f"{said}: they are nearly copies of one." if share < ONE else f"{said}."
 
 
@@ -184,7 +105,7 @@ def _choices(b: Bundle, read: Read, labels: np.ndarray) -> Asked:
     n, knobs = codes_of(b).n_categories, codes_of(b).n_continuous
     # A batch is no biology: without anything better, kinds are called by what they have most of.
     biology = {"cell state", "time", "treatment"} & set(state.known_columns(b))
-    names = named(read, labels if biology else _set_apart(b.demo.key, state.stamp(b)), n)
+    names = named(read, labels if biology else set_apart(b.demo.key, state.stamp(b)), n)
     commonest = int(np.bincount(read.category, minlength=n).argmax())
     name = st.selectbox(
         "Kind of cell", names, index=commonest, key=state.own(b, "code"), bind="query-params",
@@ -211,7 +132,7 @@ def _choices(b: Bundle, read: Read, labels: np.ndarray) -> Asked:
 
 def _changes(b: Bundle, asked: Asked) -> None:
     places = np.linspace(-1, 1, STEPS)
-    amount = _turn(b.demo.key, state.stamp(b), asked.category, asked.which, asked.modality, asked.seed)
+    amount = turn_from_end_to_end(b.demo.key, state.stamp(b), asked.category, asked.which, asked.modality, asked.seed)
     features = b.model.features(asked.modality)
     knob, what = f"knob {asked.which + 1}", g.features_called(asked.modality)
     unit = "share of cells in which it is open" if yes_or_no(b, asked.modality) else "log(1 + mean amount)"
@@ -222,10 +143,8 @@ def _changes(b: Bundle, asked: Asked) -> None:
                      knob=f"{knob}, from one end to the other", look=look())  # fmt: skip
         chart(fig, f"knob-turned-{b.demo.key}", alt=f"The {what} that change most as {knob} is turned",
               file=f"{b.demo.key}-synthetic-{knob.replace(' ', '-')}")  # fmt: skip
-    table = pd.DataFrame(
-        {"feature": features, SYNTHETIC: True, "change": amount[-1] - amount[0], "reach": np.ptp(amount, axis=0)}
-    )
-    table = table.sort_values("reach", ascending=False, kind="stable")
+    table = turned_features(amount, features)
+    table.insert(1, SYNTHETIC, True)
     with right:
         st.markdown(f"The {what} that change most from one end of the knob to the other, chance and the other knobs held:")
         change = "change" if yes_or_no(b, asked.modality) else "change of log"
