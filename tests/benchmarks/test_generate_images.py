@@ -67,6 +67,16 @@ def test_a_few_copies_among_new_images_are_seen() -> None:
     assert some[NEARER] > 100 / (len(new) + 100)
 
 
+def test_cells_of_one_slide_count_together() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.permutation(np.arange(400) < 320)
+    alone = images.over_slides(right, np.arange(400))
+    assert alone.value == right.mean()
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 400), rel=0.15)
+    fours = images.over_slides(np.arange(400) < 320, np.arange(400) // 4)  # four cells of a slide say no more than one
+    assert fours.high - fours.low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 100), rel=0.15)
+
+
 def test_colours_are_means_and_spreads() -> None:
     image = np.zeros((1, 32, 32, 3), np.uint8)
     image[:, :16, :, 0] = 255
