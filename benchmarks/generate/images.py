@@ -38,11 +38,11 @@ METRICS = {
 }
 TELL = "AUROC of drawn against real"
 """0.5: a classifier cannot tell drawn images from real ones."""
-OURS, MIXTURE, RED = "image codes", "Gaussian mixture, start of the codes", "always red cell"
+OURS, MIXTURE, RED = "image codes", "Gaussian mixture (start of the codes)", "always red cell"
 PIXELS, COLOURS, FEW = (
-    f"k-means on pixels, {MOST} groups",
-    f"k-means on colours, {MOST} groups",
-    "k-means on pixels, as many groups as codes",
+    f"k-means on pixels ({MOST} groups)",
+    f"k-means on colours ({MOST} groups)",
+    "k-means on pixels (as many groups as codes)",
 )
 
 

@@ -103,8 +103,7 @@ def _simpler(tested: dict[str, Any] | None) -> str:
         return "Simpler ways of sorting were not measured beside the model shown here."
     others = sorted((row for row in rows if row["method"] != OURS), key=lambda row: -row["value"])
     said = words.listed([f"{row['method']} {100 * row['value']:.1f} %" for row in others])
-    best = others[0]["method"]
-    purer = f" **{best[0].upper()}{best[1:]} sorts purer than the codes.**" if others[0]["value"] > ours else ""
+    purer = f" **Purer than the codes: {others[0]['method']}.**" if others[0]["value"] > ours else ""
     return f"Mean over {len(rows[0]['seeds'])} trainings: the codes {100 * ours:.1f} % named rightly; {said}.{purer}"
 
 
@@ -121,9 +120,9 @@ def settled(found: Pictures) -> None:
         chart(fig, "images-log", alt=alt, file="blood_cells-codes-log")
     with right:
         st.markdown(
-            "The kinds start from groups that the photographs fall into by themselves, without any label. While the model "
-            "learns, the code of each single picture becomes certain (entropy towards 0); the dashed line says how evenly the "
-            "codes are used, which follows how common the kinds of cell are."
+            "The kinds start from groups that the photographs fall into by themselves (a Gaussian mixture), without any label. "
+            "While the model learns, the code of each single picture becomes certain (entropy towards 0); the dashed line says "
+            "how evenly the codes are used, which follows how common the kinds of cell are."
         )
 
 
