@@ -32,10 +32,10 @@ def discs(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_planted_kinds_are_found_and_counted() -> None:
-    images, kind = discs(600, 0)
+    images, kind = discs(1200, 0)
     kinds = find_kinds(images, 6, 0)
     probabilities = kinds(images)
-    assert probabilities.shape == (600, 4)
+    assert probabilities.shape == (1200, 4)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     new, new_kind = discs(200, 1)

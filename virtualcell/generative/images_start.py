@@ -51,7 +51,8 @@ class Kinds:
 def find_kinds(images: np.ndarray, most: int, seed: int) -> Kinds:
     """2 to ``most`` kinds of (n, side, side, 3) uint8: the number with the lowest Bayesian information criterion (Schwarz 1978).
 
-    Each kind has a covariance of its own, as platelets vary in other ways than white cells do.
+    Each kind has a covariance of its own, as platelets vary in other ways than white cells do. Such a covariance has 210 numbers:
+    a kind with fewer images than about a hundred is counted with another one.
     """
     x = unturned(images)
     axes = PCA(min(COMPONENTS, len(x) - 1), svd_solver="covariance_eigh").fit(x)
