@@ -5,7 +5,7 @@
 
 A fifth of the cells is kept from all training (of the autoencoder, too), chosen anew with each seed; every choice comes from the
 other cells. Beside each generator stand the deterministic translation, a conditional Gaussian mixture and what two halves of the
-measured cells reach.
+measured cells reach. Blood-cell images have one set of slides that judges, the same for every seed.
 """
 
 from __future__ import annotations

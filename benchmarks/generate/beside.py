@@ -12,8 +12,6 @@ from virtualcell.evaluation.report import Claim, Row, payload
 FILE, IMAGES = "generate.json", "blood-cell images"
 PLACES = {**{key: f"{key}, " for key in DEMOS}, "blood_cells": IMAGES}
 """Folder of a model -> how the place of its rows begins."""
-OF_IMAGES = ("image codes", "drawn images")
-"""How claims on the images begin."""
 
 
 def write_beside(rows: Sequence[Row], claims: Sequence[Claim], folder: Path) -> list[Path]:
@@ -25,8 +23,7 @@ def write_beside(rows: Sequence[Row], claims: Sequence[Claim], folder: Path) -> 
         mine = [row for row in told["rows"] if row["where"].startswith(begin)]
         if not mine:
             continue
-        begins = OF_IMAGES if key == "blood_cells" else (begin,)
-        said = [claim for claim in told["claims"] if claim["name"].startswith(begins)]
+        said = [claim for claim in told["claims"] if claim["name"].startswith(begin)]
         path = folder / key / FILE
         before = json.loads(path.read_text()) if path.is_file() else {"rows": [], "claims": []}
         places = {row["where"] for row in mine}

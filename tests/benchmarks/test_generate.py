@@ -26,7 +26,7 @@ def test_figures_lie_beside_the_model_that_they_are_of(tmp_path: Path) -> None:
     old = Row("x", "m", 1.0, where="cite, codes"), Row("x", "m", 2.0, where="cite, rna to prot, held-out cells")
     write_beside(old, [Claim("cite, codes: c", 1, ">", 0)], tmp_path)
     rows = [Row("x", "m", 3.0, where="cite, rna to prot, held-out cells"), Row("x", "m", 4.0, where="blood-cell images, test")]
-    written = write_beside(rows, [Claim("cite, rna to prot: c", 1, ">", 0), Claim("image codes: c", 1, ">", 0)], tmp_path)
+    written = write_beside(rows, [Claim("cite, rna to prot: c", 1, ">", 0), Claim("blood-cell images: c", 1, ">", 0)], tmp_path)
     assert {path.parent.name for path in written} == {"cite", "blood_cells"}
     cite = json.loads((tmp_path / "cite" / FILE).read_text())
     assert sorted((row["where"], row["value"]) for row in cite["rows"]) == [
@@ -34,7 +34,9 @@ def test_figures_lie_beside_the_model_that_they_are_of(tmp_path: Path) -> None:
         ("cite, rna to prot, held-out cells", 3.0),
     ]
     assert [claim["name"] for claim in cite["claims"]] == ["cite, codes: c", "cite, rna to prot: c"]
-    assert [claim["name"] for claim in json.loads((tmp_path / "blood_cells" / FILE).read_text())["claims"]] == ["image codes: c"]
+    assert [claim["name"] for claim in json.loads((tmp_path / "blood_cells" / FILE).read_text())["claims"]] == [
+        "blood-cell images: c"
+    ]
     assert not (tmp_path / "a549" / FILE).exists()
 
 

@@ -12,9 +12,12 @@ from virtualcell.data.catalogue import data_folder, manifest
 from virtualcell.generative.images_data import (
     FILE,
     KINDS,
+    BloodCells,
     entry,
     load_blood_cells,
+    orientations,
     shrink,
+    slides_that_judge,
     split_by_slide,
     write_images,
 )
@@ -68,20 +71,43 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | str | Non
 
 
 def test_slides_stay_whole() -> None:
-    slide = load_blood_cells().slide
-    parts = split_by_slide(slide, 3)
+    cells = load_blood_cells()
+    parts = split_by_slide(cells, 3)
     rows = np.concatenate([parts.training, parts.validation, parts.test])
-    assert sorted(rows) == list(range(len(slide)))
-    named = [set(slide[part]) for part in (parts.training, parts.validation, parts.test)]
+    assert sorted(rows) == list(range(len(cells)))
+    named = [set(cells.slide[part]) for part in (parts.training, parts.validation, parts.test)]
     assert [len(names) for names in named] == [200, 73, 91]
     assert len(set.union(*named)) == sum(map(len, named))
-    assert (split_by_slide(slide, 3).test == parts.test).all()
-    assert set(slide[split_by_slide(slide, 4).test]) != named[2]
+    assert (split_by_slide(cells, 3).training == parts.training).all()
+    other = split_by_slide(cells, 4)
+    assert set(cells.slide[other.validation]) != named[1]
+    assert (other.test == parts.test).all()
 
 
-@pytest.mark.parametrize("shares", [(0.0, 0.2), (0.5, 0.5)])
-def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
-    with pytest.raises(DataError, match="no slides"):
-        split_by_slide(np.array(["a", "b", "c", "d"]), 0, validation=shares[0], test=shares[1])
+def test_the_slides_that_judge_show_every_kind_and_chose_nothing() -> None:
+    cells = load_blood_cells()
+    judges = slides_that_judge(cells)
+    labels = cells.labels[np.isin(cells.slide, judges)]
+    for kind in KINDS.values():
+        share = (cells.labels == kind).mean()
+        assert abs((labels == kind).mean() - share) < 2 * np.sqrt(share * (1 - share) / len(labels))
+    # The rule by which slides were once put aside for choices, with seed 0: a quarter to judge, then a fifth to choose.
+    order = np.random.default_rng(0).permutation(np.unique(cells.slide))
+    assert not set(order[91:164]) & set(judges)
+    # Which slides they are is no matter of the order of the images.
+    turned = BloodCells(cells.images[::-1], cells.labels[::-1], cells.slide[::-1])
+    assert (slides_that_judge(turned) == judges).all()
+
+
+def test_two_slides_are_too_few() -> None:
+    images = np.zeros((2, 32, 32, 3), np.uint8)
     with pytest.raises(DataError, match="too few"):
-        split_by_slide(np.array(["a", "b"]), 0)
+        split_by_slide(BloodCells(images, np.array(["red cell"] * 2), np.array(["a", "b"])), 0)
+
+
+def test_orientations_are_the_eight_of_a_square() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+    eight = orientations(image)
+    assert len({one.tobytes() for one in eight}) == 8
+    assert {one.tobytes() for one in orientations(image[:, ::-1])} == {one.tobytes() for one in eight}
+    assert {one.tobytes() for one in orientations(image.transpose(0, 2, 1, 3))} == {one.tobytes() for one in eight}

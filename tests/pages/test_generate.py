@@ -235,7 +235,8 @@ def test_kinds_without_a_name_are_called_by_the_proteins_that_they_have_most_of(
 
 # -- pictures --------------------------------------------------------------------------------------------------------------------
 def test_pictures_are_drawn_beside_photographs_of_the_same_code():
-    from virtualcell.generative.images import ImageCodes, load_blood_cells
+    from virtualcell.data.catalogue import models_folder
+    from virtualcell.generative.images import FOLDER, ImageCodes, load_blood_cells
 
     model, cells = ImageCodes.load(), load_blood_cells()
     name, category = [(name, k) for name, k in named(model).items() if model.names[k].images][-1]
@@ -247,6 +248,10 @@ def test_pictures_are_drawn_beside_photographs_of_the_same_code():
     assert drawn["source"] != photographs["source"]
     assert metric(at, "Named rightly by their code") == f"{100 * model.record['purity']:.1f} %"
     assert "BCCD" in words(at)
+    beside = json.loads((models_folder() / FOLDER / "generate.json").read_text())["rows"]
+    shipped = [row for row in beside if row["where"].endswith(f"shipped (seed {model.settings.seed})")]
+    (told,) = [row["value"] for row in shipped if row["metric"].startswith("AUROC")]
+    assert metric(at, "Drawn one recognised") == f"{100 * told:.0f} %"
 
 
 # -- pairs -----------------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from virtualcell.generative.images_data import (
     Slides,
     digest_of_images,
     load_blood_cells,
+    orientations,
     split_by_slide,
 )
 from virtualcell.generative.images_fit import (
@@ -74,7 +75,8 @@ class ImageCodes:
 
     prior: (K,) share of each code; names: (K,), given after training (labels play no part in it); log: a line each few steps
     with step, entropy_of_code and entropy_of_use (nats, of images never trained on), mutual_information (nats, lower bound),
-    agreement, continuous_error, loss_generator and loss_discriminator; record: what was measured on held-out slides.
+    apart_from_start (nats), continuous_error, loss_generator and loss_discriminator; record: what was measured on the test
+    slides.
     """
 
     settings: ImageSettings
@@ -88,12 +90,12 @@ class ImageCodes:
     @classmethod
     def of(cls, fitted: FittedImages, settings: ImageSettings) -> ImageCodes:
         """Codes without names and record yet."""
-        nameless = tuple(CodeName("", 0.0, 0) for _ in range(settings.n_categories))
+        nameless = tuple(CodeName("", 0.0, 0) for _ in fitted.prior)
         return cls(settings, fitted.generator, fitted.head, fitted.prior.numpy(), nameless, fitted.log, {})
 
     @property
     def n_categories(self) -> int:
-        return self.settings.n_categories
+        return len(self.prior)
 
     @property
     def n_continuous(self) -> int:
@@ -109,7 +111,9 @@ class ImageCodes:
         """Images with these codes: category (m,) whole numbers below K, continuous (m, C) in [-1, 1] -> (m, 32, 32, 3) uint8.
 
         seed: of what the codes do not say, drawn image by image in order, so that the same place with the same seed differs only
-        in the codes; noise: its size in [0, 2], 1 as trained, 0 the typical image of the codes. Raises DataError.
+        in the codes; noise: its size in [0, 2], 1 as trained, 0 the typical image of the codes. With any noise each image is
+        turned by chance, too: the discriminator saw drawn images so, and the generator draws cells the same way up. Raises
+        DataError.
         """
         category, continuous = np.asarray(category), np.asarray(continuous, dtype=np.float32)
         self._check(category, continuous, noise)
@@ -119,7 +123,13 @@ class ImageCodes:
         with torch.no_grad():
             parts = [self.generator(*pair) for pair in zip(code.split(BLOCK), torch.from_numpy(rest).split(BLOCK), strict=True)]
         pixels = torch.cat(parts).permute(0, 2, 3, 1).numpy()
-        return np.rint((pixels + 1) * 127.5).clip(0, 255).astype(np.uint8)
+        drawn = np.rint((pixels + 1) * 127.5).clip(0, 255).astype(np.uint8)
+        if noise == 0:
+            return drawn
+        which, turned = rng.integers(8, size=len(drawn)), np.empty_like(drawn)
+        for i, everyone in enumerate(orientations(drawn)):
+            turned[which == i] = everyone[which == i]
+        return turned
 
     def turn(self, category: int, which: int, steps: int = 9, seed: int = 0, n: int = 1) -> np.ndarray:
         """(steps, n, 32, 32, 3) uint8: n images in which one continuous code goes from -1 to 1 and all else is held; the other
@@ -161,16 +171,16 @@ class ImageCodes:
             chosen = dict(said["settings"])
             views = {name: Views(**chosen[name]) for name in ("views", "judged_views")}
             settings = ImageSettings(**(chosen | views))
-            code = settings.n_categories + settings.n_continuous
-            generator = Generator(code, settings.noise, settings.width)
-            head = CodeHead(settings.n_categories, settings.n_continuous, settings.head_width)
+            prior = np.array(said["prior"])
+            generator = Generator(len(prior) + settings.n_continuous, settings.noise, settings.width)
+            head = CodeHead(len(prior), settings.n_continuous, settings.head_width)
             networks: dict[str, nn.Module] = {"generator": generator, "head": head}
             for name, network in networks.items():
                 part = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
                 network.load_state_dict(part)
                 network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
             names = tuple(CodeName(**name) for name in said["names"])
-            return cls(settings, generator, head, np.array(said["prior"]), names, said["log"], said["record"])
+            return cls(settings, generator, head, prior, names, said["log"], said["record"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DataError(f"The image codes are broken ({error}).", next_step=again, file=str(folder)) from error
 

@@ -23,6 +23,8 @@ from virtualcell.schema import DataError
 FILE = "bccd_blood_cells_32px.npz"
 SIDE = 32
 """Pixels along each side of an image."""
+TEST, VALIDATION, TEST_SEED = 0.25, 0.2, 364
+"""Shares of the slides, and the chance by which those that judge were drawn."""
 KINDS = {"RBC": "red cell", "WBC": "white cell", "Platelets": "platelet"}
 """The source's names of the kinds of cell -> ours."""
 
@@ -42,7 +44,7 @@ class BloodCells:
 
 @dataclass(frozen=True)
 class Slides:
-    """Rows of each part, ascending; no slide is in two parts. validation: for choices; test: only ever judged on."""
+    """Rows of each part, ascending; no slide is in two parts. validation: watched while training; test: only ever judged on."""
 
     training: np.ndarray
     validation: np.ndarray
@@ -75,23 +77,46 @@ def digest_of_images(path: Path | None = None) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def split_by_slide(slide: np.ndarray, seed: int, *, validation: float = 0.2, test: float = 0.25) -> Slides:
-    """Whole slides drawn at random into three parts. validation, test: shares of the slides, each above 0, together below 1.
+def orientations(images: np.ndarray) -> list[np.ndarray]:
+    """(n, side, side, 3) -> eight of the same shape: turned by 0, 90, 180 and 270 degrees, as they are and mirrored. Views, no
+    copies. A cell on a slide has no up and no left."""
+    return [np.rot90(one, quarters, (1, 2)) for one in (images, images[:, :, ::-1]) for quarters in range(4)]
+
+
+def slides_that_judge(cells: BloodCells) -> np.ndarray:
+    """Names of the slides that judge, ascending: a quarter of all, the same for every seed.
+
+    Drawn evenly from slides that show the same kinds of cell, so that white cells and platelets are among them as often as
+    elsewhere. None is of the slides by whose labels settings were chosen (``_looked_at``). Raises DataError.
+    """
+    names, place = np.unique(cells.slide, return_inverse=True)
+    if len(names) < 3:
+        raise DataError(f"{len(names)} slides are too few to split.", next_step="give images of at least three slides.")
+    shown = [" and ".join(np.unique(cells.labels[place == i])) for i in range(len(names))]
+    order = np.random.default_rng(TEST_SEED).permutation(np.flatnonzero(~np.isin(names, _looked_at(names))))
+    # In the order of the kinds shown, chance within: every so-manieth slide then takes its share of each kind.
+    order = order[np.argsort(np.array(shown)[order], kind="stable")]
+    n = max(1, round(TEST * len(names)))
+    return np.sort(names[order[np.linspace(0, len(order) - 1, n).round().astype(int)]])
+
+
+def _looked_at(names: np.ndarray) -> np.ndarray:
+    """The slides that an earlier rule had put aside for choices with seed 0. Settings were compared by their labels."""
+    n_test, n_validation = (max(1, round(share * len(names))) for share in (TEST, VALIDATION))
+    return np.random.default_rng(0).permutation(names)[n_test : n_test + n_validation]
+
+
+def split_by_slide(cells: BloodCells, seed: int) -> Slides:
+    """Whole slides in three parts: those of ``slides_that_judge``, which no seed changes, and of the others a fifth of all
+    slides, drawn by the seed, for validation.
 
     Cells of one slide share its stain and its light: were they in two parts, a model would be judged on what it has seen.
     """
-    if not (validation > 0 and test > 0 and validation + test < 1):
-        raise DataError(
-            f"Shares of {validation} and {test} leave no slides for one of the parts.",
-            next_step="give shares above 0 that sum to less than 1.",
-        )
-    names = np.unique(slide)
-    order = np.random.default_rng(seed).permutation(names)
-    n_test, n_validation = (max(1, round(share * len(names))) for share in (test, validation))
-    if len(names) <= n_test + n_validation:
-        raise DataError(f"{len(names)} slides are too few to split.", next_step="give images of at least three slides.")
-    parts = order[n_test + n_validation :], order[n_test : n_test + n_validation], order[:n_test]
-    return Slides(*(np.flatnonzero(np.isin(slide, part)) for part in parts))
+    names, test = np.unique(cells.slide), slides_that_judge(cells)
+    others = np.random.default_rng(seed).permutation(np.setdiff1d(names, test))
+    n_validation = max(1, round(VALIDATION * len(names)))
+    parts = others[n_validation:], others[:n_validation], test
+    return Slides(*(np.flatnonzero(np.isin(cells.slide, part)) for part in parts))
 
 
 def shrink(images: np.ndarray) -> np.ndarray:

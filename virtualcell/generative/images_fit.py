@@ -1,7 +1,7 @@
 """InfoGAN on images, trained without labels: a generator whose codes can be read back from what it draws.
 
-Source: Chen et al. 2016 (InfoGAN), with the prior of the categorical code re-estimated from real images and codes that agree
-between views of one image (Ojha et al. 2020, Elastic-InfoGAN; Ji et al. 2019, equation 3, for the agreement).
+Source: Chen et al. 2016 (InfoGAN). What the categorical code means is told to the head on real images, as Spurr et al. 2017 do
+with labels (ss-InfoGAN); here a mixture of Gaussians takes the labels' place (``images_start.py``), for all images.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from virtualcell.generative.images_networks import CodeHead, Discriminator, Generator
+from virtualcell.generative.images_start import find_kinds
 from virtualcell.generative.images_views import Views
 from virtualcell.schema import DataError
 from virtualcell.training.epochs import Progress
@@ -27,14 +28,15 @@ from virtualcell.training.epochs import Progress
 class ImageSettings:
     """How the networks are shaped and trained."""
 
-    n_categories: int = 10
+    most_categories: int = 10
+    """The start finds how many of them there are."""
     n_continuous: int = 3
     noise: int = 32
     """Numbers that the codes do not explain."""
     width: int = 24
     """Channels at 16 x 16; at 8 x 8 and 4 x 4 there are two and four times as many."""
     head_width: int = 16
-    steps: int = 1500
+    steps: int = 1000
     batch: int = 48
     rate: float = 6e-4
     """Step of Adam for generator and discriminator."""
@@ -47,21 +49,10 @@ class ImageSettings:
     """Weight of the mutual information between categorical code and drawn image."""
     continuous: float = 1.5
     """Weight of the squared error with which continuous codes are read back."""
-    agreement: float = 1.0
-    """Weight of the information that the code of one view has of that of another view of a real image."""
-    balance: float = 1.0
-    """How much an even use of the codes counts in the agreement: 1 is the plain mutual information; below 1 the many
-    red cells share fewer codes, but white cells and platelets then share one, too (8 codes, validation slides of seed 0: adjusted
-    Rand index 0.45 and purity 0.93 with 0.9, 0.88 and 0.86 with 0.75 and half of the steps)."""
-    finer: int = 30
-    """Codes of a second, finer sorting of the real images, used in training only: it has to see what the coarse one can do
-    without (overclustering, Ji et al. 2019, section 4.1)."""
+    taught: float = 1.0
+    """Weight of the cross-entropy between the start's kinds of real images and the code read from views of them."""
     same_reading: float = 1.0
     """Weight of the squared difference between the continuous codes read from two views of a real image."""
-    prior_step: float = 0.01
-    """Share by which each step moves the prior towards the use of the codes on real images."""
-    prior_least: float = 0.02
-    """Least prior of a code."""
     average: float = 0.997
     """Decay of the moving averages of generator and head, which are what draws and reads."""
     every: int = 50
@@ -73,15 +64,16 @@ class ImageSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 2 <= self.n_categories <= 10:
-            raise DataError(f"{self.n_categories} categorical codes cannot be used.", next_step="choose 2 to 10.")
-        if min(self.n_continuous, self.noise, self.width, self.head_width, self.finer, self.steps, self.batch, self.every) < 1:
+        if not 2 <= self.most_categories <= 10:
+            raise DataError(f"{self.most_categories} categorical codes cannot be used.", next_step="choose 2 to 10.")
+        if min(self.n_continuous, self.noise, self.width, self.head_width, self.steps, self.batch, self.every) < 1:
             raise DataError("A size or a number of steps is below 1.", next_step="give sizes and steps of at least 1.")
 
 
 @dataclass(frozen=True)
 class FittedImages:
-    """generator, head: their moving averages, in evaluation mode; prior: (K,) of the codes; log: a line each ``every`` steps."""
+    """generator, head: their moving averages, in evaluation mode; prior: (K,) of the codes; log: a line each ``every`` steps;
+    seconds: of the processor, start included."""
 
     generator: Generator
     head: CodeHead
@@ -101,36 +93,29 @@ def as_pixels(images: np.ndarray) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def agreement(p: torch.Tensor, q: torch.Tensor, balance: float = 1.0) -> torch.Tensor:
-    """Mutual information (nats) of the codes of two views, (n, K) probabilities each: Ji et al. 2019, equation 3. balance:
-    factor of the two entropies of use, H(code) + H(other's) - H(both)."""
-    joint = (p.T @ q + q.T @ p) / (2 * len(p))
-    alone = joint.sum(1)
-    return 2 * balance * _entropy(alone) - _entropy(joint.flatten())
-
-
 def _entropy(p: torch.Tensor) -> torch.Tensor:
     return -torch.special.xlogy(p, p.clamp_min(1e-12)).sum(-1)
 
 
 class _Training:
-    def __init__(self, settings: ImageSettings):
+    """prior: (K,) of the categorical code, its shares among the real images."""
+
+    def __init__(self, settings: ImageSettings, prior: torch.Tensor):
         s = self.settings = settings
+        self.prior = prior
         torch.manual_seed(s.seed)  # of the networks' first weights
         self.rng = torch.Generator().manual_seed(s.seed)
-        code = s.n_categories + s.n_continuous
+        code = len(prior) + s.n_continuous
         self.generator, self.discriminator = Generator(code, s.noise, s.width), Discriminator(s.width)
-        self.head = CodeHead(s.n_categories, s.n_continuous, s.head_width)
+        self.head = CodeHead(len(prior), s.n_continuous, s.head_width)
         for network in (self.generator, self.discriminator, self.head):
             network.to(memory_format=torch.channels_last)
         self.average, self.steady = (copy.deepcopy(net).eval().requires_grad_(False) for net in (self.generator, self.head))
         adam = {"betas": (0.5, 0.99)}
         self.draws = torch.optim.Adam(self.generator.parameters(), lr=s.rate, **adam)
         self.judges = torch.optim.Adam(self.discriminator.parameters(), lr=s.rate, **adam)
-        self.finer = nn.Linear(self.head.hidden.out_features, s.finer)
-        self.reads = torch.optim.Adam([*self.head.parameters(), *self.finer.parameters()], lr=s.head_rate, **adam)
+        self.reads = torch.optim.Adam(self.head.parameters(), lr=s.head_rate, **adam)
         self.done = 0
-        self.prior = torch.full((s.n_categories,), 1 / s.n_categories)
 
     def codes(self, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """category (n,), continuous (n, C) uniform in [-1, 1], noise (n, noise) normal."""
@@ -139,11 +124,11 @@ class _Training:
         continuous = 2 * torch.rand(n, s.n_continuous, generator=self.rng) - 1
         return category, continuous, torch.randn(n, s.noise, generator=self.rng)
 
-    def step(self, real: torch.Tensor) -> dict[str, float]:
-        """One step of all three networks on (batch, 3, 32, 32) real images."""
+    def step(self, real: torch.Tensor, kinds: torch.Tensor) -> dict[str, float]:
+        """One step of all three networks on (batch, 3, 32, 32) real images and their kinds (batch, K)."""
         s, views, judged_views = self.settings, self.settings.views, self.settings.judged_views
         category, continuous, noise = self.codes(len(real))
-        drawn = self.generator(coded(category, continuous, s.n_categories), noise)
+        drawn = self.generator(coded(category, continuous, len(self.prior)), noise)
         shown = judged_views(real, self.rng)
         penalised = self.done % s.flatness_every == 0
         judged_real = self.discriminator(shown.requires_grad_(penalised))
@@ -157,18 +142,14 @@ class _Training:
         self.judges.step()
 
         shown = torch.cat([views(real, self.rng), views(real, self.rng), views(drawn, self.rng)])
-        seen = self.head.seen(shown)
-        logits, values = self.head.codes(seen)
-        first, other, mine = logits.chunk(3)
-        value, value_other, value_mine = values.chunk(3)
+        logits, values = self.head(shown)
+        mine, (value, value_other, value_mine) = logits[2 * len(real) :], values.chunk(3)
         informed = F.cross_entropy(mine, category)
         read_back = F.mse_loss(value_mine, continuous)
-        p, q = first.softmax(1), other.softmax(1)
-        agreed = agreement(p, q)
-        sorted_ = agreement(p, q, s.balance) + agreement(*self.finer(seen[: 2 * len(real)]).softmax(1).chunk(2))
+        taught = F.cross_entropy(logits[: 2 * len(real)], kinds.repeat(2, 1))
         fooled = F.softplus(-self.discriminator(judged_views(drawn, self.rng))).mean()
         loss = fooled + s.information * informed + s.continuous * read_back
-        loss = loss - s.agreement * sorted_ + s.same_reading * F.mse_loss(value, value_other)
+        loss = loss + s.taught * taught + s.same_reading * F.mse_loss(value, value_other)
         self.draws.zero_grad()
         self.reads.zero_grad()
         loss.backward()
@@ -176,15 +157,12 @@ class _Training:
         self.reads.step()
         self.done += 1
         with torch.no_grad():
-            use = (p + q).mean(0) / 2
-            self.prior = (1 - s.prior_step) * self.prior + s.prior_step * use
-            self.prior = self.prior.clamp_min(s.prior_least) / self.prior.clamp_min(s.prior_least).sum()
             _follow(self.average, self.generator, s.average)
             _follow(self.steady, self.head, s.average)
             bound = _entropy(self.prior).item() - informed.item()
         return {
             "mutual_information": bound,
-            "agreement": agreed.item(),
+            "apart_from_start": taught.item() - _entropy(kinds).mean().item(),
             "continuous_error": read_back.item(),
             "loss_generator": fooled.item(),
             "loss_discriminator": loss_judge.item(),
@@ -228,8 +206,9 @@ def fit_images(
     real, shown = as_pixels(images), as_pixels(watched)
     if len(real) < s.batch:
         raise DataError(f"{len(real)} images are fewer than a batch of {s.batch}.", next_step="give more, or a smaller batch.")
-    training = _Training(s)
     began = time.process_time()
+    kinds = torch.from_numpy(find_kinds(images, s.most_categories, s.seed)(images))
+    training = _Training(s, kinds.mean(0))
     log: list[dict[str, float]] = []
     order = torch.empty(0, dtype=torch.long)
     figures: dict[str, Any] = {}
@@ -237,7 +216,7 @@ def fit_images(
         if len(order) < s.batch:
             order = torch.randperm(len(real), generator=training.rng)
         rows, order = order[: s.batch], order[s.batch :]
-        figures = training.step(real[rows])
+        figures = training.step(real[rows], kinds[rows])
         if step == 1 or step % s.every == 0 or step == s.steps:
             line = {"step": step, **training.settled(shown), **figures}
             if not all(math.isfinite(value) for value in line.values()):

@@ -75,14 +75,8 @@ class CodeHead(nn.Module):
         self.category = nn.Linear(4 * width, n_categories)
         self.continuous = nn.Linear(4 * width, n_continuous)
 
-    def seen(self, x: torch.Tensor) -> torch.Tensor:
-        """What all codes are read from, (n, 4 width)."""
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         for step, norm in zip(self.steps, self.norms, strict=True):
             x = F.leaky_relu(norm(step(x)), 0.2)
-        return F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
-
-    def codes(self, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.category(seen), torch.tanh(self.continuous(seen))
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.codes(self.seen(x))
+        x = F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
+        return self.category(x), torch.tanh(self.continuous(x))

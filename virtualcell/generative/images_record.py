@@ -1,6 +1,7 @@
 """What codes of images hold: labels, which no training saw, name each code and count how pure it is.
 
-They did choose settings, on the validation slides of seed 0 (``ImageSettings.balance``).
+Labels did choose settings and what the codes start from, but never those of the slides that judge (``slides_that_judge``): labels
+of the slides that an earlier rule put aside for choices, and of validation slides of seeds 10 to 12.
 """
 
 from __future__ import annotations

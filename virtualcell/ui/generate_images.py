@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from virtualcell.data.catalogue import models_folder
 from virtualcell.demo import Bundle
-from virtualcell.figures.drawn_codes import settling
 from virtualcell.figures.drawn_images import drawn_images, marked_sheet, turned_images
-from virtualcell.generative.images import FOLDER, PART, BloodCells, ImageCodes, as_png, load_blood_cells, split_by_slide
+from virtualcell.generative.images import FOLDER, PART, ImageCodes, as_png, load_blood_cells, split_by_slide
 from virtualcell.schema import DataError
 from virtualcell.ui import code_generate, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui import generate_images_tested as told
 from virtualcell.ui.generate_files import SYNTHETIC
+from virtualcell.ui.generate_images_tested import Pictures
 from virtualcell.ui.generate_tested import judged, report
-from virtualcell.ui.parts import chart, table_download
+from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
 ACROSS, HOW_MANY, STEPS = 6, 36, 9
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The model, the photographs and how it reads them: category (n,), continuous (n, knobs); unseen: rows of photographs on
-    slides that nothing was learned from or chosen by."""
-
-    model: ImageCodes
-    cells: BloodCells
-    category: np.ndarray
-    continuous: np.ndarray
-    unseen: np.ndarray
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the pictures and reading the code of each …")
 def _pictures(stamp: int) -> Pictures:
     cells, model = load_blood_cells(), ImageCodes.load()
     probabilities, continuous = model.read(cells.images)
-    unseen = split_by_slide(cells.slide, model.settings.seed).test
+    unseen = split_by_slide(cells, model.settings.seed).test
     return Pictures(model, cells, probabilities.argmax(axis=1), continuous, unseen)
 
 
@@ -109,11 +95,13 @@ def images(b: Bundle) -> g.Shown | None:
             key="images-png", on_click="ignore", width="stretch",
         )  # fmt: skip
         st.caption("Marked as synthetic: in the file's name, in words under the pictures, and inside the file.")
-    _knobs(_turn(stamp, category, continuous, noise, seed), category)
-    _sorted(b, found)
-    _settled(found)
-    if report(folder) is not None:
-        judged(b, "blood-cell images", "Beside simpler ways to sort pictures", ours="image codes", folder=folder)
+    tested = report(folder)
+    told.passing(found, tested)
+    _knobs(_turn(stamp, category, continuous, noise, seed), category, found.model.record["knobs"])
+    told.sorting(b, found, tested)
+    told.settled(found)
+    if tested is not None:
+        judged(b, told.OVER_SEEDS, "Beside simpler ways to sort and to draw pictures", ours=told.OURS, folder=folder)
     said = words.listed([f"{value:g}" for value in continuous])
     return g.Shown(
         code=lambda: code_generate.images(b, category, continuous, noise, seed, HOW_MANY, ACROSS, rows),
@@ -147,53 +135,29 @@ def alike(found: Pictures, category: int, continuous: tuple[float, ...]) -> np.n
     return rows[np.argsort(away, kind="stable")[:HOW_MANY]]
 
 
-def _knobs(frames: np.ndarray, category: int) -> None:
+def _knobs(frames: np.ndarray, category: int, effects: list[dict[str, float]]) -> None:
+    """effects: of each knob on plain measurements of pictures, in standard deviations of these among photographs."""
     st.markdown("##### What each knob does")
     fig = turned_images(frames, knobs=[f"knob {i + 1}" for i in range(len(frames))], look=look())
     alt = f"One drawn picture of code {category + 1} as each of {len(frames)} knobs is turned from end to end"
     chart(fig, "images-turned", alt=alt, file="blood_cells-synthetic-knobs")
-    st.caption("One picture; in each row one knob goes from end to end while everything else, chance included, is held.")
+    said = []
+    for i, changes in enumerate(effects):
+        most = sorted(changes, key=lambda name: -abs(changes[name]))[:2]
+        said.append(f"knob {i + 1} {words.listed([TURNED[name][changes[name] < 0] for name in most])}")
+    st.caption(
+        "One picture; in each row one knob goes from end to end while everything else, chance included, is held. What changes "
+        f"most, on average over all kinds: {'; '.join(said)}."
+    )
 
 
-def _sorted(b: Bundle, found: Pictures) -> None:
-    """How well the codes sort photographs on unseen slides; the names were never told."""
-    st.markdown("##### Do the codes say what the cells are?")
-    labels, category, record = found.cells.labels[found.unseen], found.category[found.unseen], found.model.record
-    kinds, count = np.unique(labels, return_counts=True)
-    commonest, share = kinds[count.argmax()], count.max() / count.sum()
-    left, right = st.columns([1, 2], gap="large")
-    with left:
-        st.metric(
-            "Named rightly by their code", f"{100 * record['purity']:.1f} %",
-            f"calling all of them {commonest}s: {100 * share:.1f} %", delta_color="off", delta_arrow="off",
-            help=f"Of {len(labels):,} photographs on {record['slides']['test']} slides that nothing was learned from. A code is "
-            "named by most photographs of it on other slides.",
-        )  # fmt: skip
-        for kind, recall in record["recall"].items():
-            st.caption(f"{kind}: {100 * recall:.0f} % of {(labels == kind).sum():,} named rightly")
-        st.caption(f"Agreement with the true kinds (adjusted Rand index; 0 is chance, 1 perfect): {record['ari']:.2f}.")
-    with right:
-        n = found.model.n_categories
-        table = pd.crosstab(pd.Categorical(category + 1, range(1, n + 1)), labels, dropna=False)
-        table = table.rename_axis("code").reset_index()
-        table.insert(1, "called", [name.kind for name in found.model.names])
-        st.dataframe(table, hide_index=True)
-        table_download(b, table, "image-codes")
-
-
-def _settled(found: Pictures) -> None:
-    log = found.model.log
-    st.markdown("##### How the codes settled")
-    left, right = st.columns([2, 1], gap="large")
-    with left:
-        steps, of_code, of_use = (
-            np.array([one[name] for one in log], float) for name in ("step", "entropy_of_code", "entropy_of_use")
-        )
-        fig = settling(steps, of_code, of_use, n_codes=found.model.n_categories, look=look())
-        alt = "Entropy of the code of a picture and of the use of all codes, over the training"
-        chart(fig, "images-log", alt=alt, file="blood_cells-codes-log")
-    with right:
-        st.markdown(
-            "While it learns, the code of each single picture becomes certain (entropy towards 0); the dashed line "
-            "says how evenly the codes are used, which follows how common the kinds of cell are."
-        )
+TURNED = {
+    "lightness": ("lighter", "darker"),
+    "colourfulness": ("more colourful", "greyer"),
+    "red over blue": ("redder", "bluer"),
+    "size": ("larger", "smaller"),
+    "off centre": ("further from the middle", "nearer to the middle"),
+    "pale centre": ("a paler centre", "a darker centre"),
+    "grain": ("grainier", "smoother"),
+}
+"""What is said where a measurement of a picture (``images_knobs.readings``) grows, and where it shrinks."""
