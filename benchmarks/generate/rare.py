@@ -13,8 +13,10 @@ from benchmarks.generate.paired import paired
 from benchmarks.peers.splits import rows as halves
 from virtualcell.data.catalogue import DEMOS, load_demo
 from virtualcell.demo import DEMO_SETTINGS
+from virtualcell.evaluation.generated import nearer_share
 from virtualcell.evaluation.metrics import energy_distance
 from virtualcell.evaluation.report import Claim, Row
+from virtualcell.evaluation.two_sample import classifier_auroc
 from virtualcell.generative.fit_missing import fit_missing
 from virtualcell.generative.fit_sampler import SamplerSettings
 from virtualcell.generative.material import Material
@@ -23,6 +25,7 @@ from virtualcell.model import VirtualCell
 DEMO_KEYS = ("kang", "larry", "simulated")
 RARE, ALL = "energy distance, rarest state", "energy distance, all states"
 SHARE = "share of cells that look like the rarest state, drawn over measured"
+TELL, NEARER = "AUROC measured against drawn", "share nearer to training cells than 95 % of held-out cells"
 LIKE = "share of cells drawn as the rarest state that look like it"
 BALANCED, PLAIN = "VirtualCell, balanced", "VirtualCell, as measured"
 GAUSSIAN, COPIES = "one Gaussian a state", "training cells of the state"
@@ -42,6 +45,8 @@ def run(seeds: Sequence[int], progress: Any = None, demos: Sequence[str] = DEMO_
             for metric in tables[0][method]:
                 values = [table[method][metric] for table in tables]
                 rows.append(Row.over_seeds(method, metric, values, where=where, seeds=tuple(seeds)))
+        copied = float(np.mean([table[BALANCED][NEARER] for table in tables]))
+        claims.append(Claim(f"{where}: {NEARER}, all states", copied, "<=", 0.1))
         for other in (PLAIN, GAUSSIAN, COPIES):
             more = paired(tables, RARE, BALANCED, other, where, seeds)
             rows, claims = rows + more[0], claims + more[1]
@@ -81,6 +86,10 @@ def _one(key: str, seed: int, progress: Any) -> dict[str, dict[str, float]]:
             # Not by the label that a cell was drawn for: by what its state looks like.
             SHARE: float((look.predict(of_all.states) == rare).mean() / (look.predict(new.states) == rare).mean()),
             LIKE: float((look.predict(of_rare.states) == rare).mean()),
+            TELL: classifier_auroc(new.states, of_all.states[: len(new.states)], seed=seed),
+            NEARER: nearer_share(of_all.states, known.states, new.states),
         }
+    some = known.states[rng.permutation(len(known.states))[: len(new.states)]]
+    found[COPIES][TELL] = classifier_auroc(new.states, some, seed=seed)
     found[COPIES][LIKE] = float((look.predict(truth) == rare).mean())
     return found

@@ -21,6 +21,7 @@ from virtualcell.evaluation.generated import (
     covariance_error,
     coverage,
     energy_score,
+    nearer_share,
     nearest_ratio,
     randomised_pit,
 )
@@ -37,10 +38,14 @@ BY_SCORE = "conditional Gaussian mixture, chosen by energy score"
 BLIND, FLOOR, NOISY = "training cells at random", "floor: halves of the measured cells", "deterministic, decoder's noise"
 ENERGY, JOINT, SCORE = "energy distance, target", "energy distance, source and target", "energy score a cell"
 TELL, COVERED, COPIED = "AUROC measured against drawn", "share inside the 90 % interval", "distance to training over held-out"
+NEARER = "share nearer to training cells than 95 % of held-out cells"
 COUNTS = "in the measurement: "
 SPREAD = COUNTS + "within-type covariance error"
 INTERVAL = "90 % intervals of all features: "
 INSIDE, LOWEST, WIDTH = (INTERVAL + name for name in ("share inside", "share inside, 5 % of features below", "width"))
+OFTEN, POSITIVE = (
+    INTERVAL + name for name in ("share inside, features above 0 in half of the cells", "share inside, readings above 0")
+)
 JUDGED = 200
 """Test cells whose intervals are looked at."""
 DRAWS = 20
@@ -107,12 +112,16 @@ def one_way(model: VirtualCell, split: Split, source: str, target: str) -> Figur
     }
     found: Figures = {}
     source_test, measured = test.embeddings[source][answered], y_test[answered]
+    # Together they count alike only where each dimension is in units of its own spread.
+    units = train.embeddings[source].std(0), y.std(0)
     for method, draws in drawn.items():
-        found[method] = _in_embedding(draws, measured, source_test, y, seed)
+        found[method] = _in_embedding(draws, measured, source_test, y, units, seed)
     found[OURS]["refused held-out cells"] = float(ours.refused.mean())
     found[FLOOR] = {
         ENERGY: float(split_half(measured, seed=seed, metric=energy_distance).mean()),
-        JOINT: float(split_half(np.hstack([source_test, measured]), seed=seed, metric=energy_distance).mean()),
+        JOINT: float(
+            split_half(np.hstack([source_test / units[0], measured / units[1]]), seed=seed, metric=energy_distance).mean()
+        ),
     }
     states = {
         OURS: ours.states[:, answered],
@@ -120,9 +129,10 @@ def one_way(model: VirtualCell, split: Split, source: str, target: str) -> Figur
         NOISY: np.repeat(RidgeCV(ALPHAS).fit(x, train.states).predict(x_test)[None, answered], DRAWS, axis=0),
     }
     # Types from the source alone: groups that knew the target would share its noise with what is measured.
-    types = KMeans(TYPES, n_init=4, random_state=seed).fit(train.embeddings[source]).predict(source_test)
+    types = KMeans(TYPES, n_init=4, random_state=seed).fit(train.embeddings[source])
+    kinds = types.predict(source_test), types.labels_
     for figures in (
-        _in_counts(model, split, states, answered, types, source, target),
+        _in_counts(model, split, states, answered, *kinds, source, target),
         _intervals(model, split, answered, source, target),
     ):
         for method, more in figures.items():
@@ -137,16 +147,24 @@ def _alike(labels: np.ndarray, wanted: np.ndarray, draws: int, rng: np.random.Ge
 
 
 def _in_embedding(
-    draws: np.ndarray, measured: np.ndarray, source: np.ndarray, training: np.ndarray, seed: int
+    draws: np.ndarray,
+    measured: np.ndarray,
+    source: np.ndarray,
+    training: np.ndarray,
+    units: tuple[np.ndarray, np.ndarray],
+    seed: int,
 ) -> dict[str, float]:
+    """units: standard deviations (d,) of source and target among training cells."""
     ids = np.arange(len(measured))
+    x, y = source / units[0], measured / units[1]
     joint = np.hstack([source, measured])
     found = {
         ENERGY: float(np.mean([conditional_energy_distance(one, measured) for one in draws])),
-        JOINT: float(np.mean([conditional_energy_distance(one, measured, source) for one in draws])),
+        JOINT: float(np.mean([conditional_energy_distance(one / units[1], y, x) for one in draws])),
         SCORE: float(energy_score(draws, measured).mean()),
         TELL: classifier_auroc(joint, np.hstack([source, draws[0]]), (ids, ids), seed=seed),
         COPIED: nearest_ratio(draws[0], training, measured),
+        NEARER: nearer_share(draws[0], training, measured),
     }
     if len(draws) > 1:
         found[COVERED] = coverage(randomised_pit(draws, measured, seed))
@@ -159,10 +177,12 @@ def _in_counts(
     states: dict[str, np.ndarray],
     answered: np.ndarray,
     kinds: np.ndarray,
+    training_kinds: np.ndarray,
     source: str,
     target: str,
 ) -> Figures:
-    """Drawn states through the same decoders to counts, beside measured readings; kinds (answered cells,): types of the cells."""
+    """Drawn states through the same decoders to counts, beside measured readings; kinds, training_kinds: types of the answered
+    test cells and of the training cells."""
     seed = split.seed
     training, measured = model.reading(split.train, target), model.reading(split.test, target)[answered]
     top = np.argsort(-training.var(0))[:FEATURES]
@@ -190,22 +210,23 @@ def _in_counts(
         COUNTS + TELL: classifier_auroc(truth, point, (ids, ids), seed=seed),
         SPREAD: covariance_error(point, truth, kinds, kinds),
     }
-    half = np.random.default_rng(seed).permutation(len(truth))
-    a, b = half[: len(half) // 2], half[len(half) // 2 :]
+    others = np.random.default_rng(seed).permutation(len(training))[: len(truth)]
     found[FLOOR] = {
         COUNTS + ENERGY: float(split_half(space.transform(truth), seed=seed, metric=energy_distance).mean()),
-        SPREAD: covariance_error(truth[a], truth[b], kinds[a], kinds[b]),
+        # As many cells as are drawn, of those trained on: what few cells alone make of it.
+        SPREAD: covariance_error(training[others][:, top], truth, training_kinds[others], kinds),
     }
     return found
 
 
 def _intervals(model: VirtualCell, split: Split, answered: np.ndarray, source: str, target: str) -> Figures:
     """Of the bounds that ``VirtualCell.interval`` and ``translate`` give for every feature; {} for open and closed peaks."""
-    rows = np.flatnonzero(answered)[:JUDGED]
+    rows = np.sort(np.random.default_rng(split.seed).permutation(np.flatnonzero(answered))[:JUDGED])  # files are sorted
     some = split.test[rows].copy()
     truth = model.reading(some, target)
     told = {OURS: model.interval(some, source=source, target=target, seed=split.seed)}
     told[POINT] = model.translate(some, source=source, target=target)
+    often = (model.reading(split.train, target) > 0).mean(0) >= 0.5
     found: Figures = {}
     for method, read in told.items():
         if "low" in read.layers:
@@ -214,6 +235,8 @@ def _intervals(model: VirtualCell, split: Split, answered: np.ndarray, source: s
             inside = (truth[keep] >= low[keep]) & (truth[keep] <= high[keep])
             found[method] = {
                 INSIDE: float(inside.mean()),
+                OFTEN: float(inside[:, often].mean()) if often.any() else float("nan"),
+                POSITIVE: float(inside[truth[keep] > 0].mean()),
                 LOWEST: float(np.quantile(inside.mean(0), 0.05)),
                 WIDTH: float((high[keep] - low[keep]).mean()),
             }
@@ -225,6 +248,7 @@ def _rows(tables: Sequence[Figures], where: str, seeds: Sequence[int]) -> list[R
         Row.over_seeds(method, metric, [table[method][metric] for table in tables], where=where, seeds=tuple(seeds))
         for method in tables[0]
         for metric in tables[0][method]
+        if np.isfinite([table[method][metric] for table in tables]).all()  # not where no feature is read so often
     ]
 
 
@@ -233,12 +257,13 @@ def _claims(tables: Sequence[Figures], where: str, seeds: Sequence[int]) -> tupl
     rows: list[Row] = []
     claims: list[Claim] = []
     for metric in (ENERGY, JOINT, SCORE, COUNTS + ENERGY):
-        for other in (POINT, MIXTURE, BY_SCORE):
+        for other in (POINT, MIXTURE, BY_SCORE, BLIND):
             if metric in tables[0][other]:
                 more = paired(tables, metric, OURS, other, where, seeds)
                 rows, claims = rows + more[0], claims + more[1]
-    for metric in (COVERED, COUNTS + COVERED, INSIDE):
-        if metric in tables[0][OURS]:
+    for metric in (COVERED, COUNTS + COVERED, INSIDE, OFTEN):
+        if np.isfinite([table[OURS].get(metric, np.nan) for table in tables]).all():
             inside = float(np.mean([table[OURS][metric] for table in tables]))
             claims += [Claim(f"{where}: {metric}", inside, ">=", 0.85), Claim(f"{where}: {metric}", inside, "<=", 0.95)]
-    return rows, claims
+    copied = float(np.mean([table[OURS][NEARER] for table in tables]))
+    return rows, [*claims, Claim(f"{where}: {NEARER}", copied, "<=", 0.1)]

@@ -11,6 +11,7 @@ from virtualcell.evaluation.generated import (
     covariance_error,
     coverage,
     energy_score,
+    nearer_share,
     nearest_ratio,
     randomised_pit,
 )
@@ -78,6 +79,15 @@ def test_copies_are_found() -> None:
     training, held_out, new = (rng.standard_normal((500, 3)) for _ in range(3))
     assert nearest_ratio(new, training, held_out) == pytest.approx(1, abs=0.2)
     assert nearest_ratio(training + 1e-3, training, held_out) < 0.02
+
+
+def test_a_minority_of_copies_is_found() -> None:
+    rng = np.random.default_rng(5)
+    training, held_out, new = (rng.normal(size=(500, 5)) for _ in range(3))
+    assert nearer_share(new, training, held_out) == pytest.approx(0.05, abs=0.03)
+    some = np.concatenate([new[:400], training[:100]])
+    assert nearest_ratio(some, training, held_out) > 0.8  # the median does not see them
+    assert nearer_share(some, training, held_out) > 0.2
 
 
 def test_classifier_finds_what_differs_and_nothing_where_nothing_does() -> None:

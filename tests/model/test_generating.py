@@ -9,6 +9,7 @@ import mudata
 import numpy as np
 import pytest
 from mudata import MuData
+from scipy.sparse import csr_matrix
 
 from tests.generative.samples import QUICK
 from virtualcell.generative.watermark import is_synthetic
@@ -184,3 +185,27 @@ def test_new_cells_are_of_measured_batches_and_read_in_them(kang: VirtualCell, k
     some = own.draw_readings(draw.states, "rna", batch=draw.batch, seed=0)
     typical = own.draw_readings(draw.states, "rna", seed=0)
     assert not np.array_equal(some, typical)
+
+
+def test_values_that_are_none_of_a_cell_are_refused_though_their_place_is_usual(drawing: VirtualCell, cells: MuData) -> None:
+    rng = np.random.default_rng(0)
+    some = cells[:150].copy()
+    assert (drawing.implausible(some, "rna") == "").mean() > 0.9
+    x = np.asarray(some["rna"].X.todense())
+
+    def with_rna(values: np.ndarray) -> MuData:
+        rna = some["rna"].copy()
+        rna.X = csr_matrix(values.astype(np.float32))
+        made = MuData({"rna": rna, "atac": some["atac"].copy()})
+        made.obs = some.obs.copy()
+        return made
+
+    shuffled = with_rna(np.stack([rng.permutation(row) for row in x]))
+    why = drawing.implausible(shuffled, "rna")
+    assert (why != "").mean() > 0.25  # 200 genes say little: with all of A549's, every such cell is found
+    assert any("worse than that of 99 of 100" in word for word in why)
+    assert drawing.draw_missing(shuffled, source="rna", target="atac", n_draws=1).refused.mean() > 0.3
+    assert all(
+        "Less was counted" in word
+        for word in drawing.implausible(with_rna(np.minimum(x, 1) * (rng.random(x.shape) < 0.02)), "rna")
+    )

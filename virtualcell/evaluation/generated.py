@@ -98,6 +98,16 @@ def nearest_ratio(drawn: np.ndarray, training: np.ndarray, held_out: np.ndarray)
     return float(np.median(tree.query(drawn)[0]) / usual)
 
 
+def nearer_share(drawn: np.ndarray, training: np.ndarray, held_out: np.ndarray, quantile: float = 0.05) -> float:
+    """Share of drawn cells that lie nearer to a training cell than all but a share ``quantile`` of held-out cells do.
+
+    All (cells, d). About ``quantile``: none is a copy; more: so many copies are among them, which a median would not show.
+    """
+    tree = cKDTree(as_population(training, "training"))
+    near = np.quantile(tree.query(as_population(held_out, "held_out"))[0], quantile)
+    return float((tree.query(as_population(drawn, "drawn"))[0] < near).mean())
+
+
 def _checked(draws: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     draws, measured = np.asarray(draws, dtype=np.float64), np.asarray(measured, dtype=np.float64)
     if draws.ndim != 3 or draws.shape[1:] != measured.shape or not len(draws):

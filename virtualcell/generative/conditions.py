@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from virtualcell.schema import DataError
+from virtualcell.schema import UNKNOWN, DataError
 
 MANY_TIMES = 12
 """Up to so many measured times each has a column of its own; of more, evenly spread quantiles have."""
@@ -29,7 +29,7 @@ class Vocabulary:
         knots = np.unique(time[np.isfinite(time)]) if time is not None else np.empty(0)
         if len(knots) > MANY_TIMES:
             knots = np.unique(np.quantile(knots, np.linspace(0, 1, MANY_TIMES)))
-        names = [sorted(set(map(str, given))) if given is not None else [] for given in (treatment, labels)]
+        names = [sorted(set(map(str, given)) - {UNKNOWN, ""}) if given is not None else [] for given in (treatment, labels)]
         kept = [tuple(found) if len(found) > 1 else () for found in names]
         return cls(tuple(float(t) for t in knots) if len(knots) > 1 else (), *kept)
 

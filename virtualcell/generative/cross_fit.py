@@ -7,6 +7,8 @@ the latter would draw cells that no new cell looks like.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,6 +37,7 @@ def scores_as_new(fitted: Fitted, table: CellTable, learned: np.ndarray, seed: i
         if len(rows) < 2 * FOLDS:
             continue
         own = core.modalities[name]
+        here = copy.deepcopy(own).cpu()  # where the values are
         fold = rng.permutation(len(rows)) % FOLDS
         for k in range(FOLDS):
             inside, outside = rows[fold != k], rows[fold == k]
@@ -43,10 +46,8 @@ def scores_as_new(fitted: Fitted, table: CellTable, learned: np.ndarray, seed: i
             values, _, batch = table.rows(outside, torch.device("cpu"))
             with torch.no_grad():
                 scores = kind.scores(values[name])
-                turned = _turned(scores[:, :-1], kind, own)
-                depth = own.cpu().scores(values[name])[:, -1:]
-                own.to(fitted.device)
-                read = torch.cat([turned, depth], 1).to(fitted.device)
+                turned = _turned(scores[:, :-1], kind, here)
+                read = torch.cat([turned, here.scores(values[name])[:, -1:]], 1).to(fitted.device)
                 found[name][torch.from_numpy(outside).to(fitted.device)] = core.batch_means[name](read, batch.to(fitted.device))
     return found
 

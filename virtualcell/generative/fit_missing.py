@@ -19,7 +19,7 @@ from virtualcell.generative.missing import MissingSampler, decoder_name
 MIN_CELLS = 50
 """Cells with both measurements below which one is not drawn from the other."""
 MANY_CELLS = 10_000
-"""Embeddings and states that are kept to say what lies near them."""
+"""Of each modality, whose embeddings and states are kept to say what lies near them."""
 
 Told = Callable[[int, int], None]
 
@@ -81,7 +81,8 @@ def fit_missing(
     everyone = np.arange(material.n_cells)
     cells = fitted(np.zeros((material.n_cells, 0), dtype=np.float32), material.states, everyone)
     some = np.random.default_rng(seed).permutation(np.flatnonzero(~material.held_out))
-    sample = np.sort(some[:MANY_CELLS])
+    # So many of each measurement: one that few cells have would hardly be met among all.
+    sample = np.unique(np.concatenate([some[material.both(m)[some]][:MANY_CELLS] for m in material.embeddings]))
     known = Known(
         vocabulary,
         time,

@@ -22,6 +22,8 @@ from virtualcell.generative.stray import WIDER
 
 FEW = 1000
 """Below so many cells each quarter judges laws that are fitted to the others; with more, one quarter says enough."""
+MOST_JUDGES = 2_000
+"""Distances are taken between all pairs of judges."""
 DRAWS = 12
 KINDS = ("edm", "flow")
 
@@ -131,15 +133,14 @@ def _distance_of_mean(grounds: list[Ground], judged: list[Examples]) -> float:
 
 
 def _folds(first: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows that laws are fitted to, and those that judge them: a quarter, ``first`` (n,) bool before others; where that is few,
-    each quarter in turn."""
+    """Rows that laws are fitted to, and those that judge them: a quarter, 2,000 at most, ``first`` (n,) bool before others; where
+    that is few, each quarter in turn."""
     n = len(first)
     order = np.random.default_rng(seed).permutation(n)
     if n >= FEW:
         order = order[np.argsort(~first[order], kind="stable")]
-    quarters = np.array_split(order, 4)
-    turns = 4 if n < FEW else 1
-    return [(np.sort(np.concatenate(quarters[:i] + quarters[i + 1 :])), np.sort(quarters[i])) for i in range(turns)]
+    quarters = np.array_split(order, 4) if n < FEW else [order[: min(-(-n // 4), MOST_JUDGES)]]
+    return [(np.setdiff1d(order, judges), np.sort(judges)) for judges in quarters]
 
 
 def _drawn(members: Sequence[Member | Resampled], judged: list[Examples], seed: int) -> list[np.ndarray]:

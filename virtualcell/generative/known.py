@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from virtualcell.generative.conditions import Vocabulary
 from virtualcell.generative.reach import NEIGHBOURS, Domain
-from virtualcell.schema import DataError
+from virtualcell.schema import UNKNOWN, DataError
+
+FEWEST = NEIGHBOURS + 2
+"""Measured cells below which nothing is said of what is like them."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Known:
 
     sample (n,): rows of the cells of which more is kept, all read as new and none of them kept from the autoencoder:
     reference[modality] (n, d), the embedding by it alone, NaN where it was not measured; states (n, d), of the whole cell.
+    limits[modality]: how far from its tenth neighbour in the reference an embedding may lie, else as far as 99 % of these do.
     """
 
     vocabulary: Vocabulary
@@ -28,6 +32,9 @@ class Known:
     sample: np.ndarray
     reference: dict[str, np.ndarray]
     states: np.ndarray
+    limits: dict[str, float] = field(default_factory=dict)
+    domains: dict[str, Domain] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Of the modalities that were asked for: built once."""
 
     def refused(
         self, source: str, embedding: np.ndarray, time: np.ndarray | None, treatment: np.ndarray | None, *, held: bool = False
@@ -41,11 +48,8 @@ class Known:
         """
         why = np.full(len(embedding), "", dtype=object)
         usual = np.isfinite(embedding).all(1)
-        reference = self.reference[source]
-        usual[usual] = Domain(reference[np.isfinite(reference).all(1)]).contains(embedding[usual])
-        why[~usual] = (
-            f"Nothing like its {source} was measured: 99 of 100 training cells are closer to the others than this cell is."
-        )
+        usual[usual] = self._domain(source).contains(embedding[usual])
+        why[~usual] = f"Nothing like its {source} was measured: it lies further from training cells than 99 of 100 of them do."
         # Of the cells, not of the vocabulary: that leaves out a condition which had one value only.
         times, known = np.unique(self.time[np.isfinite(self.time)]), set(self.treatment) - {""}
         if held:
@@ -66,20 +70,33 @@ class Known:
         n = len(embedding)
         times = np.full(n, np.nan) if time is None else time
         names = np.full(n, "") if treatment is None else np.asarray(treatment, dtype=str)
-        first, last = self._around(times)
+        around = np.stack(self._around(times), 1)
         why = np.full(n, "", dtype=object)
-        for low, high, name in {*zip(first.tolist(), last.tolist(), names.tolist(), strict=True)}:
-            here = (names == name) & ((first == low) & (last == high) | np.isnan(first) & np.isnan(low))
+        place = np.unique(np.nan_to_num(around, nan=np.inf), axis=0, return_inverse=True)[1].reshape(-1)
+        for kind, name in dict.fromkeys(zip(place.tolist(), names.tolist(), strict=True)):
+            here = (place == kind) & (names == name)
+            low, high = around[here][0]
             like = np.isfinite(self.reference[source]).all(1)
             like &= np.isnan(low) | ((self.time[self.sample] >= low) & (self.time[self.sample] <= high))
             like &= (name == "") | (self.treatment[self.sample] == name)
             near = self.reference[source][like]
-            if len(near) > NEIGHBOURS + 1:
+            if len(near) >= FEWEST:
                 unlike = f"No cell with such {source} was measured at this time and treatment."
                 why[here] = np.where(Domain(near).contains(embedding[here]), "", unlike)
             else:
                 why[here] = "Too few cells were measured at this time and treatment to say anything of it."
         return why
+
+    def check(self, time: float | None, treatment: str | None) -> None:
+        """Raises DataError for a held condition that was never measured; the one measured value of a condition can be held."""
+        times, names = set(self.time[np.isfinite(self.time)].tolist()), set(self.treatment) - {""}
+        self.vocabulary.check(None if {time} == times else time, None if {treatment} == names else treatment)
+
+    def _domain(self, source: str) -> Domain:
+        if source not in self.domains:
+            reference = self.reference[source]
+            self.domains[source] = Domain(reference[np.isfinite(reference).all(1)], self.limits.get(source))
+        return self.domains[source]
 
     def _around(self, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each time (cells,) the measured times before and after it, between which cells count as measured around it; of many
@@ -110,7 +127,7 @@ class Known:
         known = sorted(set(self.labels))
         if label is not None and label not in known:
             raise DataError(f"{label!r} was never measured.", next_step=f"choose one of {', '.join(known[:8])}.", field="label")
-        self.vocabulary.check(time, treatment)
+        self.check(time, treatment)
         found = np.ones(len(self.labels))
         if label is not None:
             found *= self.labels == label
@@ -118,11 +135,19 @@ class Known:
             found *= self.treatment == treatment
         if time is not None:
             found *= self._nearness(time, found)
-        if not found.any():
+        if not (found > 0).any():
             raise DataError(
                 "These conditions were never measured together.", next_step="hold fewer of them, or others.", field="conditions"
             )
+        if (found > 0).sum() < FEWEST:
+            raise DataError(
+                f"Only {(found > 0).sum()} cells were measured under these conditions, too few to draw others like them.",
+                next_step=f"hold conditions of which {FEWEST} cells or more were measured.",
+                field="conditions",
+            )
         if balanced:
+            if (known_kind := found * (self.labels != UNKNOWN)).any():
+                found = known_kind
             _, place = np.unique(self.labels.astype(str), return_inverse=True)
             total = np.bincount(place, found)[place]
             found = np.divide(found, total, out=np.zeros_like(found), where=total > 0)

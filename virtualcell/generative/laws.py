@@ -12,9 +12,12 @@ from virtualcell.generative.denoiser import NetworkSettings, train_denoiser
 from virtualcell.generative.examples import Examples
 from virtualcell.generative.frame import Frame
 from virtualcell.generative.mixture import Form, fit_mixture
-from virtualcell.generative.resampled import SMOOTH, WIDER, Resampled
+from virtualcell.generative.resampled import SMOOTH, Resampled
 from virtualcell.generative.ridge import fit_linear
 from virtualcell.generative.sampler import Member, Sampler
+
+SMOOTHER = (SMOOTH, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
+"""What ``fresh_smooth`` tries."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def fresh_smooth(grounds: list[Ground], judged: list[Examples], seed: int) -> fl
     Without an embedding, a residual is a measured cell: with little smoothing it would be drawn again, nearly as it is.
     """
     settings = NetworkSettings()
-    for smooth in WIDER:
+    for smooth in SMOOTHER:
         near, usual = [], []
         for ground, judges in zip(grounds, judged, strict=True):
             law = ground.member(Law(None, smooth=smooth), settings, seed)

@@ -11,6 +11,7 @@ from virtualcell.generative.depths import Depths
 from virtualcell.generative.draws import CellDraw
 from virtualcell.generative.intervals import Reliability
 from virtualcell.generative.known import Known
+from virtualcell.generative.plausible import Plausible
 from virtualcell.generative.residuals import Residuals
 from virtualcell.generative.sampler import Sampler
 from virtualcell.schema import DataError
@@ -29,12 +30,16 @@ class MissingSampler:
     """How much is counted in drawn cells, by modality."""
     residuals: dict[str, Residuals] = field(default_factory=dict)
     """What the likelihood of a modality leaves out, of those with few features."""
+    plausible: dict[str, Plausible] = field(default_factory=dict)
+    """What raw measurements of cells look like, by modality."""
     reliability: dict[str, Reliability] = field(default_factory=dict)
     """Of intervals of readings, by direction."""
     seconds: float = 0.0
 
     def prior(self, source: str, target: str) -> Sampler:
         """The sampler of one direction. Raises DataError where too few cells have both."""
+        if source == target:
+            raise DataError(f"{source} cannot be drawn from itself.", next_step="choose another target.", field="target")
         key = f"{source}->{target}"
         if key not in self.priors:
             known = ", ".join(name.replace("->", " to ") for name in self.priors) or "none"
@@ -69,8 +74,7 @@ class MissingSampler:
     ) -> CellDraw:
         """New cells: conditions first, as measured together (each label as often as it was measured, or, balanced, each label
         alike), then states given them. Raises DataError for conditions that were never measured, or never together."""
-        if n < 1:
-            raise DataError(f"{n} cells cannot be drawn.", next_step="ask for 1 or more.", field="n")
+        whole_number(n, "n")
         known = self.known
         chance = known.chances(label, time, treatment, balanced=balanced)
         rows = np.random.default_rng(seed).choice(len(chance), n, p=chance)
@@ -98,8 +102,14 @@ class MissingSampler:
 
     def record(self) -> dict[str, dict[str, Any]]:
         """What each sampler says of itself: chosen on which cells, energy scores of what was tried, seconds."""
-        named = {f"{k}": s.record for k, s in self.priors.items()} | {f"state of {k}": s.record for k, s in self.decoders.items()}
+        named = {k: s.record for k, s in self.priors.items()} | {f"state of {k}": s.record for k, s in self.decoders.items()}
         return named | {"cells": self.cells.record}
+
+
+def whole_number(n: object, field: str) -> None:
+    """Raises DataError for how many that are none."""
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        raise DataError(f"{n} draws or cells were asked for.", next_step="ask for a whole number, 1 or more.", field=field)
 
 
 def decoder_name(first: str, second: str) -> str:

@@ -12,11 +12,12 @@ from virtualcell.generative.depths import Depths
 from virtualcell.generative.intervals import Reliability
 from virtualcell.generative.known import Known
 from virtualcell.generative.missing import MissingSampler
+from virtualcell.generative.plausible import Plausible
 from virtualcell.generative.residuals import Residuals
 from virtualcell.generative.sampler import Sampler
 
 NAME = "samplers"
-FORMAT = 2
+FORMAT = 3
 """Of the files; others are refused."""
 NAMED = ("treatment", "label")
 
@@ -47,13 +48,18 @@ def state_of(samplers: MissingSampler) -> tuple[Weights, dict[str, Any]]:
         "names": names,
         "depth": {m: depth.intercept for m, depth in samplers.depth.items()},
         "residuals": list(samplers.residuals),
+        "limits": known.limits,
+        "plausible": {
+            m: {"line": p.line.tolist(), "least": p.least, "bounds": p.bounds.tolist()} for m, p in samplers.plausible.items()
+        },
         "seconds": samplers.seconds,
         "samplers": {name: {"shape": s.shape(), "record": s.record} for name, s in samplers.named().items()},
     }
 
 
 def of_state(weights: Weights, record: dict[str, Any]) -> MissingSampler:
-    """From what ``state_of`` gave. Raises KeyError, ValueError or RuntimeError where it is of another version."""
+    """From what ``state_of`` gave. Raises KeyError, TypeError, ValueError, IndexError or RuntimeError where it is of another
+    version."""
     if record["format"] != FORMAT:
         raise ValueError(f"format {record['format']} instead of {FORMAT}")
     found: dict[str, Sampler] = {}
@@ -76,6 +82,7 @@ def of_state(weights: Weights, record: dict[str, Any]) -> MissingSampler:
         weights["sample"].numpy(),
         under("reference"),
         weights["states"].numpy(),
+        record["limits"],
     )
     depth = {m: (weights[f"depth|{m}|coef"].numpy(), intercept) for m, intercept in record["depth"].items()}
     left = record["residuals"]
@@ -89,6 +96,7 @@ def of_state(weights: Weights, record: dict[str, Any]) -> MissingSampler:
             for m, line in depth.items()
         },
         {m: Residuals(weights[f"residuals|{m}|mean"].numpy(), weights[f"residuals|{m}|root"].numpy()) for m in left},
+        {m: Plausible(np.array(p["line"]), p["least"], np.array(p["bounds"])) for m, p in record["plausible"].items()},
         {k: Reliability(levels) for k, levels in under("reliability").items()},
         record["seconds"],
     )

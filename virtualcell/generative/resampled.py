@@ -13,8 +13,8 @@ from virtualcell.generative.frame import Frame
 MOST_CELLS = 2_000
 SMOOTH = 0.2
 """Standard deviation of what is added to each residual, in units of the residuals' own: no drawn cell repeats one."""
-WIDER = (SMOOTH, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
-"""What ``fresh`` tries."""
+FEWEST = 5
+"""Cells that residuals come from, also where the very condition was met in fewer."""
 
 
 class Resampled(nn.Module):
@@ -52,7 +52,7 @@ class Resampled(nn.Module):
         likely = _likely(chance, min(n, MOST_CELLS))
         rows = np.flatnonzero(np.random.default_rng(seed).random(n) < likely)
         made = cls(frame.coef.shape[0], frame.coef.shape[1], len(rows), q)
-        centred = frame.u[rows] - frame.u[rows].mean(0)
+        centred = frame.u[rows] - np.average(frame.u[rows], axis=0, weights=1 / likely[rows])
         for name, values in (
             ("coef", frame.coef),
             ("intercept", frame.intercept),
@@ -88,8 +88,8 @@ class Resampled(nn.Module):
         found = torch.zeros(len(c), dtype=torch.long)
         for i, row in enumerate(asked):
             away = (self.conditions - row).abs().sum(1)
-            mine = place == i
-            found[mine] = self._one_of((away <= away.min() + 1e-4).nonzero()[:, 0], lot[mine])
+            mine, near = place == i, away.kthvalue(min(FEWEST, len(away))).values + 1e-4
+            found[mine] = self._one_of((away <= near).nonzero()[:, 0], lot[mine])
         return found
 
     def _one_of(self, rows: Tensor, lot: Tensor) -> Tensor:

@@ -21,6 +21,12 @@ CHUNK = 8192
 HIGHEST_NOISE = 2.0
 
 
+def check_noise(noise: float) -> None:
+    """Raises DataError where it is none of the knob's."""
+    if not 0 <= noise <= HIGHEST_NOISE:
+        raise DataError(f"The noise is {noise:g}.", next_step="give a number from 0 to 2; 1 is as learned.", field="noise")
+
+
 class Member(nn.Module):
     """One law p(target | condition): a core, perhaps with a network on it, and the path that leads from noise to a draw.
 
@@ -106,8 +112,7 @@ class Sampler(nn.Module):
         noise so much wider; below, draws are taken in towards the expected value (truncation: Karras et al. 2019, appendix B),
         which is all that 0 gives. The same seed gives the same draws. Raises DataError for another noise.
         """
-        if not 0 <= noise <= HIGHEST_NOISE:
-            raise DataError(f"The noise is {noise:g}.", next_step="give a number from 0 to 2; 1 is as learned.", field="noise")
+        check_noise(noise)
         n, d = len(condition), len(self.spread)
         c = torch.from_numpy(np.asarray(condition, dtype=np.float32))
         generator = torch.Generator().manual_seed(seed)

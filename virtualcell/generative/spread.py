@@ -17,9 +17,10 @@ PRIOR_CELLS = 50.0
 
 
 def spread_factors(samplers: list[Sampler], judged: list[Examples], seed: int) -> tuple[np.ndarray, float]:
-    """Factor (d,) by which each dimension's central 90 % interval holds 90 % of cells kept aside (split conformal on the ratio of
-    residual to half-width; Romano et al. 2019), drawn to the factor that does so over all dimensions where cells are few; and the
-    share inside before it. 1 where that share is good enough."""
+    """Factor (d,) by which each dimension's central 90 % interval holds 90 % of cells kept aside: their quantile of the ratio of
+    residual to half-width, as in split conformal prediction (Lei et al. 2018), without its guarantee, because it is drawn to the
+    factor that does so over all dimensions where cells are few; and the share inside before it. 1 where that share is good
+    enough."""
     ratios = []
     for sampler, judges in zip(samplers, judged, strict=True):
         centre = sampler.mean(judges.given)

@@ -9,13 +9,15 @@ from mudata import MuData
 
 from virtualcell.generative.draws import CellDraw, MissingDraw
 from virtualcell.generative.intervals import summary
-from virtualcell.generative.missing import MissingSampler
+from virtualcell.generative.missing import MissingSampler, whole_number
+from virtualcell.generative.sampler import check_noise
 from virtualcell.model.drawing_values import DrawingValues
 from virtualcell.model.synthetic import synthetic_cells
 from virtualcell.schema import UNS_KEY, DataError
 from virtualcell.training.given import as_mudata
 
-CELLS_AT_ONCE = 64
+CELLS_AT_ONCE, VALUES_AT_ONCE = 512, 20_000_000
+"""Cells that are drawn for, and drawn values that are looked at, at one time."""
 
 
 class Drawing(DrawingValues):
@@ -37,11 +39,12 @@ class Drawing(DrawingValues):
 
         time, treatment: by default the cells' own, where they have the columns; a number or a name holds it at that value in all
         cells ("what if"). noise: 0 to 2, the one knob of the noise schedule: 1 as learned, 0 the expected value. A cell unlike
-        those measured, or unlike those measured under what is held, is refused (NaN, with words that say why). Raises DataError
+        those measured, or unlike those measured under what is held, or whose values are ``implausible``, is refused (NaN, with
+        words that say why). Raises DataError
         for a held condition or a direction that was never measured, and for a model without samplers.
         """
-        if n_draws < 1:
-            raise DataError(f"{n_draws} draws were asked for.", next_step="ask for 1 or more.", field="n_draws")
+        whole_number(n_draws, "n_draws")
+        check_noise(noise)
         return self._drawn_missing(
             self._drawing, cells, source, target, n_draws, noise=noise, seed=seed, time=time, treatment=treatment
         )
@@ -61,12 +64,16 @@ class Drawing(DrawingValues):
     ) -> MissingDraw:
         """See ``draw_missing``; by these samplers."""
         prior = samplers.prior(source, target)
-        samplers.known.vocabulary.check(time, treatment)
+        samplers.known.check(time, treatment)
         given = as_mudata(cells)
+        if not given.n_obs:
+            raise DataError("There are no cells.", next_step="give one cell or more.", field="cells")
         embedding = self.embedding_of(given, source)
         times, treatments = self._conditions(given, time, treatment)
         held = time is not None or treatment is not None
         why = samplers.known.refused(source, embedding, times, treatments, held=held)
+        odd = self._implausible(samplers, self._table(given, [source], None), source, embedding)
+        why = np.where(why == "", odd, why)
         why[~np.isfinite(embedding).all(1)] = f"Its {source} was not measured."
         keep = why == ""
         shape = (n_draws, len(why), embedding.shape[1])
@@ -125,20 +132,26 @@ class Drawing(DrawingValues):
         for open or closed peaks. Refused cells are NaN, with ``obs["why"]``. Units as in ``translate``."""
         if not 0 < coverage < 1:
             raise DataError(f"The coverage is {coverage:g}.", next_step="give a share between 0 and 1.", field="coverage")
-        given = as_mudata(cells)
-        draw = self.draw_missing(given, source=source, target=target, n_draws=n_draws, seed=seed)
+        given, features = as_mudata(cells), self.features(target)
+        whole_number(n_draws, "n_draws")
+        self._drawing.prior(source, target)
         level = self._drawing.reliability[f"{source}->{target}"].level(coverage)
-        n, features = len(draw.why), self.features(target)
-        read = {name: np.full((n, len(features)), np.nan, dtype=np.float32) for name in ("mean", "low", "high")}
-        keep = np.flatnonzero(~draw.refused)
-        for part in np.array_split(keep, max(1, len(keep) // CELLS_AT_ONCE)):
-            if len(part):
-                drawn = self.draw_readings(draw.states[:, part], target, like=given[part], seed=seed + int(part[0]))
-                for name, values in zip(read, summary(drawn, level), strict=True):
-                    read[name][part] = values
         kind = self._fitted.autoencoder.modalities[target]
+        read = {name: np.full((given.n_obs, len(features)), np.nan, dtype=np.float32) for name in ("mean", "low", "high")}
+        why = np.full(given.n_obs, "", dtype=object)
+        at_once = int(np.clip(VALUES_AT_ONCE // (n_draws * len(features)), 1, CELLS_AT_ONCE))
+        for first in range(0, given.n_obs, CELLS_AT_ONCE):
+            some = given[first : first + CELLS_AT_ONCE].copy()
+            draw = self.draw_missing(some, source=source, target=target, n_draws=n_draws, seed=seed + first)
+            why[first : first + CELLS_AT_ONCE] = draw.why
+            keep = np.flatnonzero(~draw.refused)
+            for part in np.split(keep, range(at_once, len(keep), at_once)) if len(keep) else ():
+                drawn = self.draw_readings(draw.states[:, part], target, batch=draw.batch[part], seed=seed + first + int(part[0]))
+                read["mean"][first + part] = drawn.mean(0)
+                if not kind.yes_or_no:  # a peak is open or closed: its probability says all
+                    _, read["low"][first + part], read["high"][first + part] = summary(drawn, level)
         found = ad.AnnData(read["mean"], obs=given.obs.copy(), var=pd.DataFrame(index=features))
-        found.obs["why"] = draw.why.astype(str)
+        found.obs["why"] = why.astype(str)
         if not kind.yes_or_no:
             found.layers["low"], found.layers["high"] = read["low"], read["high"]
         found.uns[UNS_KEY] = self.provenance() | {"unit": kind.reading_unit, "route": [source, target], "coverage": coverage}

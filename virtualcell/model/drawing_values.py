@@ -19,7 +19,7 @@ from virtualcell.model.scoring import Scoring
 from virtualcell.schema import DataError
 from virtualcell.training.described import encode_table
 from virtualcell.training.given import as_mudata
-from virtualcell.training.table import batch_labels
+from virtualcell.training.table import CellTable, batch_labels
 
 
 class DrawingValues(Scoring):
@@ -49,6 +49,10 @@ class DrawingValues(Scoring):
         generator = np.random.default_rng(seed)
         codes = torch.full((len(states),), -1) if batch is None else torch.from_numpy(np.asarray(batch, dtype=np.int64))
         kind, left = core.modalities[modality], self._drawing.residuals.get(modality)
+        if depth is not None and (np.shape(depth) not in ((), (len(states),)) or not (np.asarray(depth, dtype=float) > 0).all()):
+            raise DataError("This is no depth.", next_step="give one number above 0, or one for each cell.", field="depth")
+        if not (codes.shape == (len(states),) and bool((codes < max(1, len(self._fitted.batches))).all())):
+            raise DataError("These are no batches.", next_step="give one code for each cell, -1 where none.", field="batch")
         if depth is None:
             depths = self._drawing.depth.get(modality)
             counted = np.ones(len(states)) if depths is None else depths.draw(states, generator)
@@ -94,6 +98,41 @@ class DrawingValues(Scoring):
                 found.append(kind.reading(values).cpu().numpy())
         read = np.concatenate(found) if found else np.zeros((0, kind.n_features), dtype=np.float32)
         return np.asarray(read.reshape(*states.shape[:-1], kind.n_features), dtype=np.float32)
+
+    def implausible(self, cells: MuData | ad.AnnData, modality: str) -> np.ndarray:
+        """What is wrong with the cells' own values of a modality, (cells,) str, "" where nothing is: more or less was counted
+        than in any training cell, or they fit what the decoder makes of them worse than 99 % of training cells do.
+
+        The embedding of nonsense (genes shuffled, counts of one gene alone) often lies among those of cells; its likelihood gives
+        it away. Cells without the modality are "". Raises DataError for a model without samplers.
+        """
+        given = as_mudata(cells)
+        table = self._table(given, [modality], None)
+        return self._implausible(self._drawing, table, modality, self.embedding_of(given, modality))
+
+    def _implausible(self, samplers: MissingSampler, table: CellTable, modality: str, embedding: np.ndarray) -> np.ndarray:
+        found = np.full(len(embedding), "", dtype=object)
+        rows = np.flatnonzero(np.isfinite(embedding).all(1))
+        if modality in samplers.plausible and len(rows):
+            found[rows] = samplers.plausible[modality].why(*self._nats_each(table, modality, embedding, rows), modality)
+        return found
+
+    def _nats_each(
+        self, table: CellTable, modality: str, embedding: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood a count, and depth, of some rows' values given embeddings (cells, d) by this modality alone, (rows,)
+        each; where nothing is counted, log-likelihood a feature and 1."""
+        core = self._fitted.autoencoder
+        kind, nats, depths = core.modalities[modality], [], []
+        with torch.no_grad():
+            for part in np.array_split(rows, max(1, len(rows) // 1024)):
+                every, _, batch = table.rows(part, self.device)
+                z = torch.from_numpy(embedding[part]).to(self.device) / core.latent_scale
+                nats.append(kind.nats(every[modality], core.decoders[modality](z, batch)).cpu().numpy())
+                depths.append(kind.depth(every[modality])[:, 0].cpu().numpy())
+        depth = np.concatenate(depths) if kind.counted else np.ones(len(rows))
+        each = depth.clip(min=1e-9) if kind.counted else kind.n_features
+        return np.concatenate(nats) / each, depth
 
     @property
     def states_as_new(self) -> np.ndarray | None:

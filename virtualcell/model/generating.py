@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -21,8 +22,11 @@ from virtualcell.generative.infogan import Codes, enough_for_codes, fit_model_co
 from virtualcell.generative.infogan_saved import NAME as CODES
 from virtualcell.generative.infogan_saved import load_codes, save_codes
 from virtualcell.generative.intervals import Reliability
+from virtualcell.generative.known import Known
 from virtualcell.generative.material import Material
 from virtualcell.generative.missing_saved import NAME, of_state, state_of
+from virtualcell.generative.plausible import Plausible
+from virtualcell.generative.reach import QUANTILE, Domain
 from virtualcell.generative.residuals import MOST_FEATURES, Residuals
 from virtualcell.generative.saved import read_part, write_part
 from virtualcell.generative.watermark import refuse_synthetic
@@ -31,7 +35,7 @@ from virtualcell.modalities.values import Counts
 from virtualcell.model.drawing import Drawing
 from virtualcell.schema import DataError
 from virtualcell.training.epochs import Progress
-from virtualcell.training.given import as_mudata
+from virtualcell.training.given import as_mudata, data_digest, kinds_of
 from virtualcell.training.table import CellTable, make_table
 
 STAGE = "generators"
@@ -62,10 +66,20 @@ class Generating(Drawing):
 
         Cells are read as if they were new (``cross_fit``), so that what is drawn looks like new cells. seed: by default that of
         the model. progress: as in ``fit``, stage "generators". parts: "samplers", "pairs" and "codes", or some of them. Raises
-        DataError for synthetic cells.
+        DataError for synthetic cells, and for others than those that the model was fitted to.
         """
         cells = as_mudata(cells)
         refuse_synthetic(cells)
+        if isinstance(parts, str) or set(parts) - set(PARTS):
+            raise DataError(
+                f"{parts!r} are no generators.", next_step=f"give a list of some of {', '.join(PARTS)}.", field="parts"
+            )
+        if data_digest(cells, kinds_of(cells, self.settings.kinds)) != self.record["digest"]:
+            raise DataError(
+                "These are not the cells that the model was trained on.",
+                next_step="give the same cells as to `fit` or `virtualcell train`.",
+                field="cells",
+            )
         seed = self.settings.seed if seed is None else seed
         # Each part is one line here, one in ``save_generators`` and one in ``load_generators``.
         material = Material.of(self._fitted, cells, as_new=True)
@@ -110,6 +124,7 @@ class Generating(Drawing):
         """Reads those that are beside the model's files. Raises DataError naming a file that is broken or of another model, after
         it has read the others; each that is broken says so again when it is asked."""
         self._faults = {}
+        self._samplers = self._codes = self.pairs = None
         for name, read in ((PAIRS, self._load_scorers), (CODES, self._load_codes), (NAME, self._load_samplers)):
             try:
                 read(Path(folder))
@@ -153,10 +168,16 @@ class Generating(Drawing):
                 with torch.no_grad():
                     depth = [kind.depth(table.rows(rows, fitted.device)[0][m])[:, 0].cpu().numpy() for rows in pieces]
                 samplers.depth[m] = Depths.fit(material.states[here], np.concatenate(depth).clip(min=1.0))
+            if len(here) > 1:
+                nats, counted = self._nats_each(table, m, material.embeddings[m], here)
+                samplers.plausible[m] = Plausible.fit(nats[counted > 0], counted[counted > 0])
             left = self._left_out(m, kind, table, material.states, here, seed)
             if left is not None:
                 samplers.residuals[m] = left
         self._samplers = samplers
+        samplers.known = replace(samplers.known, limits=self._limits(samplers.known, cells))
+        for judges in (each for of_way in found.judges.values() for each in of_way):
+            judges.samplers.known = samplers.known
         samplers.reliability = {key: self._reliability(found, key, cells, seed) for key in samplers.priors}
         samplers.seconds = clock.process_time() - began
 
@@ -188,6 +209,18 @@ class Generating(Drawing):
             dense = values.dense() if isinstance(values, Counts) else values
             return Residuals.fit(draw, dense.cpu().numpy(), seed)
 
+    def _limits(self, known: Known, cells: MuData) -> dict[str, float]:
+        """How far from the reference, read as new, an embedding may lie: as far as 99 % of it do, or as 99 % of the same cells do
+        as they are read when something is drawn for them, which is further out (``cross_fit``)."""
+        found = {}
+        for m, reference in known.reference.items():
+            measured = np.isfinite(reference).all(1)
+            if measured.sum() > 1:
+                domain = Domain(reference[measured])
+                own = self.embedding_of(cells, m)[known.sample][measured]
+                found[m] = max(domain.limit, float(np.quantile(domain.distance(own), QUANTILE)))
+        return found
+
     def _reliability(self, fitted: FittedMissing, key: str, cells: MuData, seed: int) -> Reliability:
         """How far intervals of readings of one direction can be trusted, by cells from which neither the autoencoder learned nor
         the samplers that are asked here (``FittedMissing.judges``)."""
@@ -202,7 +235,7 @@ class Generating(Drawing):
             table = self._table(some, [target], None)
             draw = self._drawn_missing(judges.samplers, some, source, target, RELIABILITY_DRAWS, seed=seed)
             keep = np.flatnonzero(~draw.refused)
-            for part in np.array_split(keep, max(1, len(keep) // CELLS_AT_ONCE)):
+            for part in np.array_split(keep, -(-len(keep) // CELLS_AT_ONCE)) if len(keep) else ():
                 if len(part):
                     with torch.no_grad():
                         read = kind.reading(table.rows(part, self.device)[0][target]).cpu().numpy()

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from virtualcell.schema import DataError
-from virtualcell.training.given import data_digest, kinds_of
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
 def train_generators(model: VirtualCell, folder: Path, cells: MuData, seed: int | None, progress: Progress) -> str:
     """Trains a loaded model's generators on the cells that it was trained on, and writes them into its folder; says which."""
-    if data_digest(cells, kinds_of(cells, model.settings.kinds)) != model.record["digest"]:
-        raise DataError(
-            "These are not the cells that the model was trained on.",
-            next_step="give the same file as to `virtualcell train`.",
-            field="CELLS",
-        )
     model.fit_generators(cells, seed=seed, progress=progress).save_generators(folder)
     return f"Written beside the model: {', '.join(model.generators)} ({folder})"
 
