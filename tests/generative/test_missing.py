@@ -190,3 +190,39 @@ def test_new_cells_are_no_copies_of_those_that_were_measured(samplers: MissingSa
     drawn = samplers.draw_cells(400, **HELD).states
     other = material(400, 9).states
     assert nearest_ratio(drawn, material().states, other) > 0.85  # as new as cells of another sample are
+
+
+def test_a_measurement_that_few_cells_have_still_says_what_is_like_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtualcell.generative.fit_missing.MANY_CELLS", 60)
+    given = material(800)
+    has = np.arange(800) < 60  # of the cells, 60 have it
+    rare = replace(given, measured=np.stack([np.ones(800, dtype=bool), has], 1), held_out=np.zeros(800, dtype=bool))
+    found = fit_missing(rare, seed=0, settings=QUICK).samplers
+    assert np.isfinite(found.known.reference["atac"]).all(1).sum() == 60
+    assert (found.known.refused("atac", given.embeddings["atac"][:60], None, None) == "").mean() > 0.9
+
+
+def test_of_a_condition_that_never_differs_the_one_value_can_be_held() -> None:
+    given = replace(material(300), time=np.full(300, 3.0), treatment=np.full(300, "drug", dtype=object))
+    found = fit_missing(given, seed=0, settings=QUICK).samplers
+    assert len(found.draw_cells(5, **(HELD | {"time": 3.0, "treatment": "drug"})).states) == 5
+    with pytest.raises(DataError, match="never measured"):
+        found.draw_cells(5, **(HELD | {"treatment": "other"}))
+    with pytest.raises(DataError, match="outside"):
+        found.draw_cells(5, **(HELD | {"time": 4.0}))
+
+
+def test_too_few_measured_cells_are_no_ground_for_others(samplers: MissingSampler) -> None:
+    labels = samplers.known.labels.copy()
+    labels[:3] = "two or three"
+    few = replace(samplers, known=replace(samplers.known, labels=labels))
+    with pytest.raises(DataError, match="Only 3 cells"):
+        few.draw_cells(5, **(HELD | {"label": "two or three"}))
+
+
+def test_cells_of_unknown_label_are_no_label_of_their_own(samplers: MissingSampler) -> None:
+    known = samplers.known
+    labels = np.where(np.arange(len(known.labels)) % 3 == 0, "unknown", known.labels)
+    chance = replace(known, labels=labels).chances(None, None, None, balanced=True)
+    assert chance[labels == "unknown"].sum() == 0
+    assert Vocabulary.of(None, None, labels).labels == ("common", "rare")

@@ -209,3 +209,43 @@ def test_values_that_are_none_of_a_cell_are_refused_though_their_place_is_usual(
         "Less was counted" in word
         for word in drawing.implausible(with_rna(np.minimum(x, 1) * (rng.random(x.shape) < 0.02)), "rna")
     )
+
+
+def test_generators_learn_from_the_cells_of_their_model_and_nothing_that_is_misnamed(drawing: VirtualCell, cells: MuData) -> None:
+    with pytest.raises(DataError, match="not the cells that the model was trained on"):
+        drawing.fit_generators(cells[:200].copy(), settings=QUICK)
+    for parts in (["sampler"], "samplers"):
+        with pytest.raises(DataError, match="are no generators") as error:
+            drawing.fit_generators(cells, parts=parts)
+        assert error.value.field == "parts"
+
+
+def test_a_folder_without_generators_leaves_none(drawing: VirtualCell, model: VirtualCell, tmp_path: Path) -> None:
+    drawing.save(tmp_path / "a")
+    model.save(tmp_path / "b")
+    loaded = VirtualCell.load(tmp_path / "a")
+    assert loaded.generators
+    loaded.load_generators(tmp_path / "b")
+    assert loaded.generators == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"source": "rna", "target": "rna"}, "itself"),
+        ({"source": "rna", "target": "atac", "n_draws": 2.5}, "whole number"),
+        ({"source": "rna", "target": "atac", "noise": 3.0}, "0 to 2"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_words(
+    drawing: VirtualCell, cells: MuData, asked: dict[str, object], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        drawing.draw_missing(cells, **asked)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no cells"):
+        drawing.draw_missing(cells[:0].copy(), source="rna", target="atac")
+    states = drawing.states[:4]
+    for more in ({"depth": -5.0}, {"depth": np.ones(3)}, {"batch": np.zeros(3, dtype=int)}, {"batch": np.full(4, 99)}):
+        with pytest.raises(DataError) as error:
+            drawing.draw_counts(states, "rna", **more)
+        assert error.value.field in more
