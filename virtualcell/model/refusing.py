@@ -56,12 +56,14 @@ class Refusing(Held):
 
     def _see(self, material: Material, cells: MuData, seed: int) -> dict[str, Seen]:
         """What every measurement looks like in the cells of the fit; material: the same, read as new."""
-        table, found = self._table(cells, None, None), {}
+        table = self._table(cells, None, None)
+        found: dict[str, Seen] = {}
         for name, as_new in material.embeddings.items():
             rows = np.flatnonzero(material.both(name) & ~material.held_out)
             if len(rows):
                 seen = Seen.of(self._alone(table, name)[rows], *self._nats_each(table, name, as_new, rows), seed)
-                found |= {} if seen is None else {name: seen}
+                if seen is not None:
+                    found[name] = seen
         return found
 
     def _alone(self, table: CellTable, name: str) -> np.ndarray:
