@@ -15,8 +15,10 @@ PLACES = {**{key: f"{key}, " for key in DEMOS}, "blood_cells": IMAGES}
 
 
 def write_beside(rows: Sequence[Row], claims: Sequence[Claim], folder: Path) -> list[Path]:
-    """``generate.json`` in the folder of each model that rows are of; what other runs wrote there of other places stays. Returns
-    the files that were written."""
+    """``generate.json`` in the folder of each model that rows are of; what other runs wrote there of other places stays.
+
+    A place is replaced as a whole, its claims with its rows, whatever they were called. Returns the files that were written.
+    """
     told = payload(rows, claims)
     written = []
     for key, begin in PLACES.items():
@@ -28,8 +30,12 @@ def write_beside(rows: Sequence[Row], claims: Sequence[Claim], folder: Path) -> 
         before = json.loads(path.read_text()) if path.is_file() else {"rows": [], "claims": []}
         places = {row["where"] for row in mine}
         others = [row for row in before["rows"] if row["where"] not in places]
-        names = {claim["name"] for claim in said}
-        other_claims = [claim for claim in before["claims"] if claim["name"] not in names]
+        other_claims = [c for c in before["claims"] if not any(place.startswith(_place(c["name"])) for place in places)]
         path.write_text(json.dumps({"rows": others + mine, "claims": other_claims + said}, indent=1) + "\n")
         written.append(path)
     return written
+
+
+def _place(claim: str) -> str:
+    """What a claim is of, which is its name up to the colon: a place, or how one begins."""
+    return claim.split(":")[0]

@@ -2,7 +2,7 @@
 
 The slides that judge are the same for every seed and chose nothing (``images_data.slides_that_judge``); a seed draws which other
 slides are trained on, and the networks' first weights. Intervals are therefore over trainings, not over slides; that of the
-shipped model's purity is over slides.
+shipped model's purity is over slides. The seed of the shipped model is trained and judged in every run, in rows of its own.
 """
 
 from __future__ import annotations
@@ -127,20 +127,18 @@ def one_seed(codes: ImageCodes, cells: BloodCells, seed: int) -> dict[str, Any]:
 def run(
     seeds: Sequence[int], progress: Any = None, make: Callable[[int], ImageCodes] | None = None
 ) -> tuple[list[Row], list[Claim]]:
-    """Rows and claims over seeds; where ``SHIPPED`` is among them, rows of that model alone, too.
+    """Rows and claims over seeds; and rows of the seed ``SHIPPED`` alone, which counts in the former only where it is among them.
 
     make: the codes of a seed; by default they are trained.
     """
     cells = load_blood_cells()
     make = make or (lambda seed: train(replace(ImageSettings(), seed=seed), progress=progress))
-    found = {seed: one_seed(make(seed), cells, seed) for seed in seeds}
-    rows = _rows(list(found.values()), WHERE, tuple(seeds))
-    if SHIPPED in found:
-        shipped = [row for row in _rows([found[SHIPPED]], OF_SHIPPED, (SHIPPED,)) if row.method == OURS]
-        named, rest = shipped[0], shipped[1:]
-        about = {"where": named.where, "seeds": named.seeds, "n_cells": named.n_cells}
-        rows += [Row.of(OURS, named.metric, found[SHIPPED]["named"], **about), *rest]
-    return rows, _claims(list(found.values()))
+    found = {seed: one_seed(make(seed), cells, seed) for seed in dict.fromkeys((*seeds, SHIPPED))}
+    of_seeds = [found[seed] for seed in seeds]
+    named, *rest = (row for row in _rows([found[SHIPPED]], OF_SHIPPED, (SHIPPED,)) if row.method == OURS)
+    about = {"where": named.where, "seeds": named.seeds, "n_cells": named.n_cells}
+    shipped = [Row.of(OURS, named.metric, found[SHIPPED]["named"], **about), *rest]
+    return [*_rows(of_seeds, WHERE, tuple(seeds)), *shipped], _claims(of_seeds)
 
 
 def _rows(found: list[dict[str, Any]], where: str, seeds: tuple[int, ...]) -> list[Row]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.generate import samplers
+from benchmarks.generate.__main__ import main
 from benchmarks.generate.beside import FILE, write_beside
 from benchmarks.multiomics.splits import Split
 from virtualcell.data.simulate_pairs import simulate_pairs
@@ -38,6 +39,37 @@ def test_figures_lie_beside_the_model_that_they_are_of(tmp_path: Path) -> None:
         "blood-cell images: c"
     ]
     assert not (tmp_path / "a549" / FILE).exists()
+
+
+def test_claims_go_with_the_rows_that_they_are_of(tmp_path: Path) -> None:
+    """Also those that are called otherwise now, or that are no longer made; claims of other places stay."""
+    (tmp_path / "a549").mkdir()
+    way, labels, codes = "a549, rna to atac, held-out cells", "a549, labels, held-out cells", "a549, codes, held-out cells"
+    first = [Row("x", "m", 1.0, where=where) for where in (way, labels, codes)]
+    said = [Claim(f"{of}: old", 1, ">", 0) for of in (way, "a549, labels", codes)]
+    write_beside(first, [*said, Claim(f"{way}: no longer made", 1, ">", 0)], tmp_path)
+
+    def kept() -> list[str]:
+        return [claim["name"] for claim in json.loads((tmp_path / "a549" / FILE).read_text())["claims"]]
+
+    assert kept() == [claim.name for claim in said] + [f"{way}: no longer made"]
+    write_beside([Row("x", "m", 2.0, where=way)], [Claim(f"{way}: new", 1, ">", 0)], tmp_path)
+    assert kept() == ["a549, labels: old", f"{codes}: old", f"{way}: new"]
+    write_beside([Row("x", "m", 2.0, where=labels)], [], tmp_path)
+    assert kept() == [f"{codes}: old", f"{way}: new"]
+
+
+def test_a_demo_that_no_part_measures_is_said_before_anything_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, said in (
+        (["--demo", "nothing"], "invalid choice: 'nothing'"),
+        (["--demo", "cite", "--parts", "rare"], "these parts measure rare: kang, larry, simulated"),
+        (["--demo", "a549", "switch", "--parts", "samplers", "codes"], "switch is measured by none of the parts samplers, codes"),
+        (["--demo", "a549", "--parts", "images"], "these parts measure no demo at all"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,27 @@ def test_figures_of_the_delivered_model() -> None:
     kept = {row["metric"]: row["value"] for row in beside["rows"] if row["where"] == images.OF_SHIPPED}
     shipped = {row.metric: row.value for row in rows if row.where == images.OF_SHIPPED}
     assert kept == pytest.approx(shipped, abs=0.02)
+
+
+@pytest.mark.slow
+def test_the_shipped_model_is_judged_whatever_the_seeds_are() -> None:
+    """In rows of its own, which have no part in the mean over seeds; and once, where it is among them."""
+    codes, other = ImageCodes.load(), SHIPPED + 11
+    asked = []
+
+    def make(seed: int) -> ImageCodes:
+        asked.append(seed)
+        # In place of a model that was trained with the other seed: one that draws its kinds in other shares.
+        return codes if seed == SHIPPED else replace(codes, prior=codes.prior[::-1].copy())
+
+    rows, claims = images.run([other], make=make)
+    assert asked == [other, SHIPPED]
+    assert {(row.where, row.seeds) for row in rows} == {(images.WHERE, (other,)), (images.OF_SHIPPED, (SHIPPED,))}
+    of_shipped = {row.metric: row.value for row in rows if row.where == images.OF_SHIPPED}
+    assert of_shipped[images.METRICS["named"]] == codes.record["purity"]
+    alone = {(row.method, row.metric): row.value for row in rows if row.where == images.WHERE}
+    told = next(claim for claim in claims if "hardly told" in claim.name)
+    assert told.value == alone[images.OURS, images.TELL] != of_shipped[images.TELL]
 
 
 @pytest.mark.parametrize("way", range(8))
