@@ -19,7 +19,6 @@ class Linear:
     coef: np.ndarray
     intercept: np.ndarray
     residuals: np.ndarray
-    penalty: float
 
 
 def fit_linear(x: np.ndarray, y: np.ndarray, *, seed: int, masks: np.ndarray, chance: np.ndarray) -> Linear:
@@ -40,7 +39,7 @@ def fit_linear(x: np.ndarray, y: np.ndarray, *, seed: int, masks: np.ndarray, ch
             residuals[i, outside] = y[outside] - z[outside] @ coef - intercept
     best = int((residuals**2).sum((1, 2)).argmin())
     coef, intercept = _Gram.of(z, y, masks, chance).solve(PENALTIES[best])
-    return Linear(coef / scale[:, None], intercept, residuals[best], PENALTIES[best])
+    return Linear(coef / scale[:, None], intercept, residuals[best])
 
 
 @dataclass(frozen=True)

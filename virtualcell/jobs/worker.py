@@ -107,10 +107,6 @@ def _train(asked: Run, recorder: Recorder) -> None:
         shutil.rmtree(asked.folder / name, ignore_errors=True)
 
 
-def _draws(model: VirtualCell, cells: MuData, folder: Path, recorder: Recorder) -> None:
-    model.fit_generators(cells, progress=recorder).save_generators(folder)
-
-
 def _model(asked: Run, cells: MuData, recorder: Recorder) -> VirtualCell:
     from virtualcell.model import VirtualCell
 
