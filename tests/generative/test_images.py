@@ -67,7 +67,8 @@ def test_one_knob_moves_one_code(codes: ImageCodes) -> None:
     for which in range(codes.n_continuous):
         moved = []
         for category in np.argsort(codes.prior)[-3:]:
-            frames = codes.turn(int(category), which, steps=5, seed=1, n=24)
+            others = np.random.default_rng(1).uniform(-1, 1, (24, codes.n_continuous))
+            frames = codes.turn(np.full(24, category), which, others, steps=5, seed=1)
             read = np.stack([codes.read(frame)[1].mean(0) for frame in frames])
             assert (np.diff(read[:, which]) > 0).all(), (which, category)
             moved.append(read[-1] - read[0])
@@ -131,23 +132,36 @@ def test_what_has_the_wrong_shape(codes: ImageCodes) -> None:
         with pytest.raises(DataError, match="cannot be read"):
             codes.read(images)
     flat = np.zeros((1, codes.n_continuous))
-    for category, continuous, noise, said in (
-        (np.array([0, 1]), flat, 1.0, "do not go together"),
-        (np.array([0]), flat[:, :-1], 1.0, "do not go together"),
-        (np.array([codes.n_categories]), flat, 1.0, "No such"),
-        (np.array([-1]), flat, 1.0, "No such"),
-        (np.array([0.5]), flat, 1.0, "No such"),
-        (np.array([0]), flat + 1.5, 1.0, "outside"),
-        (np.array([0]), flat * np.nan, 1.0, "outside"),
-        (np.array([0]), flat, 2.5, "outside"),
+    for category, continuous, noise, field, said in (
+        (np.array([0, 1]), flat, 1.0, "category, continuous", "do not go together"),
+        (np.array([0]), flat[:, :-1], 1.0, "category, continuous", "do not go together"),
+        (np.array([codes.n_categories]), flat, 1.0, "category", "No such"),
+        (np.array([-1]), flat, 1.0, "category", "No such"),
+        (np.array([0.5]), flat, 1.0, "category", "No such"),
+        (np.array([0]), flat + 1.5, 1.0, "continuous", "outside"),
+        (np.array([0]), flat * np.nan, 1.0, "continuous", "outside"),
+        (np.array([0]), flat, 2.5, "noise", "outside"),
     ):
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=said) as refused:
             codes.draw(category, continuous, noise=noise)
+        assert refused.value.field == field
     with pytest.raises(DataError, match="no continuous code"):
-        codes.turn(0, codes.n_continuous)
-    for broken in ({"most_categories": 11}, {"most_categories": 1}, {"batch": 0}):
-        with pytest.raises(DataError):
+        codes.turn(np.array([0]), codes.n_continuous, flat)
+    for broken in ({"most_categories": 11}, {"most_categories": 1}, {"batch": 0}, {"head_width": 0}):
+        with pytest.raises(DataError) as refused:
             ImageSettings(**broken)
+        assert [refused.value.field] == list(broken)
+
+
+def test_a_turned_code_is_drawn_as_any_other(codes: ImageCodes) -> None:
+    """Each step is what ``draw`` makes of these codes; without the code that is turned having been looked at."""
+    category, continuous = np.array([1, 0]), np.full((2, codes.n_continuous), 0.25)
+    frames = codes.turn(category, 1, continuous, steps=3, seed=4, noise=0.5)
+    for frame, value in zip(frames, (-1, 0, 1), strict=True):
+        asked = continuous.copy()
+        asked[:, 1] = value
+        np.testing.assert_array_equal(frame, codes.draw(category, asked, seed=4, noise=0.5))
+    assert (continuous == 0.25).all()
 
 
 def test_a_saved_image_says_that_it_is_synthetic(codes: ImageCodes) -> None:

@@ -131,17 +131,18 @@ class ImageCodes:
             turned[which == i] = everyone[which == i]
         return turned
 
-    def turn(self, category: int, which: int, steps: int = 9, seed: int = 0, n: int = 1) -> np.ndarray:
-        """(steps, n, 32, 32, 3) uint8: n images in which one continuous code goes from -1 to 1 and all else is held; the other
-        continuous codes are drawn by the seed. Raises DataError."""
+    def turn(
+        self, category: np.ndarray, which: int, continuous: np.ndarray, *, steps: int = 9, seed: int = 0, noise: float = 1.0
+    ) -> np.ndarray:
+        """(steps, m, 32, 32, 3) uint8: images as of ``draw`` in which one continuous code goes from -1 to 1 in even steps and all
+        else, chance included, is held. continuous: (m, C), of which column ``which`` is not looked at. Raises DataError."""
         if not 0 <= which < self.n_continuous:
-            raise DataError(f"There is no continuous code {which}.", next_step=f"choose 0 to {self.n_continuous - 1}.")
-        others = np.random.default_rng(seed).uniform(-1, 1, (n, self.n_continuous)).astype(np.float32)
+            raise _no_code(f"There is no continuous code {which}.", f"choose 0 to {self.n_continuous - 1}.", "which")
         frames = []
         for value in np.linspace(-1, 1, steps):
-            continuous = others.copy()
-            continuous[:, which] = value
-            frames.append(self.draw(np.full(n, category), continuous, seed))
+            turned = np.array(continuous, dtype=np.float32)
+            turned[..., which] = value
+            frames.append(self.draw(category, turned, seed, noise))
         return np.stack(frames)
 
     def save(self, folder: Path) -> None:
@@ -186,17 +187,19 @@ class ImageCodes:
 
     def _check(self, category: np.ndarray, continuous: np.ndarray, noise: float) -> None:
         if category.ndim != 1 or len(category) == 0 or continuous.shape != (len(category), self.n_continuous):
-            raise DataError(
-                f"Codes of shapes {category.shape} and {continuous.shape} do not go together.",
-                next_step=f"give (m,) categories and (m, {self.n_continuous}) continuous codes.",
-            )
+            shapes = f"Codes of shapes {category.shape} and {continuous.shape} do not go together."
+            wanted = f"give (m,) categories and (m, {self.n_continuous}) continuous codes."
+            raise _no_code(shapes, wanted, "category, continuous")
         if not np.issubdtype(category.dtype, np.integer) or category.min() < 0 or category.max() >= self.n_categories:
-            raise DataError("No such categorical code.", next_step=f"give whole numbers from 0 to {self.n_categories - 1}.")
-        if not (np.abs(continuous) <= 1).all() or not 0 <= noise <= 2:
-            raise DataError(
-                "A continuous code or the noise is outside of what was trained.",
-                next_step="keep continuous codes within -1 and 1, and the noise within 0 and 2.",
-            )
+            raise _no_code("No such categorical code.", f"give whole numbers from 0 to {self.n_categories - 1}.", "category")
+        if not (np.abs(continuous) <= 1).all():  # also false for what is no number
+            raise _no_code("A continuous code is outside of what was trained.", "stay between -1 and 1.", "continuous")
+        if not 0 <= noise <= 2:
+            raise _no_code(f"Noise of {noise:g} is outside of what was trained.", "stay between 0 and 2.", "noise")
+
+
+def _no_code(problem: str, next_step: str, field: str) -> DataError:
+    return DataError(problem, next_step=next_step, field=field)
 
 
 def as_png(image: np.ndarray, record: Mapping[str, Any] | None = None) -> bytes:

@@ -91,7 +91,9 @@ def slides_that_judge(cells: BloodCells) -> np.ndarray:
     """
     names, place = np.unique(cells.slide, return_inverse=True)
     if len(names) < 3:
-        raise DataError(f"{len(names)} slides are too few to split.", next_step="give images of at least three slides.")
+        raise DataError(
+            f"{len(names)} slides are too few to split.", next_step="give images of at least three slides.", field="slide"
+        )
     shown = [" and ".join(np.unique(cells.labels[place == i])) for i in range(len(names))]
     order = np.random.default_rng(TEST_SEED).permutation(np.flatnonzero(~np.isin(names, _looked_at(names))))
     # In the order of the kinds shown, chance within: every so-manieth slide then takes its share of each kind.

@@ -65,9 +65,13 @@ class ImageSettings:
 
     def __post_init__(self) -> None:
         if not 2 <= self.most_categories <= 10:
-            raise DataError(f"{self.most_categories} categorical codes cannot be used.", next_step="choose 2 to 10.")
-        if min(self.n_continuous, self.noise, self.width, self.head_width, self.steps, self.batch, self.every) < 1:
-            raise DataError("A size or a number of steps is below 1.", next_step="give sizes and steps of at least 1.")
+            problem = f"{self.most_categories} categorical codes cannot be used."
+            raise DataError(problem, next_step="choose 2 to 10.", field="most_categories")
+        for name in ("n_continuous", "noise", "width", "head_width", "steps", "batch", "every"):
+            if getattr(self, name) < 1:
+                raise DataError(
+                    f"{getattr(self, name)} is too little.", next_step="give a whole number of at least 1.", field=name
+                )
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def as_pixels(images: np.ndarray) -> torch.Tensor:
         raise DataError(
             f"Images of shape {images.shape} and type {images.dtype} cannot be read.",
             next_step="give (images, 32, 32, 3) of type uint8: red, green, blue.",
+            field="images",
         )
     x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
     return x.contiguous(memory_format=torch.channels_last)
@@ -205,7 +210,8 @@ def fit_images(
     s = settings or ImageSettings()
     real, shown = as_pixels(images), as_pixels(watched)
     if len(real) < s.batch:
-        raise DataError(f"{len(real)} images are fewer than a batch of {s.batch}.", next_step="give more, or a smaller batch.")
+        problem = f"{len(real)} images are fewer than a batch of {s.batch}."
+        raise DataError(problem, next_step="give more images, or a smaller batch.", field="batch")
     began = time.process_time()
     kinds = torch.from_numpy(find_kinds(images, s.most_categories, s.seed)(images))
     training = _Training(s, kinds.mean(0))
@@ -220,7 +226,8 @@ def fit_images(
         if step == 1 or step % s.every == 0 or step == s.steps:
             line = {"step": step, **training.settled(shown), **figures}
             if not all(math.isfinite(value) for value in line.values()):
-                raise DataError(f"Training left the finite numbers at step {step}.", next_step="choose a smaller rate.")
+                problem = f"Training left the finite numbers at step {step}."
+                raise DataError(problem, next_step="choose a smaller rate.", field="rate")
             log.append(line)
             if progress:
                 progress("images", step, s.steps, {key: line[key] for key in ("entropy_of_code", "mutual_information")})

@@ -46,8 +46,6 @@ def effects(codes: ImageCodes, real: np.ndarray, n: int = 100, seed: int = 0) ->
     others = rng.uniform(-1, 1, (n, codes.n_continuous))
     found = []
     for which in range(codes.n_continuous):
-        low, high = others.copy(), others.copy()
-        low[:, which], high[:, which] = -1, 1
-        before, after = (readings(codes.draw(category, values, seed)) for values in (low, high))
+        before, after = (readings(frame) for frame in codes.turn(category, which, others, steps=2, seed=seed))
         found.append({name: float((after[name] - before[name]).mean() / spread[name]) for name in spread})
     return found

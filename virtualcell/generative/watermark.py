@@ -32,22 +32,38 @@ def mark(cells: MuData, facts: dict[str, Any]) -> MuData:
     return cells
 
 
+def signs(cells: MuData | ad.AnnData) -> dict[str, str]:
+    """Where cells, or some of them, are told to be drawn -> what is said there; nothing for measured cells. Holds also after a
+    join with measured cells, and in whatever type a file keeps the mark."""
+    found = {}
+    for table in (cells, *(cells.mod.values() if isinstance(cells, MuData) else ())):
+        if KEY in table.uns:
+            found[f"uns[{KEY!r}]"] = "the file carries the mark of drawn cells"
+        if KEY in table.obs:
+            marked = table.obs[KEY].astype(str).str.lower().isin(("true", "1", "1.0"))
+            if marked.any():
+                found[f"obs[{KEY!r}]"] = f"{marked.sum():,} of {len(marked):,} cells are marked as drawn"
+        names = pd.Index(table.obs_names).astype(str)
+        called = names[names.str.startswith(NAMES)]
+        if len(called):
+            found["obs_names"] = f"{len(called):,} of {len(names):,} cells are called as drawn ones are, such as {called[0]}"
+    return found
+
+
 def is_synthetic(cells: MuData | ad.AnnData) -> bool:
-    """Whether any of the cells carries the mark, also after a join with measured cells and in whatever type a file keeps it."""
-    tables = [cells, *(cells.mod.values() if isinstance(cells, MuData) else ())]
-    return any(
-        KEY in table.uns
-        or (KEY in table.obs and any(str(value).lower() in ("true", "1", "1.0") for value in pd.unique(table.obs[KEY])))
-        or bool(pd.Index(table.obs_names).astype(str).str.startswith(NAMES).any())
-        for table in tables
-    )
+    """Whether any of the cells was drawn by a model, as far as ``signs`` tell."""
+    return bool(signs(cells))
 
 
 def refuse_synthetic(cells: MuData | ad.AnnData) -> None:
-    """Raises DataError for drawn cells: a model that learns from its own inventions believes them."""
-    if is_synthetic(cells):
-        raise DataError(
-            "These cells, or some of them, are synthetic: a model drew them.",
-            next_step="train on measured cells only.",
-            field=KEY,
-        )
+    """Raises DataError, which says what told, for drawn cells: a model that learns from its own inventions believes them."""
+    found = signs(cells)
+    if not found:
+        return
+    by_name = list(found) == ["obs_names"]
+    rename = f' If these cells were measured, give them names that do not begin with "{NAMES}".' if by_name else ""
+    raise DataError(
+        f"These cells, or some of them, are synthetic: a model drew them. What tells: {'; '.join(found.values())}.",
+        next_step=f"train on measured cells only.{rename}",
+        field=", ".join(found),
+    )

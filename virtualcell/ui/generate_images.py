@@ -39,12 +39,9 @@ def _draw(stamp: int, category: int, continuous: tuple[float, ...], noise: float
 @st.cache_resource(max_entries=64, show_spinner="Turning each knob from end to end …")
 def _turn(stamp: int, category: int, continuous: tuple[float, ...], noise: float, seed: int) -> np.ndarray:
     """(knobs, STEPS, 32, 32, 3): one picture with each knob turned, all else held."""
-    codes = np.tile(np.asarray(continuous, dtype=np.float32), (len(continuous), STEPS, 1))
-    for which in range(len(continuous)):
-        codes[which, :, which] = np.linspace(-1, 1, STEPS)
-    model = _pictures(stamp).model
-    # One at a time, as each starts the seed's chance anew: all have the same.
-    return np.stack([[model.draw(np.array([category]), one[None], seed=seed, noise=noise)[0] for one in row] for row in codes])
+    model, kind, codes = _pictures(stamp).model, np.array([category]), np.array([continuous])
+    rows = [model.turn(kind, which, codes, steps=STEPS, seed=seed, noise=noise)[:, 0] for which in range(len(continuous))]
+    return np.stack(rows)
 
 
 def images(b: Bundle) -> g.Shown | None:
