@@ -22,7 +22,8 @@ from virtualcell.evaluation.report import Claim, Row, payload
 from virtualcell.explore.polygon import members, pack, unpack
 from virtualcell.figures.trajectory_methods import OTHER_OURS, OURS, RULE
 from virtualcell.ui import state, words
-from virtualcell.ui.honesty import chosen_how, populations, table_of
+from virtualcell.ui.honesty import populations, table_of
+from virtualcell.ui.honesty_choice import chosen_how
 from virtualcell.ui.parts import heldout_panels
 from virtualcell.ui.trajectory_horizon import limit
 from virtualcell.ui.trajectory_next import next_words, share_taken

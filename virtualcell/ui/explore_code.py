@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from virtualcell.demo import Bundle
 from virtualcell.explore import describe
@@ -242,10 +243,8 @@ def about(b: Bundle, wish: Wish, views: Sequence[Place], chosen: Chosen, panel: 
             )
             said.append(f"Selection {name} is {len(cells.rows):,} cells, {how}.")
     if isinstance(panel, Differ):
-        try:
+        with suppress(DataError):  # the page has said why
             table = compared(b, chosen, panel.modality, panel.test, panel.column)
             against = "all others" if chosen.b is None else "selection B"
             said.append(describe(table, "selection A", against, drawn=chosen.drawn))
-        except DataError:  # the page has said why
-            pass
     return methods(b, " ".join(said))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.figures.gene_curves import gene_curves
 from virtualcell.figures.heldout import heldout
 from virtualcell.figures.trajectory_methods import OTHER_OURS, OURS, RULE, trajectory_methods
-from virtualcell.ui import measured, state, words
-from virtualcell.ui.parts import chart, heldout_panels, table_download
+from virtualcell.ui import state, words
+from virtualcell.ui.honesty_choice import choice
+from virtualcell.ui.honesty_curves import curves
+from virtualcell.ui.parts import chart, heldout_panels
 from virtualcell.ui.theme import look
 from virtualcell.ui.trajectory_horizon import limit
 
@@ -61,7 +61,7 @@ def honesty(b: Bundle) -> None:
         _place(b, where, mine)
     if b.demo.columns.time is not None and not any(BEYOND in where for where, _ in panels):
         _horizon(b)
-    _curves(b)
+    curves(b)
     _small_print(b)
 
 
@@ -185,66 +185,9 @@ def _panel(b: Bundle, where: str, metric: str, rows: Rows) -> None:
     st.markdown(words.verdict(rows))
 
 
-def _curves(b: Bundle) -> None:
-    # Predicted by the model that never saw the held-out time; the measured points show all times.
-    curves = b.report.get("curves", {})
-    genes = list(curves.get("genes", {}))
-    if not genes:
-        return
-    unit = b.demo.columns.time_unit
-    points = measured.points(b, genes)
-    held = points.times == b.report["held"]
-    st.markdown(f"Genes, predicted by the model that never saw the cells of {b.report['held']:g} {unit}:")
-    fig = gene_curves(
-        np.array(curves["times"]),
-        np.stack([curves["genes"][gene] for gene in genes], axis=1),
-        None,
-        None,
-        genes,
-        measured_times=points.times,
-        measured_mean=np.log1p(points.mean),
-        # The slope of log1p turns an error of the mean into one of its logarithm.
-        measured_error=points.error / (1 + points.mean),
-        unit=unit,
-        amount="log1p counts per 10,000",
-        unseen=held,
-        cells=words.measured(b.demo.simulated),
-        look=look(),
-    )
-    chart(fig, "heldout-curves", alt=f"Held-out prediction of {', '.join(genes)}", file=f"{b.demo.key}-heldout-genes")
-
-
 def _rounded(target: str) -> str:
     sign, number = target.split(" ", 1)
     return f"{sign} {float(number):.3g}"
-
-
-def chosen_how(b: Bundle) -> str:
-    """By what the predictor that moves the cells was chosen; a report may say how one was chosen for the gap."""
-    choice = b.report.get("choice")
-    if choice is not None:
-        own = choice["name"] == words.OURS
-        still = (
-            "" if own else " The cells above are moved by the landscape's own dynamics all the same: paths and landscape are one."
-        )
-        return f"For the time held out, {choice['name']} was chosen without a look at it. {choice['reason']}{still}"
-    return (
-        "The cells above are moved by the landscape's own dynamics, so that paths and landscape are one thing. That was settled "
-        "beforehand and not by these rows: no method was picked for how it did on cells that were held out."
-    )
-
-
-def _hidden(table: list[dict[str, Any]]) -> pd.DataFrame:
-    """What ``Choice.table`` says, for a reader: gain over the default in percent, energy distance, times hidden."""
-    return pd.DataFrame(
-        {
-            "method": [row["candidate"] for row in table],
-            "nearer than ours, %": [round(100 * row["gain"], 1) for row in table],
-            "energy distance": [round(row["energy distance"], 4) for row in table],
-            "times hidden": [", ".join(f"{t:g}" for t in row["times"]) for row in table],
-            "chosen": [row["chosen"] for row in table],
-        }
-    )
 
 
 def _small_print(b: Bundle) -> None:
@@ -259,13 +202,7 @@ def _small_print(b: Bundle) -> None:
                     "Beyond what reruns differ by: the figure is the worse end of our interval, the target the better of theirs."
                 )
     if b.demo.columns.time is not None:
-        st.caption(chosen_how(b))
-        table = (b.report.get("choice") or {}).get("table", [])
-        if len(table) > 1:
-            with st.expander("How near each method was where other times were hidden"):
-                hidden = _hidden(table)
-                st.dataframe(hidden, hide_index=True)
-                table_download(b, hidden, "hidden-times")
+        choice(b)
     rows = b.report["rows"]
     kinds = sorted({row["interval"] for row in rows if row["interval"]})
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
