@@ -248,3 +248,18 @@ def test_what_cannot_be_asked_is_refused_with_words(
         with pytest.raises(DataError) as error:
             drawing.draw_counts(states, "rna", **more)
         assert error.value.field in more
+
+
+def test_cells_without_the_measurement_that_is_looked_at_are_refused_among_others(
+    joined: VirtualCell, chain: MuData, tmp_path: Path
+) -> None:
+    joined.save(tmp_path)
+    own = VirtualCell.load(tmp_path).fit_generators(chain, settings=QUICK, parts=("samplers",))
+    found = own.draw_missing(chain, source="rna", target="atac", n_draws=1)
+    has = (
+        np.isin(np.asarray(chain.obs_names), np.asarray(chain["rna"].obs_names))
+        & (chain.obsm["measured"][:, list(chain.mod).index("rna")])
+    )
+    assert found.refused[~has].all()
+    assert set(found.why[~has]) == {"Its rna was not measured."}
+    assert found.refused[has].mean() < 0.15

@@ -72,7 +72,7 @@ class Drawing(DrawingValues):
         times, treatments = self._conditions(given, time, treatment)
         held = time is not None or treatment is not None
         why = samplers.known.refused(source, embedding, times, treatments, held=held)
-        odd = self._implausible(samplers, self._table(given, [source], None), source, embedding)
+        odd = self._implausible(samplers, self._table(given, [source], None, empty=True), source, embedding)
         why = np.where(why == "", odd, why)
         why[~np.isfinite(embedding).all(1)] = f"Its {source} was not measured."
         keep = why == ""

@@ -107,7 +107,7 @@ class DrawingValues(Scoring):
         it away. Cells without the modality are "". Raises DataError for a model without samplers.
         """
         given = as_mudata(cells)
-        table = self._table(given, [modality], None)
+        table = self._table(given, [modality], None, empty=True)
         return self._implausible(self._drawing, table, modality, self.embedding_of(given, modality))
 
     def _implausible(self, samplers: MissingSampler, table: CellTable, modality: str, embedding: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ class DrawingValues(Scoring):
         """State (cells, d) that one measurement alone gives, in the units of ``embed``; NaN where it was not measured."""
         self.features(modality)
         fitted = self._fitted
-        table = self._table(as_mudata(cells), [modality], None)
+        table = self._table(as_mudata(cells), [modality], None, empty=True)
         place = fitted.autoencoder.names.index(modality)
         part = np.zeros_like(table.mask)
         part[:, place] = True
