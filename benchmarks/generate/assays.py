@@ -21,6 +21,7 @@ from virtualcell.schema import MEASURED_KEY
 OURS, ALONE = "VirtualCell", "VirtualCell, trained on the cells that have this assay alone"
 MEAN, RIDGE = "mean of the cells that have the assay", "ridge on RNA components"
 ERROR, COVERED, WIDTH = "mean squared error", "share inside the 90 % interval", "width of the 90 % interval"
+REFUSED = "share of cells that are refused"
 COMPONENTS = 50
 KINDS = {"atac": "bernoulli", "prot": "squared"}
 
@@ -67,11 +68,14 @@ def one_seed(seed: int, progress: Any = None) -> dict[str, Figures]:
         alone = VirtualCell(settings).fit(two, device="cpu", progress=progress)
         ours, less = (m.complete(cells, primary=PRIMARY)[target][~has] for m in (model, alone))
         order = [model.features(target).index(name) for name in alone.features(target)]
+        # All are judged by the cells that neither model refuses.
+        told_of = np.isfinite(ours.X).all(1) & np.isfinite(less.X).all(1)
+        true = truth[~has][told_of]
         found[target] = {
-            OURS: judged(ours, truth[~has]),
-            ALONE: judged(less, truth[~has][:, order]),
-            RIDGE: {ERROR: float(((ridge - truth[~has]) ** 2).mean())},
-            MEAN: {ERROR: float(((mean - truth[~has]) ** 2).mean())},
+            OURS: judged(ours[told_of], true) | {REFUSED: float(1 - np.isfinite(ours.X).all(1).mean())},
+            ALONE: judged(less[told_of], true[:, order]),
+            RIDGE: {ERROR: float(((ridge[told_of] - true) ** 2).mean())},
+            MEAN: {ERROR: float(((mean[told_of] - true) ** 2).mean())},
         }
     return found
 
