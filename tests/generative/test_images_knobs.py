@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from virtualcell.generative.images_knobs import readings
+from virtualcell.generative.images_knobs import effects_at, readings
 
 
 def disc(
@@ -37,3 +37,27 @@ def test_a_ring_has_a_pale_centre_and_grain_is_roughness() -> None:
     assert found["grain"][2] > 3 * found["grain"][0] > 0
     assert found["grain"][3] == pytest.approx(0, abs=1e-9)
     assert all(np.isfinite(values).all() for values in found.values())
+
+
+class Discs:
+    """Draws discs: the first code is their radius, the second their colour; in the second category colours are turned round."""
+
+    n_continuous = 2
+
+    def draw(self, category: np.ndarray, continuous: np.ndarray, seed: int = 0) -> np.ndarray:
+        def colour(k: int, value: float) -> tuple[int, int, int]:
+            red = 110 + round(40 * value) * (1 if k == 0 else -1)
+            return red, 40, 220 - red
+
+        return np.stack([disc(8 + 3 * one[0], colour=colour(k, one[1])) for k, one in zip(category, continuous, strict=True)])
+
+
+def test_a_knob_is_told_by_what_it_does_to_the_kind_that_is_asked_for() -> None:
+    real = np.stack([disc(radius, colour=(red, 40, 220 - red)) for radius in (6, 8, 10) for red in (80, 110, 140)])
+    first, second = (effects_at(Discs(), real, k, (0.0, 0.0), n=2) for k in (0, 1))  # type: ignore[arg-type]
+    spread = readings(real)["size"].std()
+    assert first[0]["size"] == pytest.approx((11 - 5) / np.sqrt(2) / spread, rel=0.06)
+    assert first[1]["size"] == pytest.approx(0, abs=0.1)
+    assert first[1]["red over blue"] == pytest.approx(-second[1]["red over blue"], rel=1e-6)
+    assert first[1]["red over blue"] > 1
+    assert effects_at(Discs(), real, 0, (1.0, 0.0), n=2)[1]["red over blue"] > first[1]["red over blue"], "a larger disc"  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -27,9 +28,11 @@ from virtualcell.ui.generate_codes import Read
 from virtualcell.ui.generate_codes import named as codes_named
 from virtualcell.ui.generate_copies import nearer
 from virtualcell.ui.generate_files import written
-from virtualcell.ui.generate_images import named
+from virtualcell.ui.generate_images import file_name, named
+from virtualcell.ui.generate_images_knobs import named_changes
 from virtualcell.ui.generate_pairs import auroc
-from virtualcell.ui.generate_turn import _how_alike
+from virtualcell.ui.generate_settled import settled_verdict
+from virtualcell.ui.generate_turn import _how_alike, no_knob_follows
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +56,6 @@ def figure(at: AppTest, key: str) -> dict:
 
 def values(found: object) -> np.ndarray:
     """An array of a figure as the browser gets it."""
-    import base64
-
     if isinstance(found, dict):
         return np.frombuffer(base64.b64decode(found["bdata"]), dtype=found["dtype"]).astype(float)
     return np.asarray(found, dtype=float)
@@ -172,6 +173,25 @@ def test_cells_that_chance_alone_hardly_sets_apart_are_called_copies():
     assert " 50% as much" in _how_alike(variance, 50, cells / 2, "measured")
     assert "copies" not in _how_alike(variance, 50, cells / 2, "measured")
     assert _how_alike(variance, 2, cells, "measured").startswith("Too few measured cells")
+    for size, verdict in ((0.5, "too narrow"), (1.0, "about as measured"), (1.39, "too wide")):
+        assert f"(50 of them): **{verdict}**." in _how_alike(variance, 50, cells * size, "measured")
+
+
+def test_a_knob_that_does_not_follow_the_time_is_said_not_to():
+    def made(method: str, metric: str, value: float) -> dict:
+        return {"method": method, "metric": metric, "value": value}
+
+    follows = "|rho| of the best with time"
+    rows = [made("codes", follows, 0.094), made("principal components of all cells", follows, 0.848)]
+    said = no_knob_follows([*rows, made("codes", "ARI with time", 0.73)])
+    assert said.startswith("**No knob follows the time**")
+    assert "(|rho| 0.09 on held-out cells)" in said
+    assert "principal components of all cells do follow it (0.85)" in said
+    assert "kinds and times 0.73" in said
+    assert "kinds and times" not in no_knob_follows([*rows, made("codes", "ARI with time", 0.1)])
+    assert "do follow it" not in no_knob_follows([rows[0], made("principal components of all cells", follows, 0.1)])
+    assert no_knob_follows([made("codes", follows, 0.9)]) == no_knob_follows([]) == ""
+    assert "No knob follows the time" in words(view("a549", g.TURN))
 
 
 def test_a_test_of_one_assay_says_nothing_of_another(monkeypatch):
@@ -213,6 +233,7 @@ def test_turning_a_knob_changes_what_the_codes_say():
     for trace in figure(at, "knob-turned-larry")["data"]:
         i = b.model.features().index(trace["name"])
         np.testing.assert_allclose(values(trace["y"]), amount[:, i] - amount[4, i], atol=1e-3)
+    assert "almost every cell has one clear kind" in words(at)
     log = figure(at, "settling-larry")["data"][0]
     assert values(log["y"])[-1] < values(log["y"])[0], "the code of a cell settles"
 
@@ -220,6 +241,14 @@ def test_turning_a_knob_changes_what_the_codes_say():
 def test_codes_are_called_by_what_their_cells_are():
     read = Read(np.array([0] * 6 + [1] * 4), np.ones(10), np.zeros((10, 2)))
     labels = np.array(["a"] * 5 + ["b"] * 5)
+    times = np.array(["1 h"] * 2 + ["2 h"] * 4 + ["3 h"] * 4)
+    assert codes_named(read, np.array(["a"] * 10), 2, [np.array(["x"] * 10), times]) == [
+        "1: a (2 h), 100% of 6 cells",
+        "2: a (3 h), 100% of 4 cells",
+    ], "kinds of one name are told apart by the first annotation that differs"
+    assert codes_named(read, labels, 2, [times]) == ["1: a, 83% of 6 cells", "2: b, 100% of 4 cells"]
+    half = np.array(["a"] * 3 + ["b"] * 7)
+    assert codes_named(read, half, 2)[0] == "1: mixed, a 50% and b 50% of 6 cells"
     assert codes_named(read, labels, 3) == ["1: a, 83% of 6 cells", "2: b, 100% of 4 cells", "3: hardly any measured cell"]
     assert codes_named(read, ["high A", "high B", ""], 2) == ["1: high A (6 cells)", "2: high B (4 cells)"]
 
@@ -252,6 +281,44 @@ def test_pictures_are_drawn_beside_photographs_of_the_same_code():
     shipped = [row for row in beside if row["where"].endswith(f"shipped (seed {model.settings.seed})")]
     (told,) = [row["value"] for row in shipped if row["metric"].startswith("AUROC")]
     assert metric(at, "Drawn one recognised") == f"{100 * told:.0f} %"
+
+
+def test_without_noise_there_is_one_picture():
+    at = view("kang", g.IMAGES, **{"image-noise": "0.0"})
+    assert "without noise these knobs make one picture" in words(at)
+    assert "chance of its own" not in words(at)
+    drawn, photographs = (
+        Image.open(io.BytesIO(base64.b64decode(one["source"].split(",")[1]))) for one in figure(at, "images-drawn")["data"]
+    )
+    right_of_the_first = np.asarray(drawn)[:, 34:]
+    assert (right_of_the_first == right_of_the_first[0, 0]).all(), "paper"
+    assert np.ptp(np.asarray(drawn)[:32, :32]) > 20
+    assert np.ptp(np.asarray(photographs)[:, 34:]) > 20
+
+
+def test_each_knob_is_named_by_what_it_does_to_the_kind_that_is_shown():
+    from virtualcell.generative.images import ImageCodes
+
+    model = ImageCodes.load()
+    rows = []
+    for name in (name for name, k in named(model).items() if model.names[k].images):
+        told = list(figure(view("kang", g.IMAGES, **{"image-code": name}), "images-turned")["layout"]["yaxis"]["ticktext"])
+        assert len({one.split("</b>")[1] for one in told}) == model.n_continuous, "no two knobs have the same words"
+        rows.append(told)
+    assert len({tuple(one) for one in rows}) == len(rows), "another kind, other words"
+    assert named_changes({"size": -1.24, "lightness": 0.5, "grain": 0.1}) == ["smaller 1.2", "lighter 0.5"]
+    places = ((0.0, 0.5, 0.0), (0.5, 0.0, 0.0))
+    files_of = {
+        file_name(model, kind, at, noise, seed) for kind in (0, 1) for at in places for noise in (0, 1.0) for seed in (0, 1)
+    }
+    assert len(files_of) == 16
+
+
+def test_codes_that_did_not_settle_are_said_not_to_have():
+    assert settled_verdict([{"entropy_of_code": 1.6}, {"entropy_of_code": 0.05}], 5, "cell").startswith("**Yes.**")
+    said = settled_verdict([{"entropy_of_code": np.log(5) / 2}], 5, "picture")
+    assert said.startswith("**Not entirely.**")
+    assert "50% of the uncertainty about the kind of a picture" in said
 
 
 # -- pairs -----------------------------------------------------------------------------------------------------------------------
@@ -419,5 +486,8 @@ def test_a_written_file_keeps_the_marks_of_its_cells():
 
 def test_drawn_pictures_say_that_they_are_synthetic(monkeypatch):
     at = view("kang", g.IMAGES)
-    data = files(at, monkeypatch)["blood_cells-synthetic.png"]()
+    offered = files(at, monkeypatch)
+    (name,) = [one for one in offered if one and one.endswith(".png")]
+    assert name.startswith("blood_cells-synthetic-kind_1-red_cell-knobs_0_0_0-noise_1-draw_0")
+    data = offered[name]()
     assert json.loads(Image.open(io.BytesIO(data)).text["synthetic"])["synthetic"] is True

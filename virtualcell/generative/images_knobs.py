@@ -37,6 +37,21 @@ def readings(images: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def effects_at(
+    codes: ImageCodes, real: np.ndarray, category: int, at: tuple[float, ...], n: int = 100, seed: int = 0
+) -> list[dict[str, float]]:
+    """Of each continuous code the same as ``effects``, for images of one category and the other codes ``at`` their places: in
+    standard deviations of a reading among ``real``, which are photographs of this category."""
+    spread = {name: float(values.std()) for name, values in readings(real).items()}
+    found = []
+    for which in range(codes.n_continuous):
+        ends = np.tile(np.asarray(at, dtype=np.float32), (2, n, 1))
+        ends[0, :, which], ends[1, :, which] = -1, 1
+        before, after = (readings(codes.draw(np.full(n, category), end, seed)) for end in ends)
+        found.append({name: float((after[name] - before[name]).mean() / max(spread[name], 1e-9)) for name in spread})
+    return found
+
+
 def effects(codes: ImageCodes, real: np.ndarray, n: int = 100, seed: int = 0) -> list[dict[str, float]]:
     """Of each continuous code, the mean change of every reading as it goes from -1 to 1, all else held, in standard deviations of
     that reading among real images. n: images a code is judged on, their categories drawn by the prior."""

@@ -205,6 +205,6 @@ def assay(b: Bundle, found: generate_assays.Completed, place: int, at: list[int]
         script.use("virtualcell.figures.drawn_features", "means")
         script.draws(
             "means", "features", "truth.mean(0)", "np.asarray(found.X).mean(0)", unit=quoted(unit), share="True",
-            smallest=quoted(0.5 / len(found.rows)), titles=quoted((found.known, "expected")),
+            smallest=quoted(0.5 / len(found.rows)), titles=quoted((found.known, "expected")), cells="(len(truth), len(truth))",
         )  # fmt: skip
     return str(script)

@@ -187,7 +187,7 @@ def _shares(b: Bundle, found: Completed, place: int, name: str) -> None:
     if found.truth is not None:
         fig = means(
             found.features, found.truth.mean(0), found.expected.mean(0), unit=OPEN, share=True, smallest=0.5 / len(found.rows),
-            titles=(found.known, "expected"), look=look(),
+            titles=(found.known, "expected"), cells=(len(found.rows), len(found.rows)), look=look(),
         )  # fmt: skip
         alt = f"Share of cells in which each of {len(found.features)} {what} is open, {found.known} and expected"
         chart(fig, f"assay-means-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")

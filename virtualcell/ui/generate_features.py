@@ -34,8 +34,8 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
     with left:
         if share:
             fig = means(names, measured.mean(0), drawn.mean(0), unit="share of cells in which it is seen open", share=True,
-                        smallest=0.5 / len(measured), titles=titles, look=look())  # fmt: skip
-            said = f"Each dot is one of {len(names):,} {what}; on the dotted line, drawn and {titles[0]} cells agree."
+                        smallest=0.5 / len(measured), titles=titles, cells=(len(measured), len(drawn)), look=look())  # fmt: skip
+            said = f"Each dot is one of {len(names):,} {what}; on the dotted line its two shares are the same."
         else:
             chosen = st.multiselect(
                 what.capitalize(), names, default=usual[:VIOLINS], max_selections=8, key=state.own(b, f"{name}-{modality}"),
@@ -43,7 +43,7 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
             ) or usual[:VIOLINS]  # fmt: skip
             place = [names.index(one) for one in chosen]
             fig = spreads(chosen, measured[:, place], drawn[:, place], unit=unit, titles=titles, look=look())
-            said = f"Left half of each shape: {titles[0]} cells; right half: drawn ones. Box: the middle half of the cells."
+            said = f"Left half of each shape: {titles[0]}; right half: {titles[1]}. Box: the middle half of the cells."
         chart(fig, f"{name}-amounts-{b.demo.key}", alt=f"Amounts of {what} in {titles[0]} and drawn cells",
               file=f"{b.demo.key}-synthetic-{name}-amounts")  # fmt: skip
         st.caption(said)

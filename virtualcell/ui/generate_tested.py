@@ -109,10 +109,15 @@ def _panel(b: Bundle, metric: str, rows: list[dict[str, Any]], ours: str, where:
     low, high = (np.array([row["value"] if row[end] is None else row[end] for row in rows]) for end in ("low", "high"))
     limit = next((name for name in names if words.is_limit(name)), None)
     larger = words.larger_is_better(metric)
-    st.markdown(f"**{words.literal(metric)}** :gray[({'larger' if larger else 'smaller'} is better)]")
+    better = f":gray[({'larger' if larger else 'smaller'} is better)]"
     asks = next((said for name, said in IN_WORDS.items() if metric.startswith(name)), None)
-    if asks is not None:
-        st.caption(asks)
+    if asks is None:
+        st.markdown(f"**{words.literal(metric)}** {better}")
+    else:
+        # The question for everyone; the measure's name for those who know it.
+        question, *scale = re.split(r"(?<=[?.]) ", asks, maxsplit=1)
+        st.markdown(f"**{question}** {better}")
+        st.caption(" ".join([*scale, f"Measure: {words.literal(metric)}."]))
     fig = heldout(names, value, low, high, ours=ours, limit=limit, larger_is_better=larger, measure=metric, look=look())
     chart(fig, f"tested-{where}-{metric}", alt=f"{metric} of each method", file=f"{b.demo.key}-generate-tested")
     st.markdown(words.verdict(rows, ours))

@@ -1,0 +1,47 @@
+"""Generate, blood-cell images: each knob turned from end to end, with words for what it does to the chosen kind of cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from virtualcell.figures.drawn_images import turned_images
+from virtualcell.ui.parts import chart
+from virtualcell.ui.theme import look
+
+TURNED = {
+    "lightness": ("lighter", "darker"),
+    "colourfulness": ("more colourful", "greyer"),
+    "red over blue": ("redder", "bluer"),
+    "size": ("larger", "smaller"),
+    "off centre": ("off the middle", "to the middle"),
+    "pale centre": ("paler centre", "darker centre"),
+    "grain": ("grainier", "smoother"),
+}
+"""What is said where a measurement of a picture (``images_knobs.readings``) grows, and where it shrinks."""
+MOST, LEAST = 3, 0.3
+"""Changes of a knob that are named at most, and the smallest that is (standard deviations of photographs)."""
+
+
+def named_changes(changes: dict[str, float]) -> list[str]:
+    """What one knob does most, in words with their size, largest first. changes: reading -> standard deviations."""
+    most = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST]
+    return [f"{TURNED[name][changes[name] < 0]} {abs(changes[name]):.1f}" for name in most if abs(changes[name]) >= LEAST]
+
+
+def knobs(frames: np.ndarray, effects: list[dict[str, float]], *, kind: str, of: str, file: str) -> None:
+    """A row a knob, named by what it does. frames: (knobs, steps, height, width, 3) uint8; effects: of each knob on this kind,
+    in standard deviations among the photographs that ``of`` names; kind: as the choice calls it; file: name of the picture."""
+    st.markdown("##### What each knob does")
+    rows = []
+    for i, changes in enumerate(effects):
+        said = named_changes(changes) or ["little"]
+        rows.append("<br>".join([f"<b>knob {i + 1}</b>", *(f"<span style='font-size:12px'>{line}</span>" for line in said)]))
+    fig = turned_images(frames, knobs=rows, look=look())
+    alt = f"One drawn picture ({kind}) as each of {len(frames)} knobs is turned from -1 to 1"
+    chart(fig, "images-turned", alt=alt, file=file)
+    st.caption(
+        "One picture; in each row one knob goes from -1 to +1 while the others stay where they stand and chance is held. Words: "
+        "what changes most from -1 to +1 in pictures of this kind, and by how many standard deviations among "
+        f"{of}. “Paler centre” is the middle against the ring around it, so it grows with size too."
+    )
