@@ -27,6 +27,7 @@ from virtualcell.ui import generate_assays, generate_missing, generate_tested
 from virtualcell.ui.generate_codes import Read
 from virtualcell.ui.generate_codes import named as codes_named
 from virtualcell.ui.generate_copies import nearer
+from virtualcell.ui.generate_features import agreement
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import file_name, named
 from virtualcell.ui.generate_images_knobs import named_changes
@@ -260,6 +261,16 @@ def test_kinds_without_a_name_are_called_by_the_proteins_that_they_have_most_of(
     assert told
     assert all({found[1], found[2]} <= proteins for found in told)
     assert any("CD14" in option for option in options), "monocytes"
+
+
+def test_agreement_and_bias_of_two_means_are_told_apart():
+    known = np.array([0.1, 0.2, 0.4])
+    assert agreement(known, 1.1 * known, "drawn").endswith(
+        "(correlation): **1.00**. Bias, drawn less the other, all together: **+10%**."
+    )
+    assert "**-1.00**. Bias, drawn less the other, all together: **+0%**" in agreement(known[:2], known[:2][::-1], "drawn")
+    assert agreement(np.zeros(3), known, "drawn") == ""
+    assert agreement(np.ones(3), np.ones(3) / 2, "expected") == "Bias, expected less the other, all together: **-50%**."
 
 
 # -- pictures --------------------------------------------------------------------------------------------------------------------

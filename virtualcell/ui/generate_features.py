@@ -35,7 +35,9 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
         if share:
             fig = means(names, measured.mean(0), drawn.mean(0), unit="share of cells in which it is seen open", share=True,
                         smallest=0.5 / len(measured), titles=titles, cells=(len(measured), len(drawn)), look=look())  # fmt: skip
-            said = f"Each dot is one of {len(names):,} {what}; on the dotted line its two shares are the same."
+            said = f"Each dot is one of {len(names):,} {what}; on the dotted line its two shares are the same. " + agreement(
+                measured.mean(0, dtype=float), drawn.mean(0, dtype=float), titles[1]
+            )
         else:
             chosen = st.multiselect(
                 what.capitalize(), names, default=usual[:VIOLINS], max_selections=8, key=state.own(b, f"{name}-{modality}"),
@@ -55,6 +57,18 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
               file=f"{b.demo.key}-synthetic-{name}-correlations")  # fmt: skip
         st.caption(_strength(what, titles[0], *both))
         table_download(b, lambda: table(names, measured, drawn), f"synthetic-{name}-{modality}", f"All {what} as CSV")
+
+
+def agreement(known: np.ndarray, told: np.ndarray, title: str) -> str:
+    """One number for how far two means of each feature, (features,), agree, and one for a bias that they share. title: what the
+    second are called."""
+    said = ""
+    if len(known) > 1 and known.std() > 0 and told.std() > 0:
+        said = f"Agreement over them (correlation): **{np.corrcoef(known, told)[0, 1]:.2f}**. "
+    if known.sum() <= 0:
+        return said.strip()
+    bias = told.sum() / known.sum() - 1
+    return f"{said}Bias, {title} less the other, all together: **{bias:+.0%}**."
 
 
 def _strength(what: str, known: str, measured: np.ndarray, drawn: np.ndarray) -> str:

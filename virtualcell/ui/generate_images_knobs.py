@@ -35,8 +35,9 @@ def knobs(frames: np.ndarray, effects: list[dict[str, float]], *, kind: str, of:
     st.markdown("##### What each knob does")
     rows = []
     for i, changes in enumerate(effects):
-        said = named_changes(changes) or ["little"]
-        rows.append("<br>".join([f"<b>knob {i + 1}</b>", *(f"<span style='font-size:12px'>{line}</span>" for line in said)]))
+        said = "<br>".join(named_changes(changes) or ["little"])
+        # In the row of its name: three lines are as high as a picture in a narrow window.
+        rows.append(f"<b>knob {i + 1}</b>  <span style='font-size:12px'>{said}</span>")
     fig = turned_images(frames, knobs=rows, look=look())
     alt = f"One drawn picture ({kind}) as each of {len(frames)} knobs is turned from -1 to 1"
     chart(fig, "images-turned", alt=alt, file=file)

@@ -193,7 +193,7 @@ def no_knob_follows(rows: list[dict[str, Any]]) -> str:
     if following:
         method, best = max(((name, row["value"]) for name, row in following.items()), key=lambda one: one[1])
         if best >= WEAK:
-            said += f" Simpler {method} do follow it ({best:.2f})."
+            said += f" Of the simpler ways, {method} do follow it ({best:.2f})."
     kinds = next((row["value"] for row in rows if row["method"] == "codes" and row["metric"] == KINDS_TIME), 0.0)
     if kinds >= CLEAR:
         said += f" What differs in time is told by the kind of cell (agreement of kinds and times {kinds:.2f}, 1 is perfect)."
