@@ -10,6 +10,7 @@ from benchmarks.multiomics.splits import Split
 from virtualcell.generative.adversary import PairScorer
 from virtualcell.generative.adversary_form import choose_form
 from virtualcell.generative.adversary_gaussian import GaussianPairs
+from virtualcell.generative.cross_fit import components_as_new
 from virtualcell.generative.material import Material
 
 OURS = "VirtualCell"
@@ -28,7 +29,7 @@ def pair_matrices(scorer: PairScorer, split: Split, known: Material, test: Mater
     x, y = (known.embeddings[m].astype(np.float64)[train] for m in (source, target))
     predicted = RidgeCV(ALPHAS, alpha_per_target=True).fit(x, y).predict(a)
     spread = y.std(0) + 1e-9
-    # The components of all training cells as they are: no encoder has seen which belong together.
+    # No encoder has seen which belong together; the scores are as new as the embeddings that ours learns from.
     (p, p_test), (q, q_test) = (_leading(split, m) for m in (source, target))
     form = choose_form(p, q, split.seed)
     components = GaussianPairs.fit(p, q, ridge=form.ridge, rank=form.rank)
@@ -42,7 +43,12 @@ def pair_matrices(scorer: PairScorer, split: Split, known: Material, test: Mater
 
 
 def _leading(split: Split, modality: str) -> tuple[np.ndarray, np.ndarray]:
-    """Up to 50 components and the depth, of training and test cells."""
-    train, test = split.scores(modality)
-    k = min(COMPONENTS, train.shape[1] - 1)
-    return np.c_[train[:, :k], train[:, -1:]], np.c_[test[:, :k], test[:, -1:]]
+    """Up to 50 components and the depth, of training cells, each read as new as ours are, and of test cells."""
+    train, test = split.tables
+    most = min(COMPONENTS, len(split.features[modality]) - 2, train.n_cells - 2)
+    kind = split.fitted(modality, most)
+    known, asked = (split.read(table, modality, kind.scores).astype(np.float64) for table in (train, test))
+    rng = np.random.default_rng(split.seed)
+    for outside, scores in components_as_new(kind, train, modality, np.arange(train.n_cells), rng, split.seed):
+        known[outside, :-1] = scores.numpy()
+    return known, asked

@@ -20,6 +20,7 @@ from virtualcell.data.simulate_pairs import simulate_pairs
 from virtualcell.demo import DEMO_SETTINGS
 from virtualcell.evaluation.report import Claim, Row
 from virtualcell.generative.adversary import PairScorer, fit_pairs, split_pairs
+from virtualcell.generative.adversary_labels import TIME
 from virtualcell.generative.adversary_suspects import find_suspects
 from virtualcell.generative.material import Material
 from virtualcell.schema import AutoencoderSettings, Columns, Settings
@@ -130,7 +131,7 @@ def _suspects(scorer: PairScorer, a: np.ndarray, b: np.ndarray, time: np.ndarray
     moved = rng.permutation(len(a))[: int(SWAPPED * len(a))]
     part = np.arange(len(a))
     part[moved] = np.roll(moved, 1)
-    as_is, shuffled = (find_suspects(scorer, a, b[o], groups=time, seed=seed) for o in (np.arange(len(a)), order))
+    as_is, shuffled = (find_suspects(scorer, a, b[o], groups=time, kind=TIME, seed=seed) for o in (np.arange(len(a)), order))
     some = find_suspects(scorer, a, b[part], seed=seed).cells["suspicious"].to_numpy()
     swapped = np.isin(np.arange(len(a)), moved)
     return {

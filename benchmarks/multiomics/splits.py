@@ -63,23 +63,25 @@ class Split:
 
     def scores(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
         """Component scores with log depth as the last column, float64 (cells, k + 1), of training and test cells."""
-        kind = self._fitted(modality, min(MANY, len(self.features[modality]) - 1, self.tables[0].n_cells - 1))
-        train, test = (self._read(table, modality, kind.scores) for table in self.tables)
+        kind = self.fitted(modality, min(MANY, len(self.features[modality]) - 1, self.tables[0].n_cells - 1))
+        train, test = (self.read(table, modality, kind.scores) for table in self.tables)
         return train.astype(np.float64), test.astype(np.float64)
 
     def readings(self, modality: str) -> tuple[np.ndarray, np.ndarray]:
         """Measured values (cells, features) in the unit in which translation predicts: log-normalised RNA, open or not, CLR."""
-        kind = self._fitted(modality, 2)
-        train, test = (self._read(table, modality, kind.reading) for table in self.tables)
+        kind = self.fitted(modality, 2)
+        train, test = (self.read(table, modality, kind.reading) for table in self.tables)
         return train, test
 
-    def _fitted(self, modality: str, components: int) -> Modality:
+    def fitted(self, modality: str, components: int) -> Modality:
+        """One kind of measurement with components of the training cells."""
         kind = MODALITIES[self.kinds[modality]](len(self.features[modality]), components)
         kind.fit(self.tables[0].values[modality], self.seed)
         return kind
 
     @staticmethod
     @torch.no_grad()
-    def _read(table: CellTable, modality: str, how: Callable[[Values], Tensor]) -> np.ndarray:
+    def read(table: CellTable, modality: str, how: Callable[[Values], Tensor]) -> np.ndarray:
+        """What ``how`` makes of the values of every cell of a table, (cells, any)."""
         pieces = np.array_split(np.arange(table.n_cells), max(1, table.n_cells // 1024))
         return np.concatenate([how(table.rows(piece, torch.device("cpu"))[0][modality]).numpy() for piece in pieces])

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from virtualcell.generative.adversary import fit_pairs
 from virtualcell.generative.adversary_gaussian import GaussianPairs
 from virtualcell.generative.adversary_saved import fit_scorers, read_scorers, write_scorers
+from virtualcell.generative.adversary_seen import Seen
 from virtualcell.generative.material import Material
 from virtualcell.schema import DataError
 
@@ -147,7 +148,11 @@ def test_what_cannot_be_scored_is_named() -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     a, b = squared(400, 0)
-    scorers = fit_scorers(material(a, b), {"state": "cluster"}, seed=0)
+    rng = np.random.default_rng(0)
+    some = Seen.of(a, rng.normal(size=400), rng.uniform(10, 20, 400), seed=0)
+    assert some is not None
+    seen = {"rna": some}
+    scorers = fit_scorers(material(a, b), {"state": "cluster"}, seen, seed=0)
     assert set(scorers.pairs) == {("rna", "atac")}
     assert set(scorers.labels) == {"state"}
     write_scorers(scorers, tmp_path, "digest")
@@ -156,6 +161,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     first, second = scorers.pairs["rna", "atac"], again.pairs["rna", "atac"]
     np.testing.assert_array_equal(first.score(a, b), second.score(a, b))
     np.testing.assert_array_equal(first.swapped, second.swapped)
+    np.testing.assert_array_equal(first.swapped_within["state"], second.swapped_within["state"])
+    asked = (a.astype(np.float32), rng.normal(size=400), rng.uniform(5, 25, 400), "rna")
+    np.testing.assert_array_equal(again.seen["rna"].why(*asked), some.why(*asked))
+    assert len(set(some.why(*asked))) > 2
     assert first.record == second.record
     states = np.c_[a, b]
     np.testing.assert_array_equal(scorers.labels["state"].probability(states), again.labels["state"].probability(states))

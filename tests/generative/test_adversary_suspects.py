@@ -45,13 +45,52 @@ def test_a_weak_relation_tells_samples_and_not_cells(weak: PairScorer) -> None:
     a, b = correlated(400, (0.5,), seed=3)
     order = np.random.default_rng(0).permutation(400)
     true, shuffled = find_suspects(weak, a, b), find_suspects(weak, a, b[order])
-    assert true.verdict == "as paired"
+    assert true.verdict == "not shuffled as a whole", "a weak relation does not show that none is swapped"
     assert true.p_shuffled < 0.01
     assert true.power < 0.5
     assert shuffled.verdict == "shuffled"
     assert shuffled.p_shuffled > 0.05
     assert shuffled.high < 0.5
     assert true.cells["suspicious"].mean() < 0.05
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 0.8])
+def test_a_sample_is_called_as_paired_only_where_nearly_all_of_it_is(sure: PairScorer, weak: PairScorer, share: float) -> None:
+    for scorer, correlations in ((sure, (0.95,) * 6), (weak, (0.5,))):
+        for seed in range(4):
+            a, b = correlated(400, correlations, seed=40 + seed)
+            order = np.arange(400)
+            order[: int(share * 400)] = np.roll(order[: int(share * 400)], 1)
+            found = find_suspects(scorer, a, b[order], seed=seed)
+            if share >= 0.2:
+                assert found.verdict != "as paired"
+            elif scorer is sure:
+                assert found.verdict == "as paired"
+            # Cells that taught the scorer are never vouched for, and no share is told of them.
+            taught = find_suspects(scorer, a, b[order], taught=True, seed=seed)
+            assert taught.verdict != "as paired"
+            assert np.isnan([taught.paired, taught.low, taught.high]).all()
+
+
+def test_pairs_that_fit_better_than_any_should_are_told_no_share(weak: PairScorer) -> None:
+    a, b = correlated(500, (0.95,), seed=7)
+    found = find_suspects(weak, a, b)
+    assert found.too_well
+    assert found.verdict == "not shuffled as a whole"
+    assert np.isnan(found.paired)
+
+
+def test_power_is_the_share_of_a_tenth_that_is_called(sure: PairScorer, weak: PairScorer) -> None:
+    for scorer, correlations in ((sure, (0.95,) * 6), (weak, (0.5,))):
+        shares = []
+        for seed in range(6):
+            a, b = correlated(300, correlations, seed=60 + seed)
+            order = np.arange(300)
+            order[:30] = np.roll(order[:30], 1)
+            found = find_suspects(scorer, a, b[order], seed=seed)
+            shares.append(found.cells["suspicious"][:30].mean())
+        assert found.power == pytest.approx(np.mean(shares), abs=0.12)
+        assert found.least_p == pytest.approx(1 / 401)
 
 
 def test_p_values_of_true_pairs_are_even(sure: PairScorer) -> None:
@@ -86,5 +125,7 @@ def test_what_cannot_be_asked_is_named(weak: PairScorer) -> None:
         find_suspects(weak, a, b, rate=2)
     with pytest.raises(DataError, match="20 and 10 cells"):
         find_suspects(weak, a, b[:10])
+    with pytest.raises(DataError, match="not scored within 'plate'"):
+        find_suspects(weak, a, b, groups=np.zeros(20), kind="plate")
     with pytest.raises(DataError, match="3 group names for 20 cells"):
         find_suspects(weak, a, b, groups=np.zeros(3))

@@ -345,6 +345,18 @@ def test_pairs_are_judged_beside_shuffled_ones():
     assert table.value["score"].is_monotonic_increasing
 
 
+def test_cells_that_are_not_judged_are_counted_with_their_reasons():
+    b = load_bundle("a549")
+    held = b.cells[b.cells.obs_names.isin(b.model.record["held_out"])]
+    why = b.model.refusals(held, "rna", "atac")
+    at = view("a549", g.PAIRS)
+    shown = [one.value for one in at.metric if one.label == "Refused"]
+    assert shown == [f"{(why != '').sum()} of {len(why)}"] * 2, "of the pairs, and of the labels"
+    reason = next(str(one) for one in why if "fits what" in one).replace("rna", "RNA").replace("atac", "chromatin")
+    assert any(reason in caption.value for caption in at.caption)
+    assert any("If a tenth of" in caption.value and "0% of these" in caption.value for caption in at.caption)
+
+
 def test_labels_stand_beside_their_own_test(monkeypatch):
     def made(method: str, metric: str, value: float, where: str) -> dict:
         where = f"a549, {where}, held-out cells"

@@ -14,6 +14,7 @@ from torch import Tensor
 from virtualcell.generative.adversary_critic import Critic, pair_losses, train_critic
 from virtualcell.generative.adversary_form import choose_form
 from virtualcell.generative.adversary_gaussian import GaussianPairs
+from virtualcell.generative.adversary_labels import STATE, labels_by_column
 from virtualcell.generative.adversary_learning import best_temperature, calibration_cells, choose_gate, scaled, split, spread_of
 from virtualcell.generative.adversary_translator import SharpTranslator, fit_translator
 from virtualcell.generative.material import Material
@@ -39,8 +40,9 @@ class PairScorer:
     ratio of a joint normal distribution (``core``) plus ``gate`` times what a critic learned, over ``temperature``.
 
     scale: mean and standard deviation of the inputs of source (2, p) and target (2, q). matched (n,): scores of calibration
-    cells, that taught the scorer nothing, with their own partner; swapped (n, swaps): with others'; swapped_within: with others'
-    of the same label (time, treatment or annotation), NaN where there is no other. record: how it was made.
+    cells, with their own partner; swapped (n, swaps): with others'; swapped_within[kind]: with others' of the same "time",
+    "treatment" or "state" (annotation), NaN where there is no other. record: how it was made, which cells the calibration ones
+    are, and "least p", the smallest p-value that they can tell.
     """
 
     source: str
@@ -52,7 +54,7 @@ class PairScorer:
     scale: tuple[np.ndarray, np.ndarray]
     matched: np.ndarray
     swapped: np.ndarray
-    swapped_within: np.ndarray
+    swapped_within: Mapping[str, np.ndarray]
     record: Mapping[str, Any]
 
     def score(self, source_embeddings: np.ndarray, target_embeddings: np.ndarray) -> np.ndarray:
@@ -130,15 +132,17 @@ def fit_pairs(material: Material, source: str, target: str, *, seed: int = 0, pr
     critic, gate, taught = _best_critic((teach, halt, choose), partial(core_scores, core, scale), translator, seed)
     calibration, calibrated_on = calibration_cells(np.flatnonzero(both & material.held_out), inner)
     nothing = np.zeros(0)
-    raw = PairScorer(source, target, core, critic, gate, 1.0, scale, nothing, nothing, nothing, {})
+    raw = PairScorer(source, target, core, critic, gate, 1.0, scale, nothing, nothing, {}, {})
     matrix = raw.score_all(a[calibration], b[calibration])
     temperature = best_temperature(matrix, pair_losses)
     matched, swapped = split_pairs(matrix / temperature, seed)
-    within = swapped_within(matrix / temperature, material.labels[calibration], seed)
+    kinds = labels_by_column(material, {STATE: STATE})
+    within = {kind: swapped_within(matrix / temperature, names[calibration], seed) for kind, names in kinds.items()}
     record = {
         "cells": len(rows),
         "calibration cells": len(calibration),
         "calibrated on": calibrated_on,
+        "least p": 1 / (1 + len(calibration)),
         "ridge": form.ridge,
         "rank": form.rank,
         "core auroc, inner folds": form.auroc,

@@ -28,6 +28,8 @@ from virtualcell.schema import UNKNOWN, DataError
 MIN_OF_LABEL = 10
 """Cells that a label needs to be learned."""
 HIDDEN, STEPS, PATIENCE = 64, 600, 8
+TIME, TREATMENT, STATE = "time", "treatment", "state"
+"""Kinds of labels."""
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,14 @@ def fit_labels(states: np.ndarray, labels: np.ndarray, held_out: np.ndarray, col
 
 
 def labels_by_column(material: Material, columns: Mapping[str, str | None]) -> dict[str, np.ndarray]:
-    """What the cells are called, (cells,) str, by what it is: "time", "treatment", "state"; columns: their columns of obs."""
+    """What the cells are called, (cells,) str, by what it is: TIME, TREATMENT, STATE; columns: their columns of obs."""
     found = {}
     if material.time is not None:
-        found["time"] = np.array([f"{t:g}" for t in material.time])
+        found[TIME] = np.array([f"{t:g}" for t in material.time])
     if material.treatment is not None:
-        found["treatment"] = material.treatment
-    if columns.get("state") is not None:
-        found["state"] = material.labels
+        found[TREATMENT] = material.treatment
+    if columns.get(STATE) is not None:
+        found[STATE] = material.labels
     return found
 
 

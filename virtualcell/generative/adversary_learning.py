@@ -30,7 +30,7 @@ def split(rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def calibration_cells(held_out: np.ndarray, inner: np.ndarray) -> tuple[np.ndarray, str]:
     """Rows to calibrate on, and what they are called in the record: those held out where they are enough."""
     enough = len(held_out) >= MIN_CALIBRATION
-    return (held_out, "held-out cells") if enough else (inner, "inner validation cells")
+    return (held_out, "held-out cells") if enough else (inner, "inner cells, which also stopped the networks and chose the gate")
 
 
 def spread_of(values: np.ndarray) -> np.ndarray:

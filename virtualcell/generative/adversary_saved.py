@@ -17,7 +17,9 @@ from virtualcell.generative.adversary import MIN_CELLS, PairScorer, fit_pairs
 from virtualcell.generative.adversary_critic import Critic
 from virtualcell.generative.adversary_gaussian import GaussianPairs
 from virtualcell.generative.adversary_labels import HIDDEN, LabelScorer, fit_labels, labels_by_column
+from virtualcell.generative.adversary_seen import Seen
 from virtualcell.generative.material import Material
+from virtualcell.generative.plausible import Plausible
 from virtualcell.generative.saved import read_part, write_part
 from virtualcell.schema import DataError
 from virtualcell.training.epochs import Progress
@@ -28,14 +30,21 @@ CORE = ("source_mean", "source_map", "target_mean", "target_map", "correlations"
 
 @dataclass(frozen=True)
 class Scorers:
-    """pairs: by two modalities in the model's order; labels: by "time", "treatment", "state"."""
+    """pairs: by two modalities in the model's order; labels: by "time", "treatment", "state"; seen: by modality, what it looks
+    like in the cells from which was learned."""
 
     pairs: Mapping[tuple[str, str], PairScorer]
     labels: Mapping[str, LabelScorer]
+    seen: Mapping[str, Seen]
 
 
 def fit_scorers(
-    material: Material, columns: Mapping[str, str | None], *, seed: int = 0, progress: Progress | None = None
+    material: Material,
+    columns: Mapping[str, str | None],
+    seen: Mapping[str, Seen],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Scorers:
     """One scorer for every two modalities measured together in enough cells and for every kind of label with two values."""
     pairs = {
@@ -49,17 +58,18 @@ def fit_scorers(
             labels[column] = fit_labels(material.states, names, material.held_out, column, seed=seed)
         except DataError:  # fewer than two labels with enough cells: there is nothing to tell apart
             continue
-    return Scorers(pairs, labels)
+    return Scorers(pairs, labels, seen)
 
 
 def write_scorers(scorers: Scorers, folder: Path, digest: str) -> None:
     """Writes both files (``virtualcell.generative.saved``)."""
     weights: dict[str, Tensor] = {}
-    record: dict[str, Any] = {"pairs": [], "labels": []}
+    record: dict[str, Any] = {"pairs": [], "labels": [], "seen": {}}
     for i, scorer in enumerate(scorers.pairs.values()):
         arrays = {name: getattr(scorer.core, name) for name in CORE}
         arrays |= {"scale.source": scorer.scale[0], "scale.target": scorer.scale[1]}
-        arrays |= {"matched": scorer.matched, "swapped": scorer.swapped, "within": scorer.swapped_within}
+        arrays |= {"matched": scorer.matched, "swapped": scorer.swapped}
+        arrays |= {f"within.{kind}": values for kind, values in scorer.swapped_within.items()}
         weights |= {f"pair{i}.{name}": torch.from_numpy(np.array(values)) for name, values in arrays.items()}
         weights |= {f"pair{i}.critic.{name}": value for name, value in scorer.critic.state_dict().items()}
         said = {"source": scorer.source, "target": scorer.target, "gate": scorer.gate, "temperature": scorer.temperature}
@@ -70,6 +80,10 @@ def write_scorers(scorers: Scorers, folder: Path, digest: str) -> None:
         weights |= {f"label{i}.residual.{name}": value for name, value in one.residual.state_dict().items()}
         about = {"column": one.column, "labels": list(one.labels), "gate": one.gate, "temperature": one.temperature}
         record["labels"].append(about | {"record": dict(one.record)})
+    for name, kept in scorers.seen.items():
+        arrays = {"embeddings": kept.embeddings, "line": kept.plausible.line, "bounds": kept.plausible.bounds}
+        weights |= {f"seen.{name}.{part}": torch.from_numpy(np.array(values)) for part, values in arrays.items()}
+        record["seen"][name] = {"least": kept.plausible.least}
     write_part(folder, NAME, weights, record, digest)
 
 
@@ -83,13 +97,14 @@ def read_scorers(folder: Path, digest: str) -> Scorers | None:
     try:
         pairs = [_pair(weights, f"pair{i}.", said) for i, said in enumerate(record["pairs"])]
         labels = [_label(weights, f"label{i}.", said) for i, said in enumerate(record["labels"])]
+        seen = {str(name): _seen(weights, f"seen.{name}.", said) for name, said in record["seen"].items()}
     except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
         raise DataError(
             f"This file does not hold what {NAME}.json says ({type(error).__name__}: {error}).",
             next_step="copy the folder again, or train the generators again with `virtualcell generators`.",
             file=str(folder / f"{NAME}.safetensors"),
         ) from error
-    return Scorers({(p.source, p.target): p for p in pairs}, {one.column: one for one in labels})
+    return Scorers({(p.source, p.target): p for p in pairs}, {one.column: one for one in labels}, seen)
 
 
 def _pair(weights: dict[str, Tensor], prefix: str, said: dict[str, Any]) -> PairScorer:
@@ -108,7 +123,7 @@ def _pair(weights: dict[str, Tensor], prefix: str, said: dict[str, Any]) -> Pair
         scale,
         own["matched"].numpy(),
         own["swapped"].numpy(),
-        own["within"].numpy(),
+        {kind: values.numpy() for kind, values in _inside(own, "within.").items()},
         dict(said["record"]),
     )
 
@@ -129,6 +144,11 @@ def _label(weights: dict[str, Tensor], prefix: str, said: dict[str, Any]) -> Lab
         own["share"].numpy(),
         dict(said["record"]),
     )
+
+
+def _seen(weights: dict[str, Tensor], prefix: str, said: dict[str, Any]) -> Seen:
+    line, bounds = (weights[prefix + name].numpy() for name in ("line", "bounds"))
+    return Seen(weights[prefix + "embeddings"].numpy(), Plausible(line, float(said["least"]), bounds))
 
 
 def _inside(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

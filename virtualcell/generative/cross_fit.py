@@ -8,6 +8,7 @@ the latter would draw cells that no new cell looks like.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -38,18 +39,28 @@ def scores_as_new(fitted: Fitted, table: CellTable, learned: np.ndarray, seed: i
             continue
         own = core.modalities[name]
         here = copy.deepcopy(own).cpu()  # where the values are
-        fold = rng.permutation(len(rows)) % FOLDS
-        for k in range(FOLDS):
-            inside, outside = rows[fold != k], rows[fold == k]
-            kind = type(own)(own.n_features, min(own.n_components, len(inside) - 1))
-            kind.fit(table.values[name][inside], seed)
+        for outside, turned in components_as_new(here, table, name, rows, rng, seed):
             values, _, batch = table.rows(outside, torch.device("cpu"))
             with torch.no_grad():
-                scores = kind.scores(values[name])
-                turned = _turned(scores[:, :-1], kind, here)
                 read = torch.cat([turned, here.scores(values[name])[:, -1:]], 1).to(fitted.device)
                 found[name][torch.from_numpy(outside).to(fitted.device)] = core.batch_means[name](read, batch.to(fitted.device))
     return found
+
+
+def components_as_new(
+    own: Modality, table: CellTable, name: str, rows: np.ndarray, rng: np.random.Generator, seed: int
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Fold by fold, rows of the learned ones (n,) and their scores (n, components) along components found in the other folds,
+    turned onto those of ``own`` (on the CPU), which reads the modality ``name`` of the table."""
+    fold = rng.permutation(len(rows)) % FOLDS
+    for k in range(FOLDS):
+        inside, outside = rows[fold != k], rows[fold == k]
+        kind = type(own)(own.n_features, min(own.n_components, len(inside) - 1))
+        kind.fit(table.values[name][inside], seed)
+        values, _, _ = table.rows(outside, torch.device("cpu"))
+        with torch.no_grad():
+            turned = _turned(kind.scores(values[name])[:, :-1], kind, own)
+        yield outside, turned
 
 
 def _turned(scores: Tensor, other: Modality, own: Modality) -> Tensor:

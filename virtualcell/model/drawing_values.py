@@ -117,23 +117,6 @@ class DrawingValues(Scoring):
             found[rows] = samplers.plausible[modality].why(*self._nats_each(table, modality, embedding, rows), modality)
         return found
 
-    def _nats_each(
-        self, table: CellTable, modality: str, embedding: np.ndarray, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihood a count, and depth, of some rows' values given embeddings (cells, d) by this modality alone, (rows,)
-        each; where nothing is counted, log-likelihood a feature and 1."""
-        core = self._fitted.autoencoder
-        kind, nats, depths = core.modalities[modality], [], []
-        with torch.no_grad():
-            for part in np.array_split(rows, max(1, len(rows) // 1024)):
-                every, _, batch = table.rows(part, self.device)
-                z = torch.from_numpy(embedding[part]).to(self.device) / core.latent_scale
-                nats.append(kind.nats(every[modality], core.decoders[modality](z, batch)).cpu().numpy())
-                depths.append(kind.depth(every[modality])[:, 0].cpu().numpy())
-        depth = np.concatenate(depths) if kind.counted else np.ones(len(rows))
-        each = depth.clip(min=1e-9) if kind.counted else kind.n_features
-        return np.concatenate(nats) / each, depth
-
     @property
     def states_as_new(self) -> np.ndarray | None:
         """States (n, d) of up to 10,000 cells that the model learned from, each read as if it were new; None without samplers.

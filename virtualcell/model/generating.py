@@ -87,7 +87,7 @@ class Generating(Drawing):
         if NAME in parts:
             self._fit_samplers(material, cells, seed, settings, tell[NAME])
         if PAIRS in parts:
-            self._fit_scorers(material, seed, tell[PAIRS])
+            self._fit_scorers(material, cells, seed, tell[PAIRS])
         if CODES in parts:
             self._fit_codes(material, seed, tell[CODES])
         self._faults = {name: fault for name, fault in self._faults.items() if name not in parts}

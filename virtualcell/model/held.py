@@ -157,7 +157,10 @@ class Held:
             raise DataError(str(error.args[0]), next_step="choose among the measured treatments.", field="treatment") from None
         return name
 
-    def _table(self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None) -> CellTable:
+    def _table(
+        self, cells: MuData | ad.AnnData, modalities: list[str] | None, batch: str | None, *, empty: bool = False
+    ) -> CellTable:
+        """empty: whether cells may have nothing that the model reads."""
         fitted, cells = self._fitted, as_mudata(cells)
         columns = (batch,) if batch else self.settings.columns.covariates
         missing = [column for column in columns if column not in cells.obs]
@@ -166,7 +169,7 @@ class Held:
                 f"There is no column {', '.join(missing)} in obs: the batch is unknown and the average is taken.", stacklevel=3
             )
             columns = ()
-        return make_table(cells, fitted.features, columns, fitted.batches, modalities, fitted.kinds)
+        return make_table(cells, fitted.features, columns, fitted.batches, modalities, fitted.kinds, empty=empty)
 
     def _states(self, table: CellTable) -> np.ndarray:
         return states_of(self._fitted.autoencoder, table, self.device)

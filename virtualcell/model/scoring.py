@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,25 @@ import pandas as pd
 from mudata import MuData
 
 from virtualcell.generative.adversary import PairScorer
-from virtualcell.generative.adversary_labels import LabelScorer
-from virtualcell.generative.adversary_saved import NAME, Scorers, fit_scorers, read_scorers, write_scorers
+from virtualcell.generative.adversary_labels import STATE, TIME, TREATMENT, LabelScorer
+from virtualcell.generative.adversary_saved import NAME, fit_scorers, read_scorers, write_scorers
 from virtualcell.generative.adversary_suspects import RATE, Suspects, find_suspects
 from virtualcell.generative.material import Material
-from virtualcell.model.held import Held
+from virtualcell.model.refusing import Refusing
 from virtualcell.schema import DataError
-from virtualcell.training.described import encode_table
 from virtualcell.training.epochs import Progress
 
+WHY = "why"
+"""Of a table of labels, in ``attrs``, and column of suspicious pairs: why nothing is said of a cell."""
 STAGE = "generators"
 """Of training, as progress is told."""
 
 
-class Scoring(Held):
+class Scoring(Refusing):
     """Are these measurements of one cell, and is this label plausible for it?"""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.pairs: Scorers | None = None
         self._faults: dict[str, DataError] = {}
         """What is wrong with the files of a generator that could not be read, by its name."""
 
@@ -42,14 +43,15 @@ class Scoring(Held):
         if name in self._faults:
             raise self._faults[name]
 
-    def _fit_scorers(self, material: Material, seed: int, progress: Progress | None) -> None:
+    def _fit_scorers(self, material: Material, cells: MuData, seed: int, progress: Progress | None) -> None:
         """Learns which measurements and which labels go together; material: the cells of the fit, read as new."""
+        seen = self._see(material, cells, seed)
 
         def tell(_: str, done: int, total: int, figures: dict[str, float]) -> None:
             if progress is not None:
                 progress(STAGE, done, total, figures)
 
-        self.pairs = fit_scorers(material, {"state": self.settings.columns.state}, seed=seed, progress=tell)
+        self.pairs = fit_scorers(material, {STATE: self.settings.columns.state}, seen, seed=seed, progress=tell)
 
     def _scorers_record(self) -> dict[str, dict[str, Any]]:
         """What the scorers say of themselves, {} where there are none."""
@@ -69,15 +71,15 @@ class Scoring(Held):
         """Logit (cells,): how well the target's measurement of cell ``order[i]`` fits the source's of cell i; order: its own.
 
         Above 0: rather of one cell than of two, where true and swapped pairs are equally many. NaN where one of the two was not
-        measured. Raises DataError where nothing was learned of the two, and for an order that is none.
+        measured or is unlike all that was learned from (``refusals`` says why). Raises DataError where nothing was learned of the
+        two, and for an order that is none.
         """
         scorer = self._pair_scorer(source, target)
-        embeddings, measured = self._alone(cells, (source, target))
-        n = len(measured)
-        place = _checked_order(order, n)
-        rows = np.flatnonzero(measured[:, 0] & measured[place, 1])
+        embeddings, why, _ = self._sides(cells, source, target)
+        place = _checked_order(order, cells.n_obs)
+        rows = np.flatnonzero((why[source] == "") & (why[target][place] == ""))
         sides = {source: embeddings[source][rows], target: embeddings[target][place[rows]]}
-        found = np.full(n, np.nan)
+        found = np.full(cells.n_obs, np.nan)
         if len(rows):
             found[rows] = scorer.score(sides[scorer.source], sides[scorer.target])
         return found
@@ -95,30 +97,69 @@ class Scoring(Held):
     ) -> Suspects:
         """Which cells' two measurements seem to be of different cells, and whether the whole sample was shuffled.
 
-        order: as in ``pair_scores``; within: column of ``obs`` within which the sample may have been shuffled, such as the time;
-        rate: of false alarms among suspicious cells. ``Suspects.cells`` is named as the cells that have both measurements.
+        order: as in ``pair_scores``; within: column of ``obs`` within which the sample may have been shuffled, one of those by
+        which the model was fitted (``pair_groups``): within others the scores of swapped pairs are not known. rate: of false
+        alarms among suspicious cells. ``Suspects.cells`` is named as the cells that have both measurements; its column "why" says
+        which of them are not judged (NaN), "" of the others.
         """
         scorer = self._pair_scorer(source, target)
-        embeddings, measured = self._alone(cells, (source, target))
-        place = _checked_order(order, len(measured))
-        rows = np.flatnonzero(measured[:, 0] & measured[place, 1])
         if within is not None and within not in cells.obs:
             raise DataError(f"There is no column {within!r} in obs.", next_step="name a column of the cells.", field=within)
+        known = self._pair_groups(scorer)
+        if within is not None and within not in known:
+            raise DataError(
+                "Swapped pairs were not scored within this column, so nothing is known of what they look like.",
+                next_step=f"choose among {', '.join(known)}." if known else "ask without a column.",
+                field=within,
+            )
+        embeddings, why, measured = self._sides(cells, source, target)
+        place = _checked_order(order, cells.n_obs)
+        reason = np.where(why[source] == "", why[target][place], why[source])
+        rows = np.flatnonzero(reason == "")
         groups = None if within is None else cells.obs[within].astype(str).to_numpy()[rows]
         sides = {source: embeddings[source][rows], target: embeddings[target][place[rows]]}
-        found = find_suspects(scorer, sides[scorer.source], sides[scorer.target], groups=groups, rate=rate, seed=seed)
+        seen = {} if self.pairs is None else self.pairs.seen
+        taught = any(seen[name].taught(values).any() for name, values in sides.items() if name in seen and len(values))
+        kind = STATE if within is None else known[within]
+        found = find_suspects(
+            scorer, sides[scorer.source], sides[scorer.target], groups=groups, kind=kind, taught=taught, rate=rate, seed=seed
+        )
         found.cells.index = pd.Index(cells.obs_names[rows])
-        return found
+        asked = measured[:, 0] & measured[place, 1]
+        table = found.cells.reindex(cells.obs_names[asked])
+        table["suspicious"] = table["suspicious"].eq(True)
+        return replace(found, cells=table.assign(**{WHY: reason[asked]}))
 
     def label_scores(self, cells: MuData | ad.AnnData, *, column: str = "time") -> pd.DataFrame:
-        """Probability of each label given each cell's state, (cells, labels), rows adding up to 1.
+        """Probability of each label given each cell's state, (cells, labels), rows adding up to 1; NaN in cells that are unlike
+        all that was learned from, and ``attrs["why"]`` says why, by their name (``refusals``).
 
         column: "time", "treatment" or "state" (the annotation that the model was fitted with). Raises DataError where there
         are no two labels of the kind.
         """
         scorer = self._label_scorer(column)
-        states = self._states(self._table(cells, None, None))
-        return pd.DataFrame(scorer.probability(states), index=cells.obs_names, columns=list(scorer.labels))
+        table = self._table(cells, None, None, empty=True)
+        states, why = self._states(table), self._refused(table)
+        far = (why == "") & ~self.in_domain(states)
+        why[far] = "Nothing like its state was measured: it lies further from training cells than 99 of 100 of them do."
+        said = np.where((why == "")[:, None], scorer.probability(states), np.nan)
+        found = pd.DataFrame(said, index=cells.obs_names, columns=list(scorer.labels))
+        found.attrs[WHY] = {str(name): str(reason) for name, reason in zip(cells.obs_names, why, strict=True) if reason}
+        return found
+
+    def pair_groups(self, source: str, target: str) -> list[str]:
+        """Columns of ``obs`` that ``suspicious_pairs`` takes as ``within``."""
+        return list(self._pair_groups(self._pair_scorer(source, target)))
+
+    def _sides(
+        self, cells: MuData | ad.AnnData, source: str, target: str
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
+        """By modality: embedding (cells, d) by it alone, and why it is not judged, (cells,) str, "" where it is; where it was
+        measured, (cells, 2) bool."""
+        table = self._table(cells, None, None, empty=True)
+        names, order = (source, target), list(self._fitted.autoencoder.names)
+        embeddings, why = {m: self._alone(table, m) for m in names}, {m: self._refused(table, (m,)) for m in names}
+        return embeddings, why, table.mask[:, [order.index(m) for m in names]]
 
     def _pair_scorer(self, source: str, target: str) -> PairScorer:
         for name in (source, target):
@@ -147,16 +188,11 @@ class Scoring(Held):
             )
         return known[column]
 
-    def _alone(self, cells: MuData | ad.AnnData, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Embedding (cells, d) by each of the modalities alone, and whether it was measured, (cells, modalities)."""
-        core, table = self._fitted.autoencoder, self._table(cells, None, None)
-        place = [list(core.names).index(name) for name in names]
-        found = {}
-        for name, column in zip(names, place, strict=True):
-            part = np.zeros_like(table.mask)
-            part[:, column] = True
-            found[name] = (encode_table(core, table, self.device, part) * core.latent_scale.cpu().numpy()).astype(np.float32)
-        return found, table.mask[:, place]
+    def _pair_groups(self, scorer: PairScorer) -> dict[str, str]:
+        """Columns of obs within which swapped pairs were scored, and what they are."""
+        columns = self.settings.columns
+        asked = {TIME: columns.time, TREATMENT: columns.perturbation, STATE: columns.state}
+        return {column: kind for kind, column in asked.items() if column is not None and kind in scorer.swapped_within}
 
 
 def _checked_order(order: np.ndarray | None, n: int) -> np.ndarray:

@@ -140,7 +140,8 @@ class VirtualCell(Pushing, Generating):
         """What every other modality is expected to read in each cell, from the primary one, which all cells have.
 
         By target, where there is a way to it: as ``translate`` gives it, with ``obs["measured"]`` that says in which cells the
-        target was measured. Raises DataError for a primary modality that the model does not have or that some cells lack.
+        target was measured, and ``obs["why"]``: why nothing is said of a cell (NaN; see ``refusals``), "" where something is.
+        Raises DataError for a primary modality that the model does not have or that some cells lack.
         """
         return complete(self, cells, primary)
 

@@ -93,14 +93,16 @@ def make_table(
     batches: list[str] | None = None,
     modalities: list[str] | None = None,
     kinds: Mapping[str, str] | None = None,
+    *,
+    empty: bool = False,
 ) -> CellTable:
     """Aligns cells (raw or preprocessed) with the features that a model knows.
 
     features[m]: names in the model's order; batch: column of obs, or several whose combinations are batches; batches: names of
     the model's batches (code -1: one that it does not know, read as the average batch with a warning); modalities: read
-    these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``). A cell without any count is
-    not measured there. Raises DataError where no modality or too few features are shared, or where a feature is missing of which
-    zero would be a value like any other (continuous kinds).
+    these only; kinds[m]: kind of measurement (default: ``DEFAULT_KINDS``). A cell without any count is not measured there;
+    empty: whether cells without any at all may be among them. Raises DataError where no modality or too few features are shared,
+    or where a feature is missing of which zero would be a value like any other (continuous kinds).
     """
     wanted = list(features) if modalities is None else modalities
     shared = [m for m in wanted if m in cells.mod and m in features]
@@ -133,7 +135,7 @@ def make_table(
         if kind.counted:
             present &= np.asarray(values[m].sum(1)).ravel() > 0
         mask[:, column] = present
-    if not mask.any(1).all():
+    if not (empty or mask.any(1).all()):
         raise DataError(
             f"{int((~mask.any(1)).sum())} cells have no count or value in any feature that the model reads.",
             next_step="leave those cells out (virtualcell.data.preprocess does) and try again.",

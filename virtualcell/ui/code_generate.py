@@ -151,8 +151,9 @@ def pairs(b: Bundle, group: str, source: str, target: str, within: str | None, s
         "true = b.model.pair_scores(cells, **asked)",
         f"order = permuted(np.arange(len(rows)), {seed}{f', {obs(b, within)}[rows]' if within else ''})",
         "shuffled = b.model.pair_scores(cells, **asked, order=order)",
+        "kept = np.isfinite(true) & np.isfinite(shuffled)",
     )
-    script.draws("pair_scores", "true", "shuffled")
+    script.draws("pair_scores", "true[kept]", "shuffled[kept]")
     return str(script)
 
 
@@ -165,6 +166,8 @@ def labels(b: Bundle, group: str, kind: str, column: str, title: str, unit: str,
     own = f"{obs(b, column)}[rows]"
     script.say(
         f"table = b.model.label_scores(b.cells[rows].copy(), column={quoted(kind)})",
+        "judged = table.notna().all(axis=1).to_numpy()",
+        "rows, table = rows[judged], table[judged]",
         f'own = np.array([f"{{time:g}}" for time in {own}])' if column == b.demo.columns.time else f"own = {own}",
         "tried = list(table.columns)",
         "groups = [one for one in tried if (own == one).any()]",

@@ -17,6 +17,7 @@ from virtualcell.figures.patterns import patterns
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
 from virtualcell.ui.generate_files import SYNTHETIC
+from virtualcell.ui.generate_refused import refused
 from virtualcell.ui.generate_tested import judged, report
 from virtualcell.ui.modalities import called, with_measured, yes_or_no
 from virtualcell.ui.parts import chart, table_download
@@ -79,7 +80,12 @@ def assays(b: Bundle) -> g.Shown | None:
         kinds = {called(name): name for name in costly}
         target = kinds[st.selectbox("Expensive assay", list(kinds), key=state.own(b, "assay"), bind="query-params")]
         rows, truth = _cells(b, cheap, target, costly[target])
-    return _view(b, _completed(b, cheap, target, rows, truth), main, side)
+        found = _completed(b, cheap, target, rows, truth)
+        refused(found.why, len(rows), cheap)
+    if not len(found.rows):
+        st.info("The model never saw the like of these cells; choose others.", icon=None)
+        return None
+    return _view(b, found, main, side)
 
 
 def _cells(b: Bundle, cheap: str, target: str, lack: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -93,12 +99,14 @@ def _cells(b: Bundle, cheap: str, target: str, lack: np.ndarray) -> tuple[np.nda
 
 @dataclass(frozen=True)
 class Completed:
-    """What was told of some cells: rows of them; expected and, where features have intervals, low and high, all (cells,
-    features); truth the same, None where it is not known; known: what the truth is called."""
+    """What was told of some cells: rows of those that are not refused; why: of each cell asked for; expected and, where features
+    have intervals, low and high, all (cells, features); truth the same, None where it is not known; known: what the truth is
+    called."""
 
     cheap: str
     target: str
     rows: np.ndarray
+    why: list[str]
     features: list[str]
     expected: np.ndarray
     low: np.ndarray | None
@@ -108,16 +116,21 @@ class Completed:
 
 
 def _completed(b: Bundle, cheap: str, target: str, rows: np.ndarray, measured: bool) -> Completed:
-    packed = rows.astype(np.int64).tobytes()
-    found = _complete(b.demo.key, state.stamp(b), cheap, target, packed)
+    found = _complete(b.demo.key, state.stamp(b), cheap, target, rows.astype(np.int64).tobytes())
+    why = [str(reason) for reason in found.obs["why"]]
+    kept = np.array([not reason for reason in why])
+    rows, found = rows[kept], found[kept]
     bounded = "low" in found.layers and not yes_or_no(b, target)
     low, high = (np.asarray(found.layers[end]) if bounded else None for end in ("low", "high"))
     truth, known = None, ""
     if measured:
         truth, known = g.readings(b, target, rows), words.measured(b.demo.simulated)
     elif KEY in b.cells.uns:
+        packed = rows.astype(np.int64).tobytes()
         truth, known = _withheld(b.demo.key, state.stamp(b), target, packed), "withheld"
-    return Completed(cheap, target, rows, [str(name) for name in found.var_names], np.asarray(found.X), low, high, truth, known)
+    return Completed(
+        cheap, target, rows, why, [str(name) for name in found.var_names], np.asarray(found.X), low, high, truth, known
+    )
 
 
 def _view(b: Bundle, found: Completed, main: Any, side: Any) -> g.Shown:
@@ -173,7 +186,8 @@ def _intervals(b: Bundle, found: Completed, place: int, at: list[int], name: str
     chart(fig, f"assay-bars-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")
     st.caption(
         f"Cell {words.literal(name)}: its {called(found.target)}, told from its {called(found.cheap)}. What is expected, and "
-        f"the interval in which a measurement would lie in 9 of 10 new cells.{_of_truth(found)}"
+        "the interval in which a measurement would lie in 9 of 10 new cells. Of one feature it is as wide in every "
+        f"cell: a cell that is hard to tell has no wider one.{_of_truth(found)}"
     )
 
 

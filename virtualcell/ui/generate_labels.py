@@ -10,6 +10,7 @@ from virtualcell.demo import Bundle
 from virtualcell.figures.pair_figures import label_scores
 from virtualcell.ui import code_generate, modalities, state
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_refused import refused
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
@@ -32,9 +33,9 @@ def names_of(values: np.ndarray) -> np.ndarray:
 def plausible(b: Bundle, learned: set[str]) -> g.Shown | None:
     """Draws this part of the view; None where it has nothing to show. learned: labels that the judge knows."""
     columns = b.demo.columns
-    asked = {"time": columns.time, "treatment": columns.perturbation, "cell state": columns.state}
+    held_in = {"time": columns.time, "treatment": columns.perturbation, "cell state": columns.state}
     kinds = {"time": "time", "treatment": "treatment", "cell state": "state"}
-    known = [name for name, column in asked.items() if column is not None and kinds[name] in learned]
+    known = [name for name, column in held_in.items() if column is not None and kinds[name] in learned]
     if not known:
         return None
     st.markdown("##### Which labels are plausible?")
@@ -45,13 +46,17 @@ def plausible(b: Bundle, learned: set[str]) -> g.Shown | None:
     if not len(rows):
         st.info("There are no such cells; choose others.", icon=None)
         return None
-    table = _labels(b.demo.key, state.stamp(b), rows.astype(np.int64).tobytes(), kinds[title])
+    asked, table = len(rows), _labels(b.demo.key, state.stamp(b), rows.astype(np.int64).tobytes(), kinds[title])
+    with side:
+        refused(table.attrs["why"].values(), asked, *modalities.modalities(b))
+    judgeable = table.notna().all(axis=1).to_numpy()
+    rows, table = rows[judgeable], table[judgeable]
     unit = f" {columns.time_unit}" if title == "time" else ""
-    own = names_of(state.values(b, str(asked[title]))[rows])
+    own = names_of(state.values(b, str(held_in[title]))[rows])
     tried = list(table.columns)
     groups = [one for one in tried if (own == one).any()]
     if not groups:
-        st.info("None of these cells has a label that the model knows.", icon=None)
+        st.info("None of the cells that can be judged has a label that the model knows.", icon=None)
         return None
     share = np.stack([table.to_numpy()[own == one].mean(axis=0) for one in groups])
     right = float((np.asarray(tried, dtype=object)[table.to_numpy().argmax(axis=1)] == own).mean())
@@ -74,7 +79,7 @@ def plausible(b: Bundle, learned: set[str]) -> g.Shown | None:
     heading = "How well wrong labels are found in cells that nothing had learned from"
     judged(b, f"{b.demo.key}, labels", heading, about=kinds[title])
     return g.Shown(
-        code=lambda: code_generate.labels(b, group, kinds[title], str(asked[title]), title, unit, MOST),
+        code=lambda: code_generate.labels(b, group, kinds[title], str(held_in[title]), title, unit, MOST),
         methods=lambda: f"For {len(rows):,} cells (“{group}”) the model's adversary scored how plausible each {title} is.",
         facts=(f"{len(rows)} cells scored",),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from virtualcell.generative.adversary_suspects import Suspects
 from virtualcell.ui import code_generate, modalities, state
 from virtualcell.ui import generate as g
 from virtualcell.ui.generate_labels import MOST, plausible
+from virtualcell.ui.generate_refused import refused
 from virtualcell.ui.generate_tested import judged
 from virtualcell.ui.generate_turn import told_apart
 from virtualcell.ui.modalities import called, with_measured
@@ -30,8 +32,8 @@ SURE = 0.9
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the same cells, (cells,): how well their own target fits, and another cell's; how often a true pair scores higher, with
-    its 95 % interval; and what is suspicious."""
+    """Of the same cells, (cells,): how well their own target fits, and another cell's, without those of which either is refused;
+    how often a true pair scores higher, with its 95 % interval (NaN where fewer than twenty are left); what is suspicious."""
 
     true: np.ndarray
     shuffled: np.ndarray
@@ -41,16 +43,27 @@ class Scores:
     suspects: Suspects
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Too few cells are left to be scored; why: of each cell, "" where there is no reason."""
+
+    why: tuple[str, ...]
+
+
 @st.cache_resource(max_entries=16, show_spinner="Scoring pairs, true and shuffled …")
-def _scores(key: str, stamp: int, packed: bytes, source: str, target: str, within: str | None, seed: int) -> Scores:
+def _scores(key: str, stamp: int, packed: bytes, source: str, target: str, within: str | None, seed: int) -> Scores | Refused:
     b = state.bundle(key)
     rows = np.frombuffer(packed, dtype=np.int64)
     cells = b.cells[rows].copy()
     order = permuted(np.arange(len(rows)), seed, None if within is None else state.values(b, within)[rows])
     true = b.model.pair_scores(cells, source=source, target=target)
     shuffled = b.model.pair_scores(cells, source=source, target=target, order=order)
+    kept = np.isfinite(true) & np.isfinite(shuffled)
+    if kept.sum() < FEWEST:
+        why = b.model.refusals(cells, source, target)
+        return Refused(tuple(str(reason) for reason in why))
     suspects = b.model.suspicious_pairs(cells, source=source, target=target, within=within, seed=seed)
-    return Scores(true, shuffled, *auroc(true, shuffled, seed), suspects)
+    return Scores(true[kept], shuffled[kept], *auroc(true[kept], shuffled[kept], seed), suspects)
 
 
 def auroc(true: np.ndarray, shuffled: np.ndarray, seed: int) -> tuple[float, float, float]:
@@ -92,24 +105,29 @@ def _measurements(b: Bundle, ways: dict[str, tuple[str, str]]) -> g.Shown | None
         source, target = ways[st.selectbox("Measurements", list(ways), key=state.own(b, "pairs-way"), bind="query-params")]
         group, rows = g.cells_choice(b, "pairs", with_measured(b, source, target), most=MOST)
         title, _, _ = told_apart(b)
-        alike = f"one of the same {title}"
+        column, alike = state.known_columns(b)[title][0], f"one of the same {title}"
+        swaps = ["any other cell"] + ([alike] if column in b.model.pair_groups(source, target) else [])
         swap = st.selectbox(
-            "Shuffled with", ["any other cell", alike], key=state.own(b, "pairs-swap"), bind="query-params",
+            "Shuffled with", swaps, key=state.own(b, "pairs-swap"), bind="query-params",
             help="Cells that differ in a lot are easily told from each other; those that are alike are the harder test.",
         )  # fmt: skip
         seed = g.seed_choice(b, "pairs")
     if len(rows) < FEWEST:
         st.info("Fewer than twenty of these cells have both measurements; choose others.", icon=None)
         return None
-    within = state.known_columns(b)[title][0] if swap == alike else None
-    found = _scores(b.demo.key, state.stamp(b), rows.astype(np.int64).tobytes(), source, target, within or None, seed)
+    within = column if swap == alike else None
+    found = _scores(b.demo.key, state.stamp(b), rows.astype(np.int64).tobytes(), source, target, within, seed)
+    if isinstance(found, Refused):
+        st.info("The model never saw the like of most of these cells; choose others.", icon=None)
+        refused(found.why, len(rows), source, target)
+        return None
     learned = len(np.setdiff1d(rows, modalities.kept_out(b)))
     first, second = called(source), called(target)
     with main:
         fig = pair_scores(found.true, found.shuffled, look=look())
         alt = f"Scores of true and of shuffled pairs of {first} and {second}"
         chart(fig, f"pair-scores-{b.demo.key}", alt=alt, file=f"{b.demo.key}-pair-scores")
-        said = f"{len(rows):,} cells: the {first} of each with its own {second} and with another's. Above 0: rather of one cell."
+        said = f"{len(found.true):,} cells: the {first} of each with its own {second} and with another's. Above 0: rather of one."
         trained = f" :orange[{learned:,} of them trained the judge], so it looks better here than on new cells."
         st.caption(said + (trained if learned else " None of them trained the judge."))
     with side:
@@ -120,16 +138,17 @@ def _measurements(b: Bundle, ways: dict[str, tuple[str, str]]) -> g.Shown | None
             help="AUROC: how often the pair from one cell scores higher than a shuffled one, with its 95 % interval over cells.",
         )  # fmt: skip
         st.markdown(_verdict(found, first, second))
-    _suspicious(b, rows, found.suspects, f"{source}-{target}")
+        refused(found.suspects.cells["why"], len(rows), source, target)
+    _suspicious(b, found.suspects, b.model.generators["pairs"]["pairs"][f"{source}, {target}"], f"{source}-{target}")
     judged(b, f"{b.demo.key}, {source} with {target}", "How well shuffled pairs are found in cells that nothing had learned from")
     return g.Shown(
-        code=lambda: code_generate.pairs(b, group, source, target, within or None, seed, MOST),
+        code=lambda: code_generate.pairs(b, group, source, target, within, seed, MOST),
         methods=lambda: (
-            f"{len(rows):,} cells (“{group}”) were scored by the model's adversary for whether their {second} belongs to their "
-            f"{first}, with their own and with that of {swap} (permutation, seed {seed}): AUROC {found.auroc:.3f} (95 % interval "
-            f"{found.low:.3f} to {found.high:.3f}, {RESAMPLES} resamples of cells)."
+            f"{len(found.true):,} cells (“{group}”) were scored by the model's adversary for whether their {second} belongs to "
+            f"their {first}, with their own and with that of {swap} (permutation, seed {seed}): AUROC {found.auroc:.3f} (95 % "
+            f"interval {found.low:.3f} to {found.high:.3f}, {RESAMPLES} resamples of cells)."
         ),
-        facts=(f"{len(rows)} pairs scored",),
+        facts=(f"{len(found.true)} pairs scored",),
     )
 
 
@@ -142,17 +161,32 @@ def _verdict(found: Scores, first: str, second: str) -> str:
 
 
 VERDICTS = {
-    "as paired": "These cells as a whole are paired as they should be.",
+    "as paired": "These cells as a whole are paired as they should be: at least nine in ten with their own.",
+    "not shuffled as a whole": "These cells are not shuffled as a whole; some of them may be paired with another cell's.",
     "partly swapped": "**Some of these cells seem to be paired with another cell's measurement.**",
     "shuffled": "**These cells as a whole look shuffled.**",
     "cannot be told": "Whether these cells as a whole are paired rightly cannot be told from so few, or such weak, signs.",
 }
 
 
-def _suspicious(b: Bundle, rows: np.ndarray, found: Suspects, name: str) -> None:
+def _share(found: Suspects) -> str:
+    """What the mean score says of how many are paired rightly."""
+    if found.too_well:
+        return (
+            "How many are paired rightly is not told: some of these cells trained the judge, or fit as well as only such cells "
+            "do, and their measurements fit together better than those of new cells. Choose cells kept out of training."
+        )
+    if np.isnan(found.paired):
+        return ""
+    low, high = (min(max(100 * share, 0), 100) for share in (found.low, found.high))
+    return f"Paired with their own, as the mean score tells: {low:.0f} to {high:.0f} % (95 % interval)."
+
+
+def _suspicious(b: Bundle, found: Suspects, record: dict[str, Any], name: str) -> None:
     st.markdown("##### Pairs that fit worst")
     main, side = st.columns([3.2, 1], gap="medium")
-    table = found.cells.sort_values("score", kind="stable")
+    judgeable = found.cells["why"] == ""
+    table = found.cells[judgeable].sort_values("score", kind="stable")
     place = b.cells.obs_names.get_indexer(table.index)
     title, labels, _ = told_apart(b)
     shown = pd.DataFrame(
@@ -174,7 +208,10 @@ def _suspicious(b: Bundle, rows: np.ndarray, found: Suspects, name: str) -> None
             help=f"With {found.rate:.0%} false alarms among them.",
         )
         st.markdown(VERDICTS[found.verdict])
+        st.caption(_share(found))
         st.caption(
-            f"Of cells that truly were swapped, {found.power:.0%} would stand out one by one. A low score can mean two cells "
+            f"If a tenth of {len(table):,} such cells were swapped, {found.power:.0%} of these would be called suspicious. What "
+            f"a true pair scores is known from {record['calibration cells']:,} {record['calibrated on']}, so no share below "
+            f"{100 * found.least_p:.1f} % can be told. A low score can mean two cells "
             "in one drop, a mixed-up barcode, or a cell of a kind that the model knows badly: a reason to look, no verdict."
         )
