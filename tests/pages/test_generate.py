@@ -317,7 +317,10 @@ def test_each_knob_is_named_by_what_it_does_to_the_kind_that_is_shown():
         assert len({one.split("</b>")[1] for one in told}) == model.n_continuous, "no two knobs have the same words"
         rows.append(told)
     assert len({tuple(one) for one in rows}) == len(rows), "another kind, other words"
-    assert named_changes({"size": -1.24, "lightness": 0.5, "grain": 0.1}) == ["smaller 1.2", "lighter 0.5"]
+    changes = {"size": -1.24, "lightness": 0.5, "grain": 0.1}
+    assert named_changes(changes) == ["smaller 1.2", "lighter 0.5"]
+    grounds = {"lightness of the ground": -3.0, "red over blue of the ground": 2.0}
+    assert named_changes(changes | grounds) == ["darker ground 3.0", "smaller 1.2", "lighter 0.5"]
     places = ((0.0, 0.5, 0.0), (0.5, 0.0, 0.0))
     files_of = {
         file_name(model, kind, at, noise, seed) for kind in (0, 1) for at in places for noise in (0, 1.0) for seed in (0, 1)
@@ -406,7 +409,13 @@ def test_expensive_assays_are_told_with_their_intervals_beside_what_was_withheld
 
 
 def test_where_nothing_is_lacking_an_assay_is_hidden_as_a_test():
-    assert "As a test, one is hidden" in words(view("cite", g.ASSAYS))
+    at = view("cite", g.ASSAYS)
+    assert "As a test, one is hidden" in words(at)
+    assert "Which cells have which assay" not in words(at), "all have all"
+    assert not {"assay-cite", "assay-cells-cite"} & {one.key for one in at.selectbox}, "there is no other"
+    assert "Expensive assay: proteins" in words(at)
+    assert "one expected value" in words(at)
+    assert re.search(r"Agreement over them \(correlation\): \*\*0\.\d\d\*\*. Bias, expected less", words(view("a549", g.ASSAYS)))
     assert "Only RNA was measured" in words(view("kang", g.ASSAYS))
 
 

@@ -9,7 +9,7 @@ from virtualcell.data.catalogue import models_folder
 from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_images import drawn_images, marked_sheet
 from virtualcell.generative.images import FOLDER, PART, ImageCodes, as_png, load_blood_cells, split_by_slide
-from virtualcell.generative.images_knobs import effects_at
+from virtualcell.generative.images_knobs import effects
 from virtualcell.schema import DataError
 from virtualcell.ui import code_generate, state, words
 from virtualcell.ui import generate as g
@@ -43,7 +43,7 @@ def _draw(stamp: int, category: int, continuous: tuple[float, ...], noise: float
 @st.cache_data(max_entries=64, show_spinner="Measuring what each knob does …")
 def _effects(stamp: int, category: int, continuous: tuple[float, ...]) -> list[dict[str, float]]:
     found = _pictures(stamp)
-    return effects_at(found.model, found.cells.images[_varied(found, category)], category, continuous)
+    return effects(found.model, found.cells.images[_varied(found, category)], category, continuous)
 
 
 def _varied(found: Pictures, category: int) -> np.ndarray:

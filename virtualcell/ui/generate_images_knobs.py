@@ -9,10 +9,13 @@ from virtualcell.figures.drawn_images import turned_images
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
+GROUND = " of the ground"
 TURNED = {
     "lightness": ("lighter", "darker"),
-    "colourfulness": ("more colourful", "greyer"),
     "red over blue": ("redder", "bluer"),
+    "purple": ("more purple", "less purple"),
+    "lightness of the ground": ("lighter ground", "darker ground"),
+    "red over blue of the ground": ("redder ground", "bluer ground"),
     "size": ("larger", "smaller"),
     "off centre": ("off the middle", "to the middle"),
     "pale centre": ("paler centre", "darker centre"),
@@ -24,8 +27,10 @@ MOST, LEAST = 3, 0.3
 
 
 def named_changes(changes: dict[str, float]) -> list[str]:
-    """What one knob does most, in words with their size, largest first. changes: reading -> standard deviations."""
-    most = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST]
+    """What one knob does most, in words with their size, largest first; of the ground no more than one, as pictures are of cells.
+    changes: reading -> standard deviations."""
+    most = sorted(changes, key=lambda name: -abs(changes[name]))
+    most = [name for name in most if not name.endswith(GROUND) or name == next(n for n in most if n.endswith(GROUND))][:MOST]
     return [f"{TURNED[name][changes[name] < 0]} {abs(changes[name]):.1f}" for name in most if abs(changes[name]) >= LEAST]
 
 
@@ -44,5 +49,5 @@ def knobs(frames: np.ndarray, effects: list[dict[str, float]], *, kind: str, of:
     st.caption(
         "One picture; in each row one knob goes from -1 to +1 while the others stay where they stand and chance is held. Words: "
         "what changes most from -1 to +1 in pictures of this kind, and by how many standard deviations among "
-        f"{of}. “Paler centre” is the middle against the ring around it, so it grows with size too."
+        f"{of}. Colours are of the middle of the picture; a paler centre is paler than the ring around it."
     )
