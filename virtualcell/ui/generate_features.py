@@ -45,7 +45,10 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
             ) or usual[:VIOLINS]  # fmt: skip
             place = [names.index(one) for one in chosen]
             fig = spreads(chosen, measured[:, place], drawn[:, place], unit=unit, titles=titles, look=look())
-            said = f"Left half of each shape: {titles[0]}; right half: {titles[1]}. Box: the middle half of the cells."
+            # "measured at 3 h" is said of cells as "measured cells at 3 h".
+            known, _, at = titles[0].partition(" ")
+            cells = f"{known} cells {at}".rstrip()
+            said = f"Left half of each shape: {cells}; right half: drawn ones. Box: the middle half of the cells."
         chart(fig, f"{name}-amounts-{b.demo.key}", alt=f"Amounts of {what} in {titles[0]} and drawn cells",
               file=f"{b.demo.key}-synthetic-{name}-amounts")  # fmt: skip
         st.caption(said)
