@@ -29,8 +29,13 @@ def test_measured_and_drawn_cells_stand_in_panels_of_their_own():
     np.testing.assert_allclose(right[1].y, np.delete(made, 2, axis=0)[:, 1].astype(np.float32))
     assert (left[1].marker.color, right[1].marker.color) == inks(LIGHT)
     assert [note.text for note in fig.layout.annotations] == ["as they are (8)", "as drawn (8)"]
-    other = drawn_map(everyone, real, made, around=everyone[:3] + 9).data
-    assert [(t.xaxis, t.x[0]) for t in other if t.name == "drawn otherwise"] == [("x2", np.float32(everyone[0, 0] + 9))]
+    other = drawn_map(everyone, real, made, around=(everyone[3:5], everyone[:3] + 9))
+    assert [(t.xaxis, t.x[0]) for t in other.data if "otherwise" in t.name] == [
+        ("x", np.float32(everyone[3, 0])),
+        ("x2", np.float32(everyone[0, 0] + 9)),
+    ]
+    assert other.layout.xaxis.range[1] > everyone[:3, 0].max() + 9, "no faint dot is cut off"
+    assert other.layout.yaxis.range[1] > everyone[:3, 1].max() + 9
     assert fig.layout.xaxis2.matches == fig.layout.xaxis.matches == "x"
 
 
@@ -93,12 +98,14 @@ def test_long_units_are_broken_into_lines():
 
 
 def test_means_are_on_the_line_where_they_agree():
-    fig = means(["A", "B"], np.array([0.1, 0.5]), np.array([0.1, 0.6]), unit="", share=True)
+    fig = means(["A", "B"], np.array([0.1, 0.5]), np.array([0.1, 0.6]), unit="", share=True, cells=(7, 1200))
     line, dots = fig.data
     np.testing.assert_array_equal(line.x, line.y)
     np.testing.assert_allclose(dots.y, [0.1, 0.6])
     assert fig.layout.xaxis.type == fig.layout.yaxis.type == "log"
-    rare = means(["A"], np.array([0.0]), np.array([0.2]), unit="", share=True, smallest=0.01).data[1]
+    assert "mean of 7 cells" in fig.layout.xaxis.title.text
+    assert fig.layout.yaxis.title.text == "drawn, mean of 1,200 cells"
+    rare = means(["A"], np.array([0.0]), np.array([0.2]), unit="", share=True, smallest=0.01, cells=(7, 9)).data[1]
     assert rare.x[0] == pytest.approx(0.01), "none of the cells: on the edge, as a logarithm has no zero"
 
 
@@ -132,7 +139,7 @@ def test_squares_have_short_names_and_the_pointer_tells_the_whole_ones():
 
 
 def test_what_all_cells_have_is_inside_the_picture():
-    fig = means(["A", "B"], np.array([1.0, 0.1]), np.array([1.0, 0.1]), unit="", share=True)
+    fig = means(["A", "B"], np.array([1.0, 0.1]), np.array([1.0, 0.1]), unit="", share=True, cells=(7, 1200))
     assert fig.layout.xaxis.range[1] == fig.layout.yaxis.range[1] > 0
     assert fig.layout.xaxis.range[0] < -1
 
@@ -169,6 +176,7 @@ def test_the_log_shows_both_entropies_and_how_high_they_can_be():
     fig = settling(np.arange(3), np.array([1.5, 0.5, 0.1]), np.array([1.6, 1.6, 1.5]), n_codes=5)
     assert [list(trace.y) for trace in fig.data] == [[1.5, 0.5, 0.1], [1.6, 1.6, 1.5]]
     assert fig.layout.shapes[0].y0 == pytest.approx(np.log(5))
+    assert fig.layout.annotations[0].text == "every kind equally often"
 
 
 def pictures(n: int) -> np.ndarray:
@@ -205,6 +213,8 @@ def test_a_knob_is_turned_from_left_to_right():
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(image.source.split(",")[1]))))
     np.testing.assert_array_equal(shown[6:10, 14:19], frames[1, 2])
     assert list(fig.layout.yaxis.ticktext) == ["knob 1", "knob 2"]
+    ends = [(note.text, note.y) for note in fig.layout.annotations]
+    assert ends == [("−1", 2), ("+1", 2), ("−1", 8), ("+1", 8)], "at both ends of both rows"
     with pytest.raises(ValueError, match="knobs"):
         turned_images(frames, knobs=["knob 1"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,13 @@ def test_expensive_assays_are_told_with_their_intervals_beside_what_was_withheld
 
 
 def test_where_nothing_is_lacking_an_assay_is_hidden_as_a_test():
-    assert "As a test, one is hidden" in words(view("cite", g.ASSAYS))
+    at = view("cite", g.ASSAYS)
+    assert "As a test, one is hidden" in words(at)
+    assert "Which cells have which assay" not in words(at), "all have all"
+    assert not {"assay-cite", "assay-cells-cite"} & {one.key for one in at.selectbox}, "there is no other"
+    assert "Expensive assay: proteins" in words(at)
+    assert "one expected value" in words(at)
+    assert re.search(r"Agreement over them \(correlation\): \*\*0\.\d\d\*\*. Bias, expected less", words(view("a549", g.ASSAYS)))
     assert "Only RNA was measured" in words(view("kang", g.ASSAYS))
 
 

@@ -64,5 +64,8 @@ def test_a_written_file_keeps_the_marks_of_its_cells():
 
 def test_drawn_pictures_say_that_they_are_synthetic(monkeypatch):
     at = view("kang", g.IMAGES)
-    data = files(at, monkeypatch)["blood_cells-synthetic.png"]()
+    offered = files(at, monkeypatch)
+    (name,) = [one for one in offered if one and one.endswith(".png")]
+    assert name.startswith("blood_cells-synthetic-kind_1-red_cell-knobs_0_0_0-noise_1-draw_0")
+    data = offered[name]()
     assert json.loads(Image.open(io.BytesIO(data)).text["synthetic"])["synthetic"] is True

@@ -108,9 +108,12 @@ def settling(
                 hovertemplate=f"{name} %{{y:.2f}} nats after %{{x:,}} steps<extra></extra>",
             )
         )  # fmt: skip
-    fig.add_hline(y=top, line={"color": look.quiet, "width": 1, "dash": "dot"})
+    fig.add_hline(
+        y=top, line={"color": look.quiet, "width": 1, "dash": "dot"}, annotation_text="every kind equally often",
+        annotation_position="top right", annotation_font={"size": 12, "color": look.quiet},
+    )  # fmt: skip
     highest = max(top, float(np.nanmax(of_code)), float(np.nanmax(of_use)))
-    fig.update_yaxes(title={"text": "entropy, nats"}, range=[0, 1.12 * highest], nticks=4)
+    fig.update_yaxes(title={"text": "entropy, nats"}, range=[0, 1.25 * highest], nticks=4)
     fig.update_xaxes(title={"text": "training step"}, nticks=4, tickformat="~s")
     fig.update_layout(margin={"t": 30}, legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}})
     return fig

@@ -89,11 +89,13 @@ def means(
     share: bool = False,
     smallest: float = 1e-3,
     titles: tuple[str, str] = ("measured", "drawn"),
+    cells: tuple[int, int],
     look: Look = LIGHT,
     height: int = 380,
 ) -> go.Figure:
     """One dot a feature: its mean over the measured cells (x) and over the drawn ones (y), both (features,); on the line they are
-    alike. share: the means are shares of cells, on logarithmic axes; those below ``smallest`` stand on the edge."""
+    alike. share: the means are shares of cells, on logarithmic axes; those below ``smallest`` stand on the edge.
+    cells: how many the two means are of."""
     measured, drawn = np.asarray(measured, np.float32), np.asarray(drawn, np.float32)
     if not len(features) == len(measured) == len(drawn):
         raise ValueError(f"{len(features)} features, but {len(measured)} and {len(drawn)} means")
@@ -118,8 +120,9 @@ def means(
     axis: dict[str, object] = {"range": [float(np.log10(end)) for end in ends] if share else ends}
     if share:
         axis |= {"type": "log", "tickvals": TICKS, "ticktext": [f"{100 * tick:g} %" for tick in TICKS]}
-    fig.update_xaxes(title={"text": f"mean, {titles[0]}<br>{wrapped(unit)}"}, **axis)
-    fig.update_yaxes(title={"text": f"mean, {titles[1]}"}, **axis)
+    said = [f"{title}, mean of {n:,} cells" for title, n in zip(titles, cells, strict=True)]
+    fig.update_xaxes(title={"text": f"{said[0]}<br>{wrapped(unit)}"}, **axis)
+    fig.update_yaxes(title={"text": said[1]}, **axis)
     return fig
 
 

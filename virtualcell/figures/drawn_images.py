@@ -68,25 +68,28 @@ def drawn_images(
 
 
 def turned_images(frames: np.ndarray, *, knobs: list[str], look: Look = LIGHT, height: int | None = None) -> go.Figure:
-    """A row a knob: the same picture as that knob is turned from one end (left) to the other, all else held.
+    """A row a knob: the same picture as that knob is turned from -1 (left) to 1, all else held.
 
-    frames: (knobs, steps, height, width, 3) uint8; knobs: their names.
+    frames: (knobs, steps, height, width, 3) uint8; knobs: their names, which may have several lines.
     """
     frames = np.asarray(frames)
     if frames.ndim != 5 or len(frames) != len(knobs):
         raise ValueError(f"frames {frames.shape} must be ({len(knobs)} knobs, steps, height, width, 3)")
     n, steps, tall, wide, _ = frames.shape
-    fig = go.Figure(layout={"template": look.name, "height": height or 50 + 74 * n})
+    fig = go.Figure(layout={"template": look.name, "height": height or 24 + 84 * n})
     fig.add_trace(_picture(mosaic(frames.reshape(n * steps, tall, wide, 3), steps, _paper(look)), "turned"))
-    fig.update_xaxes(
-        tickvals=[wide / 2, (steps - 1) * (wide + GAP) + wide / 2], ticktext=["one end", "other end"], ticks="", showline=False,
-        constrain="domain",
-    )  # fmt: skip
+    fig.update_xaxes(showticklabels=False, ticks="", showline=False, constrain="domain")
+    rows = [i * (tall + GAP) + tall / 2 for i in range(n)]
     fig.update_yaxes(
-        tickvals=[i * (tall + GAP) + tall / 2 for i in range(n)], ticktext=knobs, ticks="", showline=False, scaleanchor="x",
-        autorange="reversed", constrain="domain", tickfont={"size": 13, "color": look.text}, ticklabelstandoff=4,
+        tickvals=rows, ticktext=knobs, ticks="", showline=False, scaleanchor="x", autorange="reversed", constrain="domain",
+        tickfont={"size": 13, "color": look.text}, ticklabelstandoff=30,
     )  # fmt: skip
-    return fig.update_layout(dragmode=False, margin={"t": 4})
+    for y in rows:
+        for text, x, anchor, shift in (("−1", -0.5, "right", -6), ("+1", steps * (wide + GAP) - GAP - 0.5, "left", 6)):
+            fig.add_annotation(
+                text=text, x=x, y=y, xanchor=anchor, xshift=shift, showarrow=False, font={"size": 13, "color": look.quiet}
+            )
+    return fig.update_layout(dragmode=False, margin={"t": 4, "b": 8, "r": 40})
 
 
 def _paper(look: Look) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ def drawn_map(
     kind: str = "category",
     unit: str = "",
     name: str = "",
-    around: np.ndarray | None = None,
+    around: tuple[np.ndarray, np.ndarray] | None = None,
     axes: str = "axis",
     look: Look = LIGHT,
     height: int = 480,
@@ -38,8 +38,8 @@ def drawn_map(
 
     background (n, 2), measured (m, 2), drawn (k, 2): positions; rows that are not finite are left out. groups: a label for each
     measured and each drawn cell, which then have the same colours in both panels (kind and unit as in ``embedding``); without,
-    all measured cells have one colour and all drawn ones another. around (j, 2): faint dots of the drawn colour on the right, of
-    what else could have been drawn.
+    all measured cells have one colour and all drawn ones another. around: (i, 2) and (j, 2), faint dots in the colours of the
+    left and of the right panel, of what else was measured and could have been drawn.
     """
     places = [np.asarray(p, np.float32) for p in (measured, drawn)]
     background = np.asarray(background, np.float32)
@@ -54,9 +54,10 @@ def drawn_map(
     for column, here in enumerate(places, start=1):
         place = {"row": 1, "col": column}
         _dots(fig, background, {"size": size, "color": look.faint, "opacity": 0.7}, "all measured cells", False, **place)
-        if column == 2 and around is not None:
-            marker = {"size": size, "color": inks(look)[1], "opacity": 0.22}
-            _dots(fig, np.asarray(around, np.float32), marker, "drawn otherwise", False, **place)
+        if around is not None:
+            marker = {"size": size, "color": inks(look)[column - 1], "opacity": 0.22}
+            name_of = ("measured otherwise", "drawn otherwise")[column - 1]
+            _dots(fig, np.asarray(around[column - 1], np.float32), marker, name_of, False, **place)
         if groups is None:
             marker = {"size": size + 1.5, "color": inks(look)[column - 1], "opacity": 0.75}
             _dots(fig, here, marker, shown[column - 1], False, **place)
@@ -69,7 +70,11 @@ def drawn_map(
             marker = {"size": size + 1, "color": colour, "opacity": 0.8}
             _dots(fig, here[mine], marker, label, column == 1, **place)
     bare = {"showticklabels": False, "ticks": "", "showline": True, "mirror": True}
-    across, up = (_frame(background[:, i], places[1][:, i]) for i in (0, 1))
+    ends = [_frame(background[:, i], places[1][:, i]) for i in (0, 1)]
+    if around is not None:
+        # A cloud that the frame cuts looks as if it ended there.
+        ends = [_around(end, np.concatenate([np.asarray(p, np.float32)[:, i] for p in around])) for i, end in enumerate(ends)]
+    across, up = ends
     fig.update_xaxes(**bare, matches="x", range=across, title={"text": f"{axes} 1", "font": {"size": 12}})
     fig.update_yaxes(**bare, matches="y", range=up)
     fig.update_yaxes(title={"text": f"{axes} 2", "font": {"size": 12}}, col=1)
@@ -185,3 +190,10 @@ def _frame(values: np.ndarray, drawn: np.ndarray, outside: float = 1.0) -> list[
         low, high = min(low, ends[0]), max(high, ends[1])
     pad = 0.08 * (high - low or 1.0)
     return [float(low - pad), float(high + pad)]
+
+
+def _around(ends: list[float], values: np.ndarray) -> list[float]:
+    """Ends moved out until all values lie a little inside."""
+    values = values[np.isfinite(values)]
+    pad = 0.02 * (ends[1] - ends[0])
+    return [min([ends[0], *(values - pad).tolist()]), max([ends[1], *(values + pad).tolist()])]

@@ -14,7 +14,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from virtualcell.generative.images import CodeName, ImageCodes
 from virtualcell.generative.images_data import BloodCells, Slides
-from virtualcell.generative.images_knobs import effects
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ def described(codes: ImageCodes, cells: BloodCells, slides: Slides, seconds: flo
         "codes_used": found.groups,
         "recall": found.recall,
         "read_again": read_again(codes),
-        "knobs": effects(codes, cells.images[slides.training]),
         "cpu_seconds": round(seconds, 1),
         "images": {part: len(getattr(slides, part)) for part in ("training", "validation", "test")},
         "slides": {part: len(np.unique(cells.slide[getattr(slides, part)])) for part in ("training", "validation", "test")},

@@ -12,7 +12,7 @@ from virtualcell.ui.code_for_view import SOME, Script, obs, quoted, rows_called
 from virtualcell.ui.generate import KEPT_OUT, MOST_CELLS, unit_of
 
 if TYPE_CHECKING:
-    from virtualcell.ui import generate_assays, generate_missing, generate_new, generate_turn
+    from virtualcell.ui import generate_completed, generate_missing, generate_new, generate_turn
 
 ALONE = """def alone(modality):
     rows = np.flatnonzero(measured[:, list(b.cells.mod).index(modality)])
@@ -178,7 +178,7 @@ def labels(b: Bundle, group: str, kind: str, column: str, title: str, unit: str,
     return str(script)
 
 
-def assay(b: Bundle, found: generate_assays.Completed, place: int, at: list[int], unit: str) -> str:
+def assay(b: Bundle, found: generate_completed.Completed, place: int, at: list[int], unit: str) -> str:
     """An expensive assay: one cell's expected readings with their intervals, or of features that are open or closed all of them.
 
     place: of the cell among the rows; at: features that are drawn; unit: of the second picture.
@@ -208,6 +208,6 @@ def assay(b: Bundle, found: generate_assays.Completed, place: int, at: list[int]
         script.use("virtualcell.figures.drawn_features", "means")
         script.draws(
             "means", "features", "truth.mean(0)", "np.asarray(found.X).mean(0)", unit=quoted(unit), share="True",
-            smallest=quoted(0.5 / len(found.rows)), titles=quoted((found.known, "expected")),
+            smallest=quoted(0.5 / len(found.rows)), titles=quoted((found.known, "expected")), cells="(len(truth), len(truth))",
         )  # fmt: skip
     return str(script)

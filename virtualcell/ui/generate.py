@@ -130,12 +130,12 @@ def law_words(b: Bundle, name: str) -> str:
     return f"a blend of the laws {words.listed(told)}" if told else "its laws are not recorded"
 
 
-def seed_choice(b: Bundle, name: str) -> int:
-    """The number that starts chance: another one, another draw."""
+def seed_choice(b: Bundle, name: str, again: str = "draws the same cells again") -> int:
+    """The number that starts chance: another one, another draw. again: what the same number does."""
     return int(
         st.number_input(
             "Draw number", 0, 9999, 0, 1, key=state.own(b, f"{name}-seed"), bind="query-params",
-            help="The seed. The same number draws the same cells again.",
+            help=f"The seed. The same number {again}.",
         )
     )  # fmt: skip
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from virtualcell.data.simulate_assays import KEY, truth_of
 from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_features import feature_intervals, means
 from virtualcell.figures.patterns import patterns
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_completed import Completed, completed
+from virtualcell.ui.generate_features import agreement
 from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.generate_refused import refused
 from virtualcell.ui.generate_tested import judged, report
-from virtualcell.ui.modalities import called, with_measured, yes_or_no
+from virtualcell.ui.modalities import called, with_measured
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
@@ -29,22 +28,6 @@ LACKING, TRUTH = "cells that lack it", "cells kept out, where it was measured"
 CHOICES, LIKELIEST = 40, 8
 """Cells among which one is chosen, and how many features of it are listed."""
 OPEN = "share of cells in which it is seen open"
-
-
-@st.cache_resource(max_entries=12, show_spinner="Working out what the other assay would read …")
-def _complete(key: str, stamp: int, primary: str, target: str, packed: bytes) -> ad.AnnData:
-    b = state.bundle(key)
-    cells = b.cells[np.frombuffer(packed, dtype=np.int64)].copy()
-    return b.model.complete(cells, primary=primary)[target]
-
-
-@st.cache_resource(max_entries=12, show_spinner="Computing what was withheld …")
-def _withheld(key: str, stamp: int, target: str, packed: bytes) -> np.ndarray:
-    """Of simulated cells: what the assay would have read, (cells, features); the model never saw it."""
-    b = state.bundle(key)
-    return b.model.reading(
-        truth_of(b.cells, target, b.model.features(target))[np.frombuffer(packed, dtype=np.int64)].copy(), target
-    )
 
 
 def lacking(b: Bundle, primary: str) -> dict[str, np.ndarray]:
@@ -75,12 +58,16 @@ def assays(b: Bundle) -> g.Shown | None:
             g.elsewhere(b, "Every one of these cells has every measurement, so none is lacking.", "assays")
             return None
         st.markdown("Every one of these cells has every measurement. As a test, one is hidden in those kept out of training.")
+    st.markdown(
+        f"“{g.MISSING}” draws what a cell could have read, several times. Here it is translated directly: one "
+        "expected value and, for amounts, an interval that is as wide in every cell."
+    )
     main, side = st.columns([3.2, 1], gap="medium")
     with side:
         kinds = {called(name): name for name in costly}
-        target = kinds[st.selectbox("Expensive assay", list(kinds), key=state.own(b, "assay"), bind="query-params")]
+        target = kinds[_choice(b, "Expensive assay", list(kinds), "assay")]
         rows, truth = _cells(b, cheap, target, costly[target])
-        found = _completed(b, cheap, target, rows, truth)
+        found = completed(b, cheap, target, rows, truth)
         refused(found.why, len(rows), cheap)
     if not len(found.rows):
         st.info("The model never saw the like of these cells; choose others.", icon=None)
@@ -93,44 +80,16 @@ def _cells(b: Bundle, cheap: str, target: str, lack: np.ndarray) -> tuple[np.nda
     unseen = modalities.kept_out(b)
     both = unseen[with_measured(b, cheap, target)[unseen]]
     options = ({LACKING: lack} if len(lack) else {}) | ({TRUTH: both} if len(both) else {})
-    group = st.selectbox("Cells", list(options), key=state.own(b, "assay-cells"), bind="query-params")
+    group = _choice(b, "Cells", list(options), "assay-cells")
     return state.some(options[group], g.MOST_CELLS), group == TRUTH
 
 
-@dataclass(frozen=True)
-class Completed:
-    """What was told of some cells: rows of those that are not refused; why: of each cell asked for; expected and, where features
-    have intervals, low and high, all (cells, features); truth the same, None where it is not known; known: what the truth is
-    called."""
-
-    cheap: str
-    target: str
-    rows: np.ndarray
-    why: list[str]
-    features: list[str]
-    expected: np.ndarray
-    low: np.ndarray | None
-    high: np.ndarray | None
-    truth: np.ndarray | None
-    known: str
-
-
-def _completed(b: Bundle, cheap: str, target: str, rows: np.ndarray, measured: bool) -> Completed:
-    found = _complete(b.demo.key, state.stamp(b), cheap, target, rows.astype(np.int64).tobytes())
-    why = [str(reason) for reason in found.obs["why"]]
-    kept = np.array([not reason for reason in why])
-    rows, found = rows[kept], found[kept]
-    bounded = "low" in found.layers and not yes_or_no(b, target)
-    low, high = (np.asarray(found.layers[end]) if bounded else None for end in ("low", "high"))
-    truth, known = None, ""
-    if measured:
-        truth, known = g.readings(b, target, rows), words.measured(b.demo.simulated)
-    elif KEY in b.cells.uns:
-        packed = rows.astype(np.int64).tobytes()
-        truth, known = _withheld(b.demo.key, state.stamp(b), target, packed), "withheld"
-    return Completed(
-        cheap, target, rows, why, [str(name) for name in found.var_names], np.asarray(found.X), low, high, truth, known
-    )
+def _choice(b: Bundle, label: str, options: list[str], name: str) -> str:
+    """One of the options; words where there is no other."""
+    if len(options) == 1:
+        st.caption(f"{label}: {options[0]}")
+        return options[0]
+    return str(st.selectbox(label, options, key=state.own(b, name), bind="query-params"))
 
 
 def _view(b: Bundle, found: Completed, main: Any, side: Any) -> g.Shown:
@@ -201,12 +160,15 @@ def _shares(b: Bundle, found: Completed, place: int, name: str) -> None:
     if found.truth is not None:
         fig = means(
             found.features, found.truth.mean(0), found.expected.mean(0), unit=OPEN, share=True, smallest=0.5 / len(found.rows),
-            titles=(found.known, "expected"), look=look(),
+            titles=(found.known, "expected"), cells=(len(found.rows), len(found.rows)), look=look(),
         )  # fmt: skip
         alt = f"Share of cells in which each of {len(found.features)} {what} is open, {found.known} and expected"
         chart(fig, f"assay-means-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")
-        said = f"Each dot is one of {len(found.features):,} {what}, over {len(found.rows):,} cells; on the line both agree."
-        st.caption(said + _of_truth(found))
+        told = agreement(found.truth.mean(0, dtype=float), found.expected.mean(0, dtype=float), "expected")
+        st.caption(
+            f"Each dot is one of {len(found.features):,} {what}; on the line its two shares are the same. {told}"
+            + _of_truth(found)
+        )
     order = np.argsort(-found.expected[place], kind="stable")[:LIKELIEST]
     chances = found.expected[place, order].round(3)
     st.markdown(f"Cell {words.literal(name)}: the {what} that are most probably seen open in it.")
@@ -216,8 +178,10 @@ def _shares(b: Bundle, found: Completed, place: int, name: str) -> None:
 
 
 def _measured(b: Bundle, cheap: str) -> None:
-    st.markdown("##### Which cells have which assay")
     counts = {tuple(called(name) for name in key.split("+") if name): n for key, n in modalities.measured(b).items()}
+    if len(counts) == 1:
+        return
+    st.markdown("##### Which cells have which assay")
     fig = patterns(counts, [called(name) for name in modalities.modalities(b)], look=look())
     alt = f"Cells by what was measured in them; {called(cheap)} in all"
     chart(fig, "assay-patterns", alt=alt, file=f"{b.demo.key}-measured")

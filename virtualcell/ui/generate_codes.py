@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
@@ -19,6 +21,8 @@ HOW_MANY = 200
 STEPS = 9
 FEW = 0.02
 """Share of the cells below which a code is called hardly used."""
+MIXED = 0.6
+"""Share of its commonest label below which a code is called mixed."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,14 @@ def draw(key: str, stamp: int, category: int, continuous: tuple[float, ...], see
 
 
 @st.cache_resource(max_entries=32, show_spinner="Looking for measured cells with these codes …")
-def spread_measured(key: str, stamp: int, category: int, continuous: tuple[float, ...]) -> tuple[float, float]:
-    """Variance of measured cells with the codes, summed over coordinates, and how many cells say so."""
+def measured_with(key: str, stamp: int, category: int, continuous: tuple[float, ...]) -> tuple[float, float, np.ndarray]:
+    """Of measured cells with the codes: their variance, summed over coordinates, how many cells say so, and as many rows, those
+    whose codes are the likeliest first."""
     b = state.bundle(key)
-    variance, cells = spread_of_measured(codes_of(b), b.state, category, np.asarray(continuous, dtype=np.float32))
-    return float(variance.sum()), cells
+    codes, places = codes_of(b), np.asarray(continuous, dtype=np.float32)
+    variance, cells = spread_of_measured(codes, b.state, category, places)
+    order = np.argsort(-codes.likeness(b.state, category, places), kind="stable")
+    return float(variance.sum()), cells, order[: min(max(round(cells), 1), HOW_MANY)]
 
 
 @st.cache_resource(max_entries=16, show_spinner="Drawing cells with these codes …")
@@ -86,20 +93,38 @@ def turn_from_end_to_end(key: str, stamp: int, category: int, which: int, modali
     return mean if yes_or_no(b, modality) else np.log1p(mean)
 
 
-def named(read: Read, labels: np.ndarray | list[str], n: int) -> list[str]:
-    """What each categorical code is called: by what most of its measured cells are, with their share.
+def named(read: Read, labels: np.ndarray | list[str], n: int, apart: Sequence[np.ndarray] = ()) -> list[str]:
+    """What each categorical code is called: by what most of its measured cells are, with their share; mixed where that is no
+    clear majority.
 
-    labels: (cells,) of the cells; or, where nothing is known of them, what to call each code, (codes,) list.
+    labels: (cells,) of the cells; or, where nothing is known of them, what to call each code, (codes,) list. apart: further
+    annotations (cells,), treatment or time; where kinds have the same name, the commonest value of the first that differs between
+    them is added in brackets.
     """
-    found = []
+    found, kinds = [], []
     table = name_categories(read.category, read.category.astype(str) if isinstance(labels, list) else labels, n)
     for k, line in enumerate(table.itertuples()):
-        if line.cells < max(1, FEW * len(read.category)):
+        few = line.cells < max(1, FEW * len(read.category))
+        mixed = not isinstance(labels, list) and line.share_of_name < MIXED
+        kinds.append("" if few or mixed else labels[k] if isinstance(labels, list) else str(line.name))
+        if few:
             found.append(f"{k + 1}: hardly any measured cell")
         elif isinstance(labels, list):
             found.append(f"{k + 1}: {labels[k]} ({line.cells:,} cells)")
+        elif mixed:
+            two = pd.Series(labels[read.category == k].astype(str)).value_counts().head(2) / line.cells
+            parts = words.listed([f"{name} {share:.0%}" for name, share in two.items()])
+            found.append(f"{k + 1}: mixed, {parts} of {line.cells:,} cells")
         else:
             found.append(f"{k + 1}: {line.name}, {line.share_of_name:.0%} of {line.cells:,} cells")
+    for kind in {one for one in kinds if one and kinds.count(one) > 1}:
+        same = [k for k in range(n) if kinds[k] == kind]
+        for values in apart:
+            most = name_categories(read.category, values, n)["name"].tolist()
+            if len({most[k] for k in same}) > 1:
+                for k in same:
+                    found[k] = found[k].replace(f": {kind}", f": {kind} ({most[k]})", 1)
+                break
     return found
 
 

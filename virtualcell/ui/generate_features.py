@@ -34,8 +34,10 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
     with left:
         if share:
             fig = means(names, measured.mean(0), drawn.mean(0), unit="share of cells in which it is seen open", share=True,
-                        smallest=0.5 / len(measured), titles=titles, look=look())  # fmt: skip
-            said = f"Each dot is one of {len(names):,} {what}; on the dotted line, drawn and {titles[0]} cells agree."
+                        smallest=0.5 / len(measured), titles=titles, cells=(len(measured), len(drawn)), look=look())  # fmt: skip
+            said = f"Each dot is one of {len(names):,} {what}; on the dotted line its two shares are the same. " + agreement(
+                measured.mean(0, dtype=float), drawn.mean(0, dtype=float), titles[1]
+            )
         else:
             chosen = st.multiselect(
                 what.capitalize(), names, default=usual[:VIOLINS], max_selections=8, key=state.own(b, f"{name}-{modality}"),
@@ -43,7 +45,10 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
             ) or usual[:VIOLINS]  # fmt: skip
             place = [names.index(one) for one in chosen]
             fig = spreads(chosen, measured[:, place], drawn[:, place], unit=unit, titles=titles, look=look())
-            said = f"Left half of each shape: {titles[0]} cells; right half: drawn ones. Box: the middle half of the cells."
+            # "measured at 3 h" is said of cells as "measured cells at 3 h".
+            known, _, at = titles[0].partition(" ")
+            cells = f"{known} cells {at}".rstrip()
+            said = f"Left half of each shape: {cells}; right half: drawn ones. Box: the middle half of the cells."
         chart(fig, f"{name}-amounts-{b.demo.key}", alt=f"Amounts of {what} in {titles[0]} and drawn cells",
               file=f"{b.demo.key}-synthetic-{name}-amounts")  # fmt: skip
         st.caption(said)
@@ -55,6 +60,18 @@ def feature_space(b: Bundle, name: str, modality: str, measured: np.ndarray, dra
               file=f"{b.demo.key}-synthetic-{name}-correlations")  # fmt: skip
         st.caption(_strength(what, titles[0], *both))
         table_download(b, lambda: table(names, measured, drawn), f"synthetic-{name}-{modality}", f"All {what} as CSV")
+
+
+def agreement(known: np.ndarray, told: np.ndarray, title: str) -> str:
+    """One number for how far two means of each feature, (features,), agree, and one for a bias that they share. title: what the
+    second are called."""
+    said = ""
+    if len(known) > 1 and known.std() > 0 and told.std() > 0:
+        said = f"Agreement over them (correlation): **{np.corrcoef(known, told)[0, 1]:.2f}**. "
+    if known.sum() <= 0:
+        return said.strip()
+    bias = told.sum() / known.sum() - 1
+    return f"{said}Bias, {title} less the other, all together: **{bias:+.0%}**."
 
 
 def _strength(what: str, known: str, measured: np.ndarray, drawn: np.ndarray) -> str:

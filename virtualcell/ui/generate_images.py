@@ -7,19 +7,23 @@ import streamlit as st
 
 from virtualcell.data.catalogue import models_folder
 from virtualcell.demo import Bundle
-from virtualcell.figures.drawn_images import drawn_images, marked_sheet, turned_images
+from virtualcell.figures.drawn_images import drawn_images, marked_sheet
 from virtualcell.generative.images import FOLDER, PART, ImageCodes, as_png, load_blood_cells, split_by_slide
+from virtualcell.generative.images_knobs import effects
 from virtualcell.schema import DataError
 from virtualcell.ui import code_generate, state, words
 from virtualcell.ui import generate as g
 from virtualcell.ui import generate_images_tested as told
 from virtualcell.ui.generate_files import SYNTHETIC
+from virtualcell.ui.generate_images_knobs import knobs as turned_knobs
 from virtualcell.ui.generate_images_tested import Pictures
 from virtualcell.ui.generate_tested import judged, report
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
 ACROSS, HOW_MANY, STEPS = 6, 36, 9
+ENOUGH = 30
+"""Photographs of a kind that are the least to say how much it varies; of one with fewer, all photographs say it."""
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the pictures and reading the code of each …")
@@ -31,9 +35,21 @@ def _pictures(stamp: int) -> Pictures:
 
 
 @st.cache_resource(max_entries=64, show_spinner="Drawing pictures …")
-def _draw(stamp: int, category: int, continuous: tuple[float, ...], noise: float, seed: int) -> np.ndarray:
-    codes = np.tile(np.asarray(continuous, dtype=np.float32), (HOW_MANY, 1))
-    return _pictures(stamp).model.draw(np.full(HOW_MANY, category), codes, seed=seed, noise=noise)
+def _draw(stamp: int, category: int, continuous: tuple[float, ...], noise: float, seed: int, n: int) -> np.ndarray:
+    codes = np.tile(np.asarray(continuous, dtype=np.float32), (n, 1))
+    return _pictures(stamp).model.draw(np.full(n, category), codes, seed=seed, noise=noise)
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring what each knob does …")
+def _effects(stamp: int, category: int, continuous: tuple[float, ...]) -> list[dict[str, float]]:
+    found = _pictures(stamp)
+    return effects(found.model, found.cells.images[_varied(found, category)], category, continuous)
+
+
+def _varied(found: Pictures, category: int) -> np.ndarray:
+    """(n,) bool: the photographs in whose variation what a knob does to a kind is told."""
+    own = found.category == category
+    return own if own.sum() >= ENOUGH else np.ones_like(own)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Turning each knob from end to end …")
@@ -74,40 +90,48 @@ def images(b: Bundle) -> g.Shown | None:
         )
         noise = float(st.slider("Noise", 0.0, 2.0, 1.0, 0.25, key="image-noise", bind="query-params", help=NOISE))
         seed = int(st.number_input("Draw number", 0, 9999, 0, 1, key="image-seed", bind="query-params", help="The seed."))
-    drawn, rows = _draw(stamp, category, continuous, noise, seed), alike(found, category, continuous)
+    # Without noise every picture with the same knobs is the same one.
+    many = HOW_MANY if noise else 1
+    drawn, rows = _draw(stamp, category, continuous, noise, seed, many), alike(found, category, continuous)
+    file = file_name(found.model, category, continuous, noise, seed)
     with main:
         titles = ("drawn by the model", f"photographs of this kind ({len(rows)})")
         fig = drawn_images(drawn, found.cells.images[rows], titles=titles, across=ACROSS, look=look())
         kinds = words.listed(sorted(set(found.cells.labels[rows].tolist()))) or "none"
         alt = f"{len(drawn)} drawn pictures of code {category + 1}, beside {len(rows)} photographs ({kinds})"
-        chart(fig, "images-drawn", alt=alt, file="blood_cells-synthetic-images")
+        chart(fig, "images-drawn", alt=alt, file=f"{file}-beside-photographs")
+        same = "all with the same knobs, each with chance of its own" if noise else "without noise these knobs make one picture"
         st.caption(
-            "Left: all with the same knobs, each with chance of its own. Right: photographs that the model reads as this kind, "
+            f"Left: {same}. Right: photographs that the model reads as this kind, "
             "those nearest to the knobs first. All are 32 pixels wide; none tells how large a cell is."
         )
     with side:
         record = {"category": category + 1, "continuous": list(continuous), "noise": noise, "seed": seed}
         st.download_button(
-            "Drawn pictures (PNG)", lambda: as_png(marked_sheet(drawn), record), f"blood_cells-{SYNTHETIC}.png", "image/png",
+            "Drawn pictures (PNG)", lambda: as_png(marked_sheet(drawn), record), f"{file}.png", "image/png",
             key="images-png", on_click="ignore", width="stretch",
         )  # fmt: skip
         st.caption("Marked as synthetic: in the file's name, in words under the pictures, and inside the file.")
     tested = report(folder)
     told.passing(found, tested)
-    _knobs(_turn(stamp, category, continuous, noise, seed), category, found.model.record["knobs"])
+    own = _varied(found, category)
+    turned_knobs(
+        _turn(stamp, category, continuous, noise, seed), _effects(stamp, category, continuous), kind=name,
+        of="all photographs" if own.all() else f"the {own.sum():,} photographs of this kind", file=f"{file}-knobs",
+    )  # fmt: skip
     told.sorting(b, found, tested)
     told.settled(found)
     if tested is not None:
         judged(b, told.OVER_SEEDS, "Beside simpler ways to sort and to draw pictures", ours=told.OURS, folder=folder)
     said = words.listed([f"{value:g}" for value in continuous])
     return g.Shown(
-        code=lambda: code_generate.images(b, category, continuous, noise, seed, HOW_MANY, ACROSS, rows),
+        code=lambda: code_generate.images(b, category, continuous, noise, seed, many, ACROSS, rows),
         methods=lambda: (
-            f"{HOW_MANY} images of blood cells (32 x 32 pixels) were drawn by a generator with interpretable codes (InfoGAN) "
-            f"that was trained on {found.model.record['images']['training']:,} crops of the BCCD data set without their labels: "
-            f"categorical code {category + 1} of {n}, continuous codes {said}, {noise:g} times the noise, seed {seed}."
+            f"Images of blood cells (number: {many}; 32 x 32 pixels) were drawn by a generator with interpretable codes "
+            f"(InfoGAN) that was trained on {found.model.record['images']['training']:,} crops of the BCCD data set without "
+            f"their labels: categorical code {category + 1} of {n}, continuous codes {said}, {noise:g} times the noise, "
+            f"seed {seed}."
         ),
-        facts=(f"{HOW_MANY} pictures drawn", f"draw number {seed}"),
     )
 
 
@@ -125,36 +149,15 @@ def named(model: ImageCodes) -> dict[str, int]:
     return said
 
 
+def file_name(model: ImageCodes, category: int, continuous: tuple[float, ...], noise: float, seed: int) -> str:
+    """What a file of drawn pictures is called: another kind, place of a knob, noise or draw is another name."""
+    kind = f"{category + 1}-{model.names[category].kind.replace(' ', '_')}" if model.names[category].images else f"{category + 1}"
+    places = "_".join(f"{value:g}" for value in continuous)
+    return f"blood_cells-{SYNTHETIC}-kind_{kind}-knobs_{places}-noise_{noise:g}-draw_{seed}"
+
+
 def alike(found: Pictures, category: int, continuous: tuple[float, ...]) -> np.ndarray:
     """At most HOW_MANY photographs with this code, those first whose continuous codes are nearest."""
     rows = np.flatnonzero(found.category == category)
     away = np.linalg.norm(found.continuous[rows] - np.asarray(continuous), axis=1)
     return rows[np.argsort(away, kind="stable")[:HOW_MANY]]
-
-
-def _knobs(frames: np.ndarray, category: int, effects: list[dict[str, float]]) -> None:
-    """effects: of each knob on plain measurements of pictures, in standard deviations of these among photographs."""
-    st.markdown("##### What each knob does")
-    fig = turned_images(frames, knobs=[f"knob {i + 1}" for i in range(len(frames))], look=look())
-    alt = f"One drawn picture of code {category + 1} as each of {len(frames)} knobs is turned from end to end"
-    chart(fig, "images-turned", alt=alt, file="blood_cells-synthetic-knobs")
-    said = []
-    for i, changes in enumerate(effects):
-        most = sorted(changes, key=lambda name: -abs(changes[name]))[:2]
-        said.append(f"knob {i + 1} {words.listed([TURNED[name][changes[name] < 0] for name in most])}")
-    st.caption(
-        "One picture; in each row one knob goes from end to end while everything else, chance included, is held. What changes "
-        f"most, on average over all kinds: {'; '.join(said)}."
-    )
-
-
-TURNED = {
-    "lightness": ("lighter", "darker"),
-    "colourfulness": ("more colourful", "greyer"),
-    "red over blue": ("redder", "bluer"),
-    "size": ("larger", "smaller"),
-    "off centre": ("further from the middle", "nearer to the middle"),
-    "pale centre": ("a paler centre", "a darker centre"),
-    "grain": ("grainier", "smoother"),
-}
-"""What is said where a measurement of a picture (``images_knobs.readings``) grows, and where it shrinks."""

@@ -111,7 +111,7 @@ def _measurements(b: Bundle, ways: dict[str, tuple[str, str]]) -> g.Shown | None
             "Shuffled with", swaps, key=state.own(b, "pairs-swap"), bind="query-params",
             help="Cells that differ in a lot are easily told from each other; those that are alike are the harder test.",
         )  # fmt: skip
-        seed = g.seed_choice(b, "pairs")
+        seed = g.seed_choice(b, "pairs", "shuffles the cells in the same way again")
     if len(rows) < FEWEST:
         st.info("Fewer than twenty of these cells have both measurements; choose others.", icon=None)
         return None

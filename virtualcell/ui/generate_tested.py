@@ -82,10 +82,11 @@ IN_WORDS = {
     "energy distance, source and target": "Do measured and drawn go together as in measured cells? 0: alike.",
     "energy distance, target": "Are drawn cells as a whole like measured ones? 0: alike.",
     "energy score a cell": "How far the draws for a cell lie from what was measured in it.",
+    "AUROC of drawn": "How often is a drawn picture told from a real one? 0.5: as by chance, 1: always.",
     "AUROC, own": "How often what belongs to a cell scores higher than what does not. 1: always, 0.5: as by chance.",
     "accuracy": "Share of the cells whose own label is the most plausible one.",
-    "ARI": "Do the kinds that the model found agree with the known ones (adjusted Rand index)? 1: entirely, 0: as by chance.",
-    "|rho|": "How well the best knob follows the time (rank correlation). 1: entirely, 0: not at all.",
+    "ARI": "Do the kinds that the model found agree with the known ones? 1: entirely, 0: as by chance (adjusted Rand index).",
+    "|rho|": "Does the best knob follow the time (rank correlation)? 1: entirely, 0: not at all.",
 }
 """What measures ask, by how their names begin, the longer name first."""
 
@@ -109,10 +110,15 @@ def _panel(b: Bundle, metric: str, rows: list[dict[str, Any]], ours: str, where:
     low, high = (np.array([row["value"] if row[end] is None else row[end] for row in rows]) for end in ("low", "high"))
     limit = next((name for name in names if words.is_limit(name)), None)
     larger = words.larger_is_better(metric)
-    st.markdown(f"**{words.literal(metric)}** :gray[({'larger' if larger else 'smaller'} is better)]")
+    better = f":gray[({'larger' if larger else 'smaller'} is better)]"
     asks = next((said for name, said in IN_WORDS.items() if metric.startswith(name)), None)
-    if asks is not None:
-        st.caption(asks)
+    if asks is None:
+        st.markdown(f"**{words.literal(metric)}** {better}")
+    else:
+        # The question for everyone; the measure's name for those who know it.
+        question, *scale = re.split(r"(?<=[?.]) ", asks, maxsplit=1)
+        st.markdown(f"**{question.removesuffix('.')}** {better}")
+        st.caption(" ".join([*scale, f"Measure: {words.literal(metric)}."]))
     fig = heldout(names, value, low, high, ours=ours, limit=limit, larger_is_better=larger, measure=metric, look=look())
     chart(fig, f"tested-{where}-{metric}", alt=f"{metric} of each method", file=f"{b.demo.key}-generate-tested")
     st.markdown(words.verdict(rows, ours))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from virtualcell.demo import Bundle
-from virtualcell.figures.drawn_codes import settling, turned
+from virtualcell.figures.drawn_codes import turned
 from virtualcell.figures.drawn_map import drawn_map
 from virtualcell.figures.embedding import ordered
 from virtualcell.generative.infogan_describe import turned_features
@@ -21,20 +23,27 @@ from virtualcell.ui.generate_codes import (
     anyhow,
     codes_of,
     draw,
+    measured_with,
     named,
     read_cells,
     set_apart,
-    spread_measured,
     turn_from_end_to_end,
 )
 from virtualcell.ui.generate_files import SYNTHETIC
-from virtualcell.ui.generate_tested import judged
+from virtualcell.ui.generate_settled import settled_verdict, training_log
+from virtualcell.ui.generate_tested import judged, report
 from virtualcell.ui.modalities import yes_or_no
 from virtualcell.ui.parts import chart, table_download
 from virtualcell.ui.theme import look
 
 ONE = 0.1
 """Share of the measured spread below which drawn cells are called copies of one."""
+NARROW, WIDE = 0.8, 1.25
+"""Shares of the measured spread below and above which drawn cells are called too narrow and too wide."""
+FOLLOWS_TIME, KINDS_TIME = "|rho| of the best with time", "ARI with time"
+"""Measures of the benchmark."""
+WEAK, CLEAR = 0.3, 0.5
+"""Rank correlation below which a knob follows nothing; agreement (adjusted Rand index) above which kinds do."""
 ENOUGH = 3.0
 """Measured cells with some codes that are the least to tell how far such cells spread."""
 
@@ -44,10 +53,12 @@ def told_apart(b: Bundle) -> tuple[str, np.ndarray, str]:
     treatment."""
     known = state.known_columns(b)
     title = next((name for name in ("cell state", "time", "treatment") if name in known), next(iter(known)))
-    column, kind = known[title]
-    values = state.values(b, column)
+    return title, _labels(b, *known[title]), known[title][1]
+
+
+def _labels(b: Bundle, column: str, kind: str) -> np.ndarray:
     unit = b.demo.columns.time_unit
-    return title, np.array([f"{v:g} {unit}" if kind == "time" else str(v) for v in values.tolist()]), kind
+    return np.array([f"{v:g} {unit}" if kind == "time" else str(v) for v in state.values(b, column).tolist()])
 
 
 def turn(b: Bundle) -> g.Shown | None:
@@ -63,23 +74,26 @@ def turn(b: Bundle) -> g.Shown | None:
         asked = _choices(b, read, labels)
     plane, everyone = g.plane(b)
     drawn = draw(b.demo.key, state.stamp(b), asked.category, asked.continuous, asked.seed)
-    variance, cells = spread_measured(b.demo.key, state.stamp(b), asked.category, asked.continuous)
+    variance, cells, same = measured_with(b.demo.key, state.stamp(b), asked.category, asked.continuous)
     mine = state.some(np.flatnonzero(read.category == asked.category), HOW_MANY)
     kind = words.measured(b.demo.simulated)
-    titles = (f"{kind} cells of this kind", "drawn with these knobs")
+    titles = (f"{kind}, nearest to these knobs", "drawn with these knobs")
+    places = "_".join(f"{value:g}" for value in asked.continuous)
     with main:
-        around = plane(anyhow(b.demo.key, state.stamp(b), asked.category, asked.seed))
-        fig = drawn_map(everyone, everyone[mine], plane(drawn), titles=titles, around=around, look=look(), height=470)
+        around = everyone[mine], plane(anyhow(b.demo.key, state.stamp(b), asked.category, asked.seed))
+        fig = drawn_map(everyone, everyone[same], plane(drawn), titles=titles, around=around, look=look(), height=470)
         chart(fig, f"codes-map-{b.demo.key}", alt=f"{kind} cells of code {asked.category + 1} beside cells drawn with it",
-              file=f"{b.demo.key}-synthetic-codes")  # fmt: skip
+              file=f"{b.demo.key}-synthetic-kind_{asked.category + 1}-knobs_{places}-draw_{asked.seed}")  # fmt: skip
         st.caption(
-            "Left: with any knobs. Right: with the knobs as they stand at the side; faint: with the knobs anywhere. On the two "
-            f"directions in which {kind} cells differ most. {_how_alike(variance, cells, drawn, kind)}"
+            f"Strong: with the knobs as they stand at the side; left, the {kind} cells whose knobs are read nearest to that. "
+            f"Faint: cells of this kind with the knobs anywhere. On the two directions in which {kind} cells differ most. "
+            f"{_how_alike(variance, cells, drawn, kind)}"
         )
     # What went wrong in the training, as it says itself.
     for sentence in codes.record.get("warnings", []):
         st.warning(words.literal(sentence), icon=None)
     _changes(b, asked)
+    _of_time(b)
     _settled(b, read, labels, title)
     judged(b, f"{b.demo.key}, codes", "Do the codes say what is known of the cells?", ours="codes")
     return g.Shown(
@@ -98,18 +112,24 @@ def _how_alike(measured: float, cells: float, drawn: np.ndarray, kind: str) -> s
         return f"Too few {kind} cells have these knobs to tell how much such cells differ from each other."
     share = float(np.sqrt(drawn.var(axis=0, ddof=1).sum() / measured))
     said = f"Drawn cells differ {share:.0%} as much from each other as {kind} cells in which the same knobs are read"
-    return f"{said}: they are nearly copies of one." if share < ONE else f"{said}."
+    if share < ONE:
+        return f"{said}: they are nearly copies of one."
+    verdict = "too narrow" if share < NARROW else "too wide" if share > WIDE else f"about as {kind}"
+    return f"{said} ({cells:,.0f} of them): **{verdict}**."
 
 
 def _choices(b: Bundle, read: Read, labels: np.ndarray) -> Asked:
     n, knobs = codes_of(b).n_categories, codes_of(b).n_continuous
+    known = state.known_columns(b)
     # A batch is no biology: without anything better, kinds are called by what they have most of.
-    biology = {"cell state", "time", "treatment"} & set(state.known_columns(b))
-    names = named(read, labels if biology else set_apart(b.demo.key, state.stamp(b)), n)
+    biology = {"cell state", "time", "treatment"} & set(known)
+    apart = [_labels(b, *known[title]) for title in ("treatment", "time") if title in known]
+    names = named(read, labels if biology else set_apart(b.demo.key, state.stamp(b)), n, apart)
     commonest = int(np.bincount(read.category, minlength=n).argmax())
     name = st.selectbox(
         "Kind of cell", names, index=commonest, key=state.own(b, "code"), bind="query-params",
-        help="Kinds that the model found by itself, without the names. Each is called by what most of its cells are.",
+        help="Kinds that the model found by itself, without the names. Each is called by what most of its cells are; in brackets "
+        "the commonest treatment or time, where two would have the same name. Mixed: no label has a clear majority.",
     )  # fmt: skip
     continuous = tuple(
         float(st.slider(f"Knob {i + 1}", -1.0, 1.0, 0.0, 0.1, key=state.own(b, f"knob-{i + 1}"), bind="query-params"))
@@ -117,10 +137,10 @@ def _choices(b: Bundle, read: Read, labels: np.ndarray) -> Asked:
     )
     which = 0
     if knobs > 1:
-        known = [f"knob {i + 1}" for i in range(knobs)]
-        which = known.index(
+        each = [f"knob {i + 1}" for i in range(knobs)]
+        which = each.index(
             st.segmented_control(
-                "Turn below", known, default=known[0], required=True, key=state.own(b, "turned"), bind="query-params"
+                "Turn below", each, default=each[0], required=True, key=state.own(b, "turned"), bind="query-params"
             )
         )
     modality = modalities.modalities(b)[0]
@@ -142,7 +162,7 @@ def _changes(b: Bundle, asked: Asked) -> None:
         fig = turned(features, places, amount, at=asked.continuous[asked.which], unit=unit,
                      knob=f"{knob}, from one end to the other", look=look())  # fmt: skip
         chart(fig, f"knob-turned-{b.demo.key}", alt=f"The {what} that change most as {knob} is turned",
-              file=f"{b.demo.key}-synthetic-{knob.replace(' ', '-')}")  # fmt: skip
+              file=f"{b.demo.key}-synthetic-kind_{asked.category + 1}-{knob.replace(' ', '_')}-draw_{asked.seed}")  # fmt: skip
     table = turned_features(amount, features)
     table.insert(1, SYNTHETIC, True)
     with right:
@@ -153,27 +173,46 @@ def _changes(b: Bundle, asked: Asked) -> None:
         table_download(b, table, f"synthetic-{knob.replace(' ', '-')}", f"All {what} as CSV")
 
 
+def _of_time(b: Bundle) -> None:
+    """Says plainly where no knob follows the time, by the benchmark's figures over trainings."""
+    rows = [row for row in (report(b.folder) or {}).get("rows", []) if row["where"].startswith(f"{b.demo.key}, codes")]
+    said = no_knob_follows(rows)
+    if said:
+        st.markdown(said)
+
+
+def no_knob_follows(rows: list[dict[str, Any]]) -> str:
+    """What rows of the benchmark of codes say of knobs and time, "" where the best knob follows it or it was not measured."""
+    following = {row["method"]: row for row in rows if row["metric"] == FOLLOWS_TIME}
+    ours = following.pop("codes", None)
+    if ours is None or ours["value"] >= WEAK:
+        return ""
+    said = (
+        f"**No knob follows the time**: the best one is hardly correlated with it (|rho| {ours['value']:.2f} on held-out cells)."
+    )
+    if following:
+        method, best = max(((name, row["value"]) for name, row in following.items()), key=lambda one: one[1])
+        if best >= WEAK:
+            said += f" Of the simpler ways, {method} do follow it ({best:.2f})."
+    kinds = next((row["value"] for row in rows if row["method"] == "codes" and row["metric"] == KINDS_TIME), 0.0)
+    if kinds >= CLEAR:
+        said += f" What differs in time is told by the kind of cell (agreement of kinds and times {kinds:.2f}, 1 is perfect)."
+    return said
+
+
 def _settled(b: Bundle, read: Read, labels: np.ndarray, title: str) -> None:
-    log = codes_of(b).log
-    if not log:
+    codes = codes_of(b)
+    if not codes.log:
         return
-    st.markdown("##### How the codes settled")
-    left, right = st.columns([2, 1], gap="large")
-    with left:
-        steps, of_code, of_use = (
-            np.array([one[name] for one in log], float) for name in ("step", "entropy_of_code", "entropy_of_use")
-        )
-        fig = settling(steps, of_code, of_use, n_codes=codes_of(b).n_categories, look=look())
-        chart(fig, f"settling-{b.demo.key}", alt="Entropy of the code of a cell and of the use of all codes, over the training",
-              file=f"{b.demo.key}-codes-log")  # fmt: skip
-    with right:
-        kinds = ordered(labels)
-        table = pd.crosstab(pd.Categorical(read.category + 1, range(1, codes_of(b).n_categories + 1)), labels)[kinds]
-        st.markdown(
-            "While it learns, the code of each single cell becomes certain (entropy towards 0); the dashed line says how evenly "
-            "the codes are used. "
-            f"A {words.measured(b.demo.simulated)} cell has its code with {read.sure.mean():.0%} certainty on average."
-        )
+    st.markdown("##### Did the kinds settle?")
+    kind = words.measured(b.demo.simulated)
+    st.markdown(
+        f"{settled_verdict(codes.log, codes.n_categories, 'cell')} On average the model is {read.sure.mean():.0%} certain of the "
+        f"kind of a {kind} cell."
+    )
+    with st.expander("The training, step by step"):
+        training_log(codes.log, codes.n_categories, key=f"settling-{b.demo.key}", file=f"{b.demo.key}-codes-log", said="")
+        table = pd.crosstab(pd.Categorical(read.category + 1, range(1, codes.n_categories + 1)), labels)[ordered(labels)]
         table_download(b, table.rename_axis("code").reset_index(), "codes-by-" + title.replace(" ", "-"), "Cells by code as CSV")
 
 
