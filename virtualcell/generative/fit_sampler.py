@@ -15,7 +15,7 @@ from virtualcell.generative.examples import Examples
 from virtualcell.generative.laws import Ground, fresh_smooth, laws_of
 from virtualcell.generative.mixture import FORMS, Form
 from virtualcell.generative.moments import covariance, power
-from virtualcell.generative.resampled import SMOOTH, Resampled
+from virtualcell.generative.resampled import Resampled
 from virtualcell.generative.sampler import Member, Sampler
 from virtualcell.generative.spread import spread_factors
 from virtualcell.generative.stray import WIDER
@@ -68,7 +68,7 @@ def fit_sampler(
     folds = _folds(cells.first, seed)
     judged = [cells.take(judges) for _, judges in folds]
     grounds = [Ground.of(cells.take(rest), masks, seed) for rest, _ in folds]
-    smooth = SMOOTH if e else fresh_smooth(grounds, judged, seed)
+    smooth = fresh_smooth(grounds, judged, seed)
     laws = laws_of(settings.forms, min(len(rest) for rest, _ in folds), d, masks.shape[1], e, smooth)
     members = [[ground.member(law, settings.network, seed) for ground in grounds] for law in laws]
     draws = [_drawn(each, judged, seed) for each in members]

@@ -112,7 +112,8 @@ def fresh_smooth(grounds: list[Ground], judged: list[Examples], seed: int) -> fl
     """The least smoothing with which residuals as they were found give cells that are as new as measured ones: no nearer, in the
     median, to the cells that they come from than the judges are.
 
-    Without an embedding, a residual is a measured cell: with little smoothing it would be drawn again, nearly as it is.
+    Without an embedding, or with one that says little, a residual is nearly a measured cell: with little smoothing it would be
+    drawn again as it is.
     """
     settings = NetworkSettings()
     for smooth in SMOOTHER:
