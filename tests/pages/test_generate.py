@@ -20,12 +20,13 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_links import NOT_IN_LINK, controls, elements, open_page, parameter
 from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
-from virtualcell.schema import DataError
+from virtualcell.schema import Columns, DataError
 from virtualcell.ui import generate as g
 from virtualcell.ui import generate_assays, generate_missing, generate_tested
+from virtualcell.ui.generate_agreement import agreement, spread
 from virtualcell.ui.generate_codes import Read
 from virtualcell.ui.generate_codes import named as codes_named
-from virtualcell.ui.generate_copies import nearer
+from virtualcell.ui.generate_copies import NEAREST, by_chance, nearer
 from virtualcell.ui.generate_files import written
 from virtualcell.ui.generate_images import named
 from virtualcell.ui.generate_pairs import auroc
@@ -79,6 +80,9 @@ def test_a_missing_measurement_stands_beside_the_measured_one():
     interval = b.model.interval(b.cells[[name]].copy(), source="rna", target="prot").to_df().columns
     assert set(bars["y"]) <= set(interval)
     assert "Left half of each shape: measured cells; right half: drawn ones" in words(at)
+    assert f"{len(rows)} measured cells (cells kept out of training), beside {(~found.refused).sum()} drawn cells" in words(at)
+    assert "tells much of a cell's proteins" in words(at)
+    assert f"“{g.ASSAYS}” gives other 90 % intervals" in words(at)
 
 
 def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
@@ -90,14 +94,59 @@ def test_no_noise_draws_the_same_cell_every_time_and_a_what_if_has_no_truth():
     titles = [note["text"] for note in figure(at, "drawn-map-a549")["layout"]["annotations"]]
     assert re.fullmatch(r"chromatin, measured at 3 h \(\d+\)", titles[0])
     assert not any("One cell" in block.value for block in at.markdown), "nothing measured is the truth of another time"
+    n = int(re.fullmatch(r"chromatin, drawn \(synthetic\) at 3 h \((\d+)\)", titles[1])[1])
+    refused, of = map(int, metric(at, "Refused").split(" of "))
+    assert n == of - refused < of
+    assert f"one draw for each of {n} cells" in words(at)
+    assert "as if at 3 h" in words(at)
+    assert f"{n} cells, 20 draws each" in words(at)
+    assert "Made at the own time of each cell and with noise 1" in words(at)
+    assert "intervals held" not in words(at), "peaks have none"
+    assert "treatment" not in words(at)
+
+
+@pytest.mark.parametrize(("high", "said"), [(-0.01, "tells a little of a cell's"), (0.01, "hardly tells a cell's")])
+def test_how_much_a_source_tells_is_decided_by_differences_on_the_same_splits(monkeypatch, high, said):
+    where = "a549, rna to atac, held-out cells"
+
+    def row(method: str, metric: str, value: float, low: float, high: float) -> dict:
+        return {"method": method, "metric": metric, "value": value, "low": low, "high": high, "seeds": [0, 1], "where": where}
+
+    rows = [
+        row("VirtualCell", "energy score a cell", 0.95, 0.5, 1.5),
+        row("training cells at random", "energy score a cell", 1.0, 0.5, 1.5),
+        row("training cells at random", "energy score a cell, VirtualCell minus another", -0.05, -0.09, high),
+        row("VirtualCell", "90 % intervals of all features: share inside", 0.9, 0.8, 1.0),
+        row("training cells at random", "90 % intervals of all features: share inside", 0.9, 0.8, 1.0),
+        row("VirtualCell", "share nearer to training cells than 95 % of held-out cells", 0.05, 0.0, 0.1),
+        row("training cells at random", "share nearer to training cells than 95 % of held-out cells", 0.05, 0.0, 0.1),
+    ]
+    monkeypatch.setattr(generate_tested, "report", lambda folder: {"rows": rows, "claims": []})
+    at = view("a549", g.MISSING)
+    assert said in words(at)
+    panels = [element.proto.id for element in at.get("plotly_chart") if "tested-" in element.proto.id]
+    assert len(panels) == 1, "of the scores alone"
+    (table,) = at.dataframe
+    assert "energy score a cell: VirtualCell minus this method, on the same splits" in set(table.value["measure"])
+
+
+def test_peaks_near_no_gene_come_last():
+    b = load_bundle("a549")
+    near = b.cells.mod["atac"].var["nearest_gene"].astype(str)
+    assert (near == "").any()
+    measured = b.model.reading(b.cells[np.arange(300)].copy(), "atac")
+    assert (near.loc[g.shown_features(b, "atac", measured, 16)] != "").all()
 
 
 def test_refusals_call_a_measurement_as_the_page_does(monkeypatch):
     said = []
     monkeypatch.setattr(st, "caption", said.append)
     why = np.array(["Nothing like its prot was measured.", "", "Nothing like its prot was measured."], dtype=object)
-    generate_missing._refusals(SimpleNamespace(refused=why != "", why=why), "prot")
+    generate_missing._refusals(SimpleNamespace(refused=why != "", why=why), "prot", Columns())
     assert said == ["2: Nothing like its proteins was measured."]
+    why[0] = why[2] = "No cell with such prot was measured at this time and treatment."
+    generate_missing._refusals(SimpleNamespace(refused=why != "", why=why), "prot", Columns(time="time"))
+    assert said[1:] == ["2: No cell with such proteins was measured at this time."]
 
 
 def test_a_cell_that_is_none_of_the_chosen_ones_is_forgotten():
@@ -135,11 +184,85 @@ def test_new_cells_hold_what_is_held_and_are_no_copies():
     assert float(re.search(r"lie ([\d.e-]+) or less", text)[1]) > 0
 
 
-def test_draws_that_keep_closer_to_the_training_cells_than_new_cells_are_called_so():
+def test_draws_that_keep_closer_to_the_training_cells_or_further_from_them_than_new_cells_are_called_so():
     new = np.linspace(1, 2, 200)
-    assert "no sign of copies" in nearer(new, new)
+    assert "no sign of copies, none of cells that stray" in nearer(new, new)
     assert "0% of the drawn" in nearer(new + 1, new)
+    assert "stray further" in nearer(new + 1, new)
+    assert "closer" not in nearer(new + 1, new)
     assert "closer to the training cells" in nearer(new / 4, new)
+    assert "stray" not in nearer(new / 4, new)
+
+
+@pytest.mark.parametrize(("drawn", "unseen"), [(300, 20), (300, 100), (50, 300)])
+def test_chance_alone_seldom_passes_its_bound(drawn, unseen):
+    rng = np.random.default_rng(0)
+    shares = [(rng.random(drawn) < np.quantile(rng.random(unseen), NEAREST)).mean() for _ in range(2000)]
+    assert np.mean(np.array(shares) > by_chance(drawn, unseen)) < 0.05
+
+
+def test_kinds_of_few_cells_are_not_offered_and_give_no_verdict():
+    at = view("larry", g.NEW, **{"new-state-larry": "Meg"})
+    often = load_bundle("larry").cells.obs["state_info"].astype(str).value_counts()
+    assert set(at.selectbox(key="new-state-larry").options) == {"any", *often[often >= 12].index}
+    assert "Not offered, with fewer than 12 cells: Ccr7" in words(at)
+    assert "too few for a verdict" in words(at)
+    assert "no sign of copies" not in words(at)
+    assert "neither shapes nor correlations are shown" in words(at)
+    assert {"new-cells-larry", "nearest-larry"} == {
+        name
+        for element in at.get("plotly_chart")
+        for name in ("new-cells-larry", "nearest-larry", "new-")
+        if name in element.proto.id
+    } - {"new-"}
+    titles = [note["text"] for note in figure(at, "new-cells-larry")["layout"]["annotations"]]
+    assert titles == [f"measured Meg ({often['Meg']})", "drawn (synthetic) Meg (300)"]
+
+
+def test_without_noise_distinct_states_are_counted_and_nothing_is_said_of_copies():
+    at = view("kang", g.NEW, **{"new-state-kang": "B cells", "new-treatment-kang": "control", "new-noise-kang": "0.0"})
+    drawn = load_bundle("kang").model.draw_cells(300, label="B cells", treatment="control", noise=0).states
+    n = len(np.unique(drawn.round(4), axis=0))
+    assert f"Distinct cell states among the 300 draws without noise: {n:,}. So no verdict." in words(at)
+    assert "no sign of copies" not in words(at)
+
+
+def test_two_halves_that_agree_are_told_from_such_as_do_not():
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(6, 6))
+    one, two, other = rng.normal(size=(400, 6)) @ mix, rng.normal(size=(400, 6)) @ mix, rng.normal(size=(400, 6))
+    alike, unlike, none = agreement(one, two), agreement(one, other), agreement(other, other[::-1])
+    pairs = np.triu_indices(6, 1)
+    expected = np.corrcoef(np.corrcoef(one.T)[pairs], np.corrcoef(two.T)[pairs])[0, 1]
+    assert alike.r == pytest.approx(expected, abs=1e-6)
+    assert alike.r > 0.9
+    assert alike.by_chance[0] == pytest.approx(np.sqrt(2 / np.pi / 400), rel=0.3), "of the mean |r| of independent features"
+    assert "only part" not in alike.told("genes", "measured")
+    assert unlike.r < 0.5
+    assert "hardly kept" in unlike.told("genes", "measured") or "only part" in unlike.told("genes", "measured")
+    assert "this says little" in none.told("genes", "measured")
+
+
+def test_spread_is_said_by_its_ratio():
+    rng = np.random.default_rng(0)
+    real = rng.normal(5, 2, size=(500, 3))
+    told = spread(["B"], ["A", "B", "C"], real, (real - 5) / 4 + 5, "genes", "measured", False)
+    assert "B 0.25." in told
+    assert "Median of the 3 genes: 0.25" in told
+    assert "vary less than measured ones" in told
+    assert "**" not in spread(["B"], ["A", "B", "C"], real, real[::-1], "genes", "measured", False)
+    seen = np.array([1.0, 1.0, 0.0]) * np.abs(real)
+    assert "Median of the 2 genes seen in 10%" in spread([], ["A", "B", "C"], seen, seen, "genes", "measured", True)
+
+
+def test_other_cells_open_with_the_view_on_screen_where_they_can_answer():
+    at = view("a549", g.TURN)
+    at.selectbox(key="demo").select("larry").run()
+    assert not at.exception
+    assert at.button_group(key="generate-larry").value == g.TURN
+    at = view("a549", g.MISSING)
+    at.selectbox(key="demo").select("larry").run()
+    assert at.button_group(key="generate-larry").value == g.NEW, "they have one measurement"
 
 
 def test_distances_are_to_training_cells_read_as_new_where_the_model_has_them(monkeypatch):

@@ -193,12 +193,13 @@ def _shares(b: Bundle, found: Completed, place: int, name: str) -> None:
         chart(fig, f"assay-means-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")
         said = f"Each dot is one of {len(found.features):,} {what}, over {len(found.rows):,} cells; on the line both agree."
         st.caption(said + _of_truth(found))
-    order = np.argsort(-found.expected[place], kind="stable")[:LIKELIEST]
+    # What is open in every cell says nothing of this one.
+    order = np.argsort(found.expected.mean(axis=0) - found.expected[place], kind="stable")[:LIKELIEST]
     chances = found.expected[place, order].round(3)
-    st.markdown(f"Cell {words.literal(name)}: the {what} that are most probably seen open in it.")
-    st.dataframe(
-        pd.DataFrame({what[:-1]: [found.features[i] for i in order], "chance to be seen open": chances}), hide_index=True
-    )
+    st.markdown(f"Cell {words.literal(name)}: the {what} whose chance to be seen open is higher in it than on average, by most.")
+    usual = found.expected[:, order].mean(axis=0).round(3)
+    table = {what[:-1]: [found.features[i] for i in order], "chance to be seen open": chances, "on average": usual}
+    st.dataframe(pd.DataFrame(table), hide_index=True)
 
 
 def _measured(b: Bundle, cheap: str) -> None:
