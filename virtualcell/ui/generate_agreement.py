@@ -15,7 +15,7 @@ ALIKE = 0.5
 """Correlation of the two halves below which they are said to differ."""
 SHUFFLES = 5
 HARDLY = 1.2
-"""Size of correlations over that by chance below which nothing is made of them."""
+"""Size of correlations over that by chance below which nothing is made of them; about three standard deviations of it."""
 
 
 @dataclass(frozen=True)

@@ -115,5 +115,5 @@ def nearer(drawn: np.ndarray, unseen: np.ndarray) -> str:
 def by_chance(drawn: int, unseen: int) -> float:
     """Share of so many drawn cells that lie nearer than the nearest NEAREST of so many unseen ones, at most, in 39 of 40 cases
     where both follow one law: the unseen ones' place is uncertain, too (beta-binomial law of exceedances)."""
-    place = NEAREST * (unseen + 1)
+    place = NEAREST * (unseen - 1) + 1  # where np.quantile looks
     return max(2 * NEAREST, float(betabinom.ppf(0.975, drawn, place, unseen + 1 - place)) / drawn)
