@@ -58,6 +58,9 @@ def test_a_group_that_was_not_drawn_shifts_no_colour():
     count = {(t.name, t.xaxis): len(t.x) for t in fig.data}
     assert [count[name, "x2"] for name in "abc"] == [1, 0, 2]
     assert [t.name for t in fig.data if t.showlegend] == ["a", "b", "c"]
+    lacking = drawn_map(places, places[:2], places, groups=(np.array(["a", "b"]), np.array(["c", "a", "c"])))
+    assert [(t.name, t.xaxis) for t in lacking.data if t.showlegend] == [("a", "x"), ("b", "x"), ("c", "x2")]
+    assert all(len(t.x) for t in lacking.data if t.showlegend), "an empty trace has no entry in a legend"
     with pytest.raises(ValueError, match="one label"):
         drawn_map(places, places, places, groups=(np.array(["a"]), np.array(["a"])))
 
@@ -88,6 +91,8 @@ def test_the_halves_of_a_violin_are_measured_and_drawn():
     assert np.median(left[1].y) == pytest.approx(np.median(real[:, 1]), abs=0.02)
     assert max(len(trace.y) for trace in left) <= 400
     np.testing.assert_allclose(np.sort(right[0].y), np.sort(made[:, 0]), rtol=1e-6)
+    seen = (np.array([0.5, 1.0]), np.array([0.25, 0.0]))
+    assert spreads(["A", "B"], real, made, unit="", seen=seen).layout.xaxis.ticktext == ("A<br>50% | 25%", "B<br>100% | 0%")
 
 
 def test_long_units_are_broken_into_lines():

@@ -13,7 +13,8 @@ from tests.pages.generate_views import figure, values, view, words
 from virtualcell.demo import load_bundle
 from virtualcell.model import VirtualCell
 from virtualcell.ui import generate as g
-from virtualcell.ui.generate_copies import nearer
+from virtualcell.ui.generate_agreement import agreement, spread
+from virtualcell.ui.generate_copies import NEAREST, by_chance, nearer
 from virtualcell.ui.generate_new import HOW_MANY
 
 pytestmark = pytest.mark.slow
@@ -47,11 +48,14 @@ def test_new_cells_hold_what_is_held_and_are_no_copies():
     assert "no sign of copies" in words(at)
 
 
-def test_draws_that_keep_closer_to_the_training_cells_than_new_cells_are_called_so():
+def test_draws_that_keep_closer_to_the_training_cells_or_further_from_them_than_new_cells_are_called_so():
     new = np.linspace(1, 2, 200)
-    assert "no sign of copies" in nearer(new, new)
+    assert "no sign of copies, none of cells that stray" in nearer(new, new)
     assert "0% of the drawn" in nearer(new + 1, new)
+    assert "stray further" in nearer(new + 1, new)
+    assert "closer" not in nearer(new + 1, new)
     assert "closer to the training cells" in nearer(new / 4, new)
+    assert "stray" not in nearer(new / 4, new)
 
 
 def test_distances_are_to_training_cells_read_as_new_where_the_model_has_them(monkeypatch):
@@ -83,5 +87,72 @@ def test_what_was_never_measured_together_is_refused_in_words():
     state, never = next((s, t) for s, known in times.items() for t in b.cells.obs["time"].unique() if t not in known)
     unit = b.demo.columns.time_unit
     at = view("simulated", g.NEW, **{"new-state-simulated": str(state), "new-time-simulated": f"{never:g} {unit}"})
-    assert any("never measured together" in info.value for info in at.info)
+    assert any("never simulated together" in info.value for info in at.info)
     assert not at.get("plotly_chart")
+
+
+@pytest.mark.parametrize(("drawn", "unseen"), [(300, 20), (300, 100), (50, 300)])
+def test_chance_alone_seldom_passes_its_bound(drawn, unseen):
+    rng = np.random.default_rng(0)
+    shares = [(rng.random(drawn) < np.quantile(rng.random(unseen), NEAREST)).mean() for _ in range(2000)]
+    assert np.mean(np.array(shares) > by_chance(drawn, unseen)) < 0.05
+
+
+def test_kinds_of_few_cells_are_not_offered_and_give_no_verdict():
+    at = view("larry", g.NEW, **{"new-state-larry": "Meg"})
+    often = load_bundle("larry").cells.obs["state_info"].astype(str).value_counts()
+    assert set(at.selectbox(key="new-state-larry").options) == {"any", *often[often >= 12].index}
+    assert "Not offered, with fewer than 12 cells: Ccr7" in words(at)
+    assert "too few for a verdict" in words(at)
+    assert "no sign of copies" not in words(at)
+    assert "neither shapes nor correlations are shown" in words(at)
+    assert len(at.get("plotly_chart")) == 2, "the map and the distances"
+    titles = [note["text"] for note in figure(at, "new-cells-larry")["layout"]["annotations"]]
+    assert titles == [f"measured Meg ({often['Meg']})", "drawn (synthetic) Meg (300)"]
+
+
+def test_without_noise_distinct_states_are_counted_and_nothing_is_said_of_copies():
+    at = view("kang", g.NEW, **{"new-state-kang": "B cells", "new-treatment-kang": "control", "new-noise-kang": "0.0"})
+    drawn = load_bundle("kang").model.draw_cells(300, label="B cells", treatment="control", noise=0).states
+    n = len(np.unique(drawn.round(4), axis=0))
+    assert f"Distinct cell states among the 300 draws without noise: {n:,}. So no verdict." in words(at)
+    assert "no sign of copies" not in words(at)
+
+
+def test_two_halves_that_agree_are_told_from_such_as_do_not():
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(16, 3)) @ rng.normal(size=(3, 16)) + np.eye(16)
+    one, two, other = rng.normal(size=(400, 16)) @ mix, rng.normal(size=(400, 16)) @ mix, rng.normal(size=(400, 16))
+    alike, unlike, none = agreement(one, two), agreement(one, other), agreement(other, other[::-1])
+    pairs = np.triu_indices(16, 1)
+    expected = np.corrcoef(np.corrcoef(one.T)[pairs], np.corrcoef(two.T)[pairs])[0, 1]
+    assert alike.r == pytest.approx(expected, abs=1e-6)
+    assert alike.r > 0.9
+    assert alike.by_chance[0] == pytest.approx(np.sqrt(2 / np.pi / 400), rel=0.3), "of the mean |r| of independent features"
+    assert "only part" not in alike.told("genes", "measured")
+    assert unlike.r < 0.5
+    assert "hardly kept" in unlike.told("genes", "measured")
+    assert "only part" in agreement(one, one + one.std(axis=0) * rng.normal(size=one.shape)).told("genes", "measured")
+    assert "this says little" in none.told("genes", "measured")
+
+
+def test_spread_is_said_by_its_ratio():
+    rng = np.random.default_rng(0)
+    real = rng.normal(5, 2, size=(500, 3))
+    told = spread(["B"], ["A", "B", "C"], real, (real - 5) / 4 + 5, "genes", "measured", False)
+    assert "B 0.25." in told
+    assert "Median of the 3 genes: 0.25" in told
+    assert "vary less than measured ones" in told
+    assert "**" not in spread(["B"], ["A", "B", "C"], real, real[::-1], "genes", "measured", False)
+    seen = np.array([1.0, 1.0, 0.0]) * np.abs(real)
+    assert "Median of the 2 genes seen in 10%" in spread([], ["A", "B", "C"], seen, seen, "genes", "measured", True)
+
+
+def test_other_cells_open_with_the_view_on_screen_where_they_can_answer():
+    at = view("a549", g.TURN)
+    at.selectbox(key="demo").select("larry").run()
+    assert not at.exception
+    assert at.button_group(key="generate-larry").value == g.TURN
+    at = view("a549", g.MISSING)
+    at.selectbox(key="demo").select("larry").run()
+    assert at.button_group(key="generate-larry").value == g.NEW, "they have one measurement"

@@ -10,9 +10,9 @@ import pytest
 from tests.pages.generate_views import figure, values, view, words
 from virtualcell.demo import load_bundle
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_agreement import of_means
 from virtualcell.ui.generate_codes import Read
 from virtualcell.ui.generate_codes import named as codes_named
-from virtualcell.ui.generate_features import agreement
 from virtualcell.ui.generate_settled import settled_verdict
 from virtualcell.ui.generate_turn import _how_alike, no_knob_follows
 
@@ -88,12 +88,12 @@ def test_a_knob_that_does_not_follow_the_time_is_said_not_to():
 
 def test_agreement_and_bias_of_two_means_are_told_apart():
     known = np.array([0.1, 0.2, 0.4])
-    assert agreement(known, 1.1 * known, "drawn").endswith(
+    assert of_means(known, 1.1 * known, "drawn").endswith(
         "(correlation): **1.00**. Bias, drawn less the other, all together: **+10%**."
     )
-    assert "**-1.00**. Bias, drawn less the other, all together: **+0%**" in agreement(known[:2], known[:2][::-1], "drawn")
-    assert agreement(np.zeros(3), known, "drawn") == ""
-    assert agreement(np.ones(3), np.ones(3) / 2, "expected") == "Bias, expected less the other, all together: **-50%**."
+    assert "**-1.00**. Bias, drawn less the other, all together: **+0%**" in of_means(known[:2], known[:2][::-1], "drawn")
+    assert of_means(np.zeros(3), known, "drawn") == ""
+    assert of_means(np.ones(3), np.ones(3) / 2, "expected") == "Bias, expected less the other, all together: **-50%**."
 
 
 def test_codes_that_did_not_settle_are_said_not_to_have():

@@ -44,13 +44,15 @@ def spreads(
     drawn: np.ndarray,
     *,
     unit: str,
+    seen: tuple[np.ndarray, np.ndarray] | None = None,
     titles: tuple[str, str] = ("measured", "drawn"),
     look: Look = LIGHT,
     height: int = 330,
 ) -> go.Figure:
     """A violin a feature: its left half of the measured cells, its right half of the drawn ones; the line inside is the median.
 
-    measured (m, features) and drawn (k, features) in ``unit``. A half is as wide as its cells are many at that amount.
+    measured (m, features) and drawn (k, features) in ``unit``. A half is as wide as its cells are many at that amount. seen:
+    shares (features,) of the measured and of the drawn cells in which there is any, written under each name.
     """
     measured, drawn = np.asarray(measured, float), np.asarray(drawn, float)
     if measured.shape[1:] != (len(features),) or drawn.shape[1:] != (len(features),):
@@ -75,7 +77,10 @@ def spreads(
         violingap=0, violinmode="overlay", margin={"t": 32},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
     )  # fmt: skip
-    fig.update_xaxes(type="category", ticks="", showline=False, tickfont={"color": look.text})
+    told = list(features) if seen is None else [f"{f}<br>{a:.0%} | {b:.0%}" for f, a, b in zip(features, *seen, strict=True)]
+    fig.update_xaxes(
+        type="category", ticks="", showline=False, tickfont={"color": look.text}, tickvals=list(features), ticktext=told
+    )
     fig.update_yaxes(title={"text": wrapped(unit)}, nticks=5, hoverformat=".2f")
     return fig
 

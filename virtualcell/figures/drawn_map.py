@@ -68,7 +68,9 @@ def drawn_map(
         for label, colour, rows in zip(both.names, both.colours, both.rows, strict=True):
             mine = rows[(rows >= first) & (rows < first + len(here))] - first
             marker = {"size": size + 1, "color": colour, "opacity": 0.8}
-            _dots(fig, here[mine], marker, label, column == 1, **place)
+            # A kind that one panel lacks is named by the other: an empty trace has no entry.
+            named = len(mine) > 0 and (column == 1 or not (rows < len(places[0])).any())
+            _dots(fig, here[mine], marker, label, named, **place)
     bare = {"showticklabels": False, "ticks": "", "showline": True, "mirror": True}
     ends = [_frame(background[:, i], places[1][:, i]) for i in (0, 1)]
     if around is not None:

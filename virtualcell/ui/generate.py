@@ -22,9 +22,12 @@ MISSING, NEW, TURN = "A missing measurement", "New cells", "Turn a knob"
 IMAGES, PAIRS, ASSAYS = "Cell images", "Do they belong together?", "Expensive assays"
 
 ASKS = {
-    MISSING: "One measurement of each cell is looked at, the other is drawn, several times: what could it have been?",
-    NEW: "Whole cells are drawn from what the model learned of the measured ones.",
-    TURN: "A few knobs that the model found by itself. Turn one and see what changes, all else held.",
+    MISSING: "One measurement of each cell is looked at, the other is drawn, several times: what could it have been? Blue was "
+    "measured, pink is drawn.",
+    NEW: "Whole cells are drawn from what the model learned of the measured ones. Left was measured, right is drawn; where cells "
+    "are not coloured by their kind, blue was measured and pink is drawn.",
+    TURN: "A few knobs that the model found by itself. Turn one and see what changes, all else held. Blue was measured, pink is "
+    "drawn.",
     IMAGES: "Blood cells under the microscope: pictures that a model draws from a few knobs, beside photographs. "
     "They are not the cells chosen above.",
     PAIRS: "Is this measurement from the same cell as that one? Is this label plausible for this cell?",
@@ -43,6 +46,8 @@ KEPT_OUT = "cells kept out of training"
 OWN = "their own"
 MOST_CELLS = 300
 """Cells that are drawn for: enough for a shape, few enough to be drawn in a moment."""
+FEW = 20
+"""Cells below which no shape, no correlation and no verdict is told."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,6 @@ def elsewhere(b: Bundle, why: str, demo: str) -> None:
 
 
 def _show(demo: str, now: str) -> None:
-    # The other cells open with the view that is on screen: each data set has a choice of its own.
     st.session_state[f"generate-{demo}"] = st.session_state.get(f"generate-{now}")
     st.session_state[state.DEMO] = demo
 
@@ -108,9 +112,9 @@ def noise_choice(b: Bundle, name: str) -> float:
     """The one knob of the noise, with words for where it stands."""
     noise = st.slider(
         "Noise", 0.0, 2.0, 1.0, 0.25, key=state.own(b, f"{name}-noise"), bind="query-params",
-        help="How far draws may stray. 1 is what was learned from the measured cells.",
+        help="How far the states of drawn cells may stray. 1 is what was learned.",
     )  # fmt: skip
-    st.caption(words.of_kind(noise_words(noise), b.demo.simulated))
+    st.caption(words.of_kind(f"{noise_words(noise)} {COUNTING}", b.demo.simulated))
     return float(noise)
 
 
@@ -119,8 +123,11 @@ def noise_words(noise: float) -> str:
     if noise == 0:
         return "None: every draw for a cell, or of a kind, is the same, expected one."
     if noise < 1:
-        return "Taken in towards the expected cell: less varied than measured cells."
-    return "As varied as measured cells." if noise == 1 else "Wider than measured cells: some draws look like no measured cell."
+        return "Cell states are taken in towards the expected one: they vary less than was learned."
+    return "Cell states vary as was learned." if noise == 1 else "Cell states stray further: some are like no measured cell's."
+
+
+COUNTING = "The noise of counting is added in any case."
 
 
 def law_words(b: Bundle, name: str) -> str:
@@ -218,21 +225,11 @@ def shown_features(b: Bundle, modality: str, measured: np.ndarray, most: int) ->
     var = b.cells.mod[modality].var
     if "nearest_gene" in var:
         # Peaks near no gene are mostly copies of repeats, open everywhere.
-        near = var["nearest_gene"].reindex(names).notna().to_numpy()
+        near = (var["nearest_gene"].reindex(names).fillna("").astype(str) != "").to_numpy()
         order = order[np.argsort(~near[order], kind="stable")]
     varied = [names[i] for i in order]
     markers = [gene for gene in b.demo.marker_genes if gene in names and spread[names.index(gene)] > 0]
     return list(dict.fromkeys([*markers, *varied]))[:most]
-
-
-def correlations(readings: np.ndarray) -> np.ndarray:
-    """Pearson correlations over cells, (features, features); NaN where a feature never changes."""
-    values = np.asarray(readings, dtype=float)
-    away = values - values.mean(axis=0)
-    size = np.sqrt((away**2).sum(axis=0))
-    size[size < 1e-9] = np.nan
-    away /= size
-    return away.T @ away
 
 
 def sources(b: Bundle) -> dict[str, tuple[str, str]]:

@@ -13,8 +13,8 @@ from virtualcell.figures.drawn_features import feature_intervals, means
 from virtualcell.figures.patterns import patterns
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
+from virtualcell.ui.generate_agreement import of_means
 from virtualcell.ui.generate_completed import Completed, completed
-from virtualcell.ui.generate_features import agreement
 from virtualcell.ui.generate_files import SYNTHETIC
 from virtualcell.ui.generate_refused import refused
 from virtualcell.ui.generate_tested import judged, report
@@ -164,17 +164,16 @@ def _shares(b: Bundle, found: Completed, place: int, name: str) -> None:
         )  # fmt: skip
         alt = f"Share of cells in which each of {len(found.features)} {what} is open, {found.known} and expected"
         chart(fig, f"assay-means-{b.demo.key}", alt=alt, file=f"{b.demo.key}-synthetic-{found.target}")
-        told = agreement(found.truth.mean(0, dtype=float), found.expected.mean(0, dtype=float), "expected")
-        st.caption(
-            f"Each dot is one of {len(found.features):,} {what}; on the line its two shares are the same. {told}"
-            + _of_truth(found)
-        )
-    order = np.argsort(-found.expected[place], kind="stable")[:LIKELIEST]
+        told = of_means(found.truth.mean(0, dtype=float), found.expected.mean(0, dtype=float), "expected")
+        said = f"Each dot is one of {len(found.features):,} {what}, over {len(found.rows):,} cells; on the line both agree."
+        st.caption(f"{said} {told}{_of_truth(found)}")
+    # What is open in every cell says nothing of this one.
+    order = np.argsort(found.expected.mean(axis=0) - found.expected[place], kind="stable")[:LIKELIEST]
     chances = found.expected[place, order].round(3)
-    st.markdown(f"Cell {words.literal(name)}: the {what} that are most probably seen open in it.")
-    st.dataframe(
-        pd.DataFrame({what[:-1]: [found.features[i] for i in order], "chance to be seen open": chances}), hide_index=True
-    )
+    st.markdown(f"Cell {words.literal(name)}: the {what} whose chance to be seen open is higher in it than on average, by most.")
+    usual = found.expected[:, order].mean(axis=0).round(3)
+    table = {what[:-1]: [found.features[i] for i in order], "chance to be seen open": chances, "on average": usual}
+    st.dataframe(pd.DataFrame(table), hide_index=True)
 
 
 def _measured(b: Bundle, cheap: str) -> None:

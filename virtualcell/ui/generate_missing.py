@@ -12,13 +12,14 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_map import drawn_map
 from virtualcell.generative.draws import MissingDraw
+from virtualcell.schema import Columns
 from virtualcell.ui import code_generate, state, words
 from virtualcell.ui import generate as g
 from virtualcell.ui.generate_features import feature_space
 from virtualcell.ui.generate_files import drawn_files
 from virtualcell.ui.generate_one_cell import one_cell_drawn
-from virtualcell.ui.generate_tested import judged
-from virtualcell.ui.modalities import called, modalities, with_measured
+from virtualcell.ui.generate_tested import judged, told_by
+from virtualcell.ui.modalities import called, modalities, with_measured, yes_or_no
 from virtualcell.ui.parts import chart
 from virtualcell.ui.theme import look
 
@@ -110,8 +111,12 @@ def missing(b: Bundle) -> g.Shown | None:
         else asked.rows
     )
     there = g.condition_words(b, asked.time, asked.treatment)
-    kind = words.measured(b.demo.simulated)
-    titles = (f"{kind}{there}", f"drawn{there}")
+    kind, n = words.measured(b.demo.simulated), int(kept.sum())
+    # Of a group "cell state: Monocyte" the kind; the cells beside those of a "what if" are of any kind.
+    _, _, of = asked.group.partition(": ")
+    of = f" {of}" if of else ""
+    titles = (f"{kind}{there if asked.what_if else of}", f"drawn (synthetic){of}{there}")
+    source = f"{kind} cells" + (f"{there}, among them such that the model learned from" if asked.what_if else f" ({asked.group})")
     with main:
         fig = drawn_map(
             everyone[with_measured(b, asked.target)], everyone[beside], plane(found.embeddings[0]),
@@ -122,10 +127,12 @@ def missing(b: Bundle) -> g.Shown | None:
               file=f"{b.demo.key}-synthetic-{asked.target}")  # fmt: skip
         st.caption(
             f"Cells placed by their {called(asked.target)} alone, on the two directions in which {kind} cells differ most "
-            f"(grey: all). Right: one draw for each cell, from its {called(asked.source)}."
+            f"(grey: all). Left: {len(beside):,} {words.literal(source)}. Right: one draw for each of {n:,} cells "
+            f"({words.literal(asked.group)}), from its {called(asked.source)}{', as if' + there if there else ''}."
         )
+        st.markdown(told_by(b, asked.source, asked.target))
     with side:
-        _refusals(found, asked.source)
+        _refusals(found, asked.source, b.demo.columns)
         drawn_files(
             b, f"{asked.source}-to-{asked.target}",
             lambda: b.model.synthetic(_first(found), seed=asked.seed),
@@ -135,14 +142,19 @@ def missing(b: Bundle) -> g.Shown | None:
     if kept.any():
         measured = g.readings(b, asked.target, beside)
         drawn = _drawn_readings(b.demo.key, state.stamp(b), *asked.request)
-        feature_space(b, "missing", asked.target, measured, drawn, titles)
+        feature_space(b, "missing", asked.target, measured, drawn, titles, words.literal(source))
         if not asked.what_if:
             one_cell_drawn(b, asked, found)
-    judged(b, f"{b.demo.key}, {asked.source} to {asked.target}")
+    own = words.listed([name for name, column in _conditions(b.demo.columns).items() if column is not None])
+    note = f"Made {f'at the own {own} of each cell and ' if own else ''}with noise 1, whatever is set above."
+    judged(
+        b, f"{b.demo.key}, {asked.source} to {asked.target}", note=note if asked.what_if or asked.noise != 1 else "",
+        covered=not yes_or_no(b, asked.target),
+    )  # fmt: skip
     return g.Shown(
         code=lambda: code_generate.missing(b, asked, beside, titles),
         methods=lambda: _methods(b, asked, found),
-        facts=(f"{len(asked.rows)} cells, {asked.n_draws} draws each", f"draw number {asked.seed}"),
+        facts=(f"{n} cells, {asked.n_draws} draws each", f"draw number {asked.seed}"),
     )
 
 
@@ -156,7 +168,11 @@ def _choices(b: Bundle, ways: dict[str, tuple[str, str]]) -> Asked:
     return Asked(source, target, group, rows, time, treatment, noise, n_draws, g.seed_choice(b, "missing"))
 
 
-def _refusals(found: MissingDraw, source: str) -> None:
+def _conditions(columns: Columns) -> dict[str, str | None]:
+    return {"time": columns.time, "treatment": columns.perturbation}
+
+
+def _refusals(found: MissingDraw, source: str, columns: Columns) -> None:
     n = int(found.refused.sum())
     st.metric(
         "Refused", f"{n} of {len(found.refused)}", help="Cells for which nothing is drawn, because the model never saw the like."
@@ -164,6 +180,9 @@ def _refusals(found: MissingDraw, source: str) -> None:
     why, count = np.unique(np.asarray(found.why)[found.refused], return_counts=True)
     for reason, cells in zip(why, count, strict=True):
         said = re.sub(rf"\b{re.escape(source)}\b", called(source), str(reason))
+        # Cells without treatments, or without times, are told of what they have.
+        for name, column in _conditions(columns).items():
+            said = said if column is not None else said.replace(f" and {name}", "").replace(f"{name} and ", "")
         st.caption(f"{cells}: {words.literal(said)}")
 
 
@@ -182,9 +201,10 @@ def _states(b: Bundle, asked: Asked, found: MissingDraw) -> pd.DataFrame:
 
 def _methods(b: Bundle, asked: Asked, found: MissingDraw) -> str:
     there, law = g.condition_words(b, asked.time, asked.treatment), g.law_words(b, f"{asked.source}->{asked.target}")
+    kept = int((~found.refused).sum())
     return (
-        f"For {len(asked.rows):,} cells (“{asked.group}”) the {called(asked.target)} was drawn {asked.n_draws} times from their "
-        f"{called(asked.source)}{' as if measured' + there if there else ''} by the model's conditional sampler ({law}), with "
-        f"{asked.noise:g} times the noise learned and seed {asked.seed}; {int(found.refused.sum())} cells outside what was "
-        "measured were refused. The drawn cells are synthetic and marked as such in every file."
+        f"For {kept:,} of {len(asked.rows):,} cells (“{asked.group}”) the {called(asked.target)} was drawn "
+        f"{asked.n_draws} times from their {called(asked.source)}{' as if measured' + there if there else ''} by the model's "
+        f"conditional sampler ({law}), with {asked.noise:g} times the noise learned and seed {asked.seed}; the others, outside "
+        "what was measured, were refused. The drawn cells are synthetic and marked as such in every file."
     )

@@ -11,11 +11,12 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.drawn_map import drawn_map
 from virtualcell.generative.draws import CellDraw
+from virtualcell.generative.known import FEWEST
 from virtualcell.schema import DataError
 from virtualcell.training.given import labels_of
 from virtualcell.ui import code_generate, modalities, state, words
 from virtualcell.ui import generate as g
-from virtualcell.ui.generate_copies import copies
+from virtualcell.ui.generate_copies import Unseen, copies
 from virtualcell.ui.generate_features import feature_space
 from virtualcell.ui.generate_files import drawn_files
 from virtualcell.ui.generate_tested import judged
@@ -40,6 +41,11 @@ class Asked:
     noise: float
     seed: int
     on: str
+
+    @property
+    def held(self) -> bool:
+        """Whether cells are drawn in another way than the held-out test drew them."""
+        return self.noise != 1 or self.time is not None or self.treatment is not None
 
     @property
     def request(self) -> tuple[int, str | None, float | None, str | None, bool, float, int]:
@@ -86,15 +92,16 @@ def new_cells(b: Bundle) -> g.Shown | None:
     found = _draw(b.demo.key, state.stamp(b), *asked.request)
     if not isinstance(found, CellDraw):
         with main:
-            st.info(words.literal(found), icon=None)
+            st.info(words.literal(words.of_kind(found, b.demo.simulated)), icon=None)
+            st.markdown(_instead(b, asked, labels))
         return None
     kind = words.measured(b.demo.simulated)
-    there = g.condition_words(b, asked.time, asked.treatment)
+    there = f"{'' if asked.label is None else f' {asked.label}'}{g.condition_words(b, asked.time, asked.treatment)}"
     alike = g.at_condition(b, asked.time, asked.treatment)
     if asked.label is not None:
         alike &= labels == asked.label
-    rows = _beside(b, labels, np.flatnonzero(alike), asked.balanced and asked.label is None, asked.seed)
-    titles = (f"{kind}{there}", f"drawn{there}")
+    rows = _beside(b, labels, np.flatnonzero(alike), asked.balanced, asked.seed)
+    titles = (f"{kind}{there}", f"drawn (synthetic){there}")
     if asked.on == MAP:
         everyone, places = b.umap2, state.placing(b)(found.states)
     else:
@@ -107,24 +114,24 @@ def new_cells(b: Bundle) -> g.Shown | None:
         chart(fig, f"new-cells-{b.demo.key}", alt=f"{len(rows)} {kind} cells beside {len(found.states)} drawn ones",
               file=f"{b.demo.key}-synthetic-cells")  # fmt: skip
         unseen = not len(np.setdiff1d(rows, modalities.kept_out(b)))
-        st.caption(_how(asked, kind, unseen))
+        st.caption(_how(asked, kind, len(rows), unseen, groups is not None))
     with side:
         drawn_files(b, "cells", lambda: b.model.synthetic(found, seed=asked.seed), lambda: _states(found),
                     "The drawn cells with counts of every measurement; the CSV has their states.")  # fmt: skip
     name = modalities.modalities(b)[0]
-    held_out = modalities.kept_out(b)
-    like_them = held_out[alike[held_out]]
-    copies(b, found.states, asked.request, like_them if len(like_them) >= ENOUGH else held_out)
+    copies(b, found.states, asked.request, _unseen(b, alike, there, asked.balanced), asked.noise)
     # The more measured cells the better, but as often of each kind as the drawn ones are.
     have = modalities.with_measured(b, name)
-    even = asked.balanced and asked.label is None
-    beside = rows[have[rows]] if even else state.some(np.flatnonzero(alike & have), HOW_MANY)
+    beside = rows[have[rows]] if asked.balanced else state.some(np.flatnonzero(alike & have), HOW_MANY)
+    learned = "the same as on the left above" if asked.balanced else "among them such that the model learned from"
+    source = f"cells, {titles[0]}: {learned}"
     feature_space(
         b, "new", name, g.readings(b, name, beside),
-        _drawn_readings(b.demo.key, state.stamp(b), name, *asked.request), titles,
+        _drawn_readings(b.demo.key, state.stamp(b), name, *asked.request), titles, source,
     )  # fmt: skip
     if b.demo.columns.state is not None:
-        judged(b, f"{b.demo.key}, rare states", "Are rare kinds drawn well?", ours="VirtualCell, balanced")
+        note = "Made with noise 1 and no time or treatment held, whatever is set above." if asked.held else ""
+        judged(b, f"{b.demo.key}, rare states", "Are rare kinds drawn well?", ours="VirtualCell, balanced", note=note)
     return g.Shown(
         code=lambda: code_generate.new_cells(b, asked, rows, titles, kind_of if groups is not None else ""),
         methods=lambda: _methods(b, asked),
@@ -133,15 +140,24 @@ def new_cells(b: Bundle) -> g.Shown | None:
 
 
 def _choices(b: Bundle, labels: np.ndarray) -> Asked:
-    names = sorted(set(labels.tolist()))
+    kinds, often = np.unique(labels, return_counts=True)
+    names = [str(name) for name in kinds[often >= FEWEST]]
     label = ANY
     # Where cells have no annotation, their label is their time or treatment, which is asked for below.
     if b.demo.columns.state is not None:
         label = st.selectbox("Cell state", [ANY, *names], key=state.own(b, "new-state"), bind="query-params")
+        rare = [f"{name} ({n})" for name, n in zip(kinds, often, strict=True) if n < FEWEST]
+        if rare:
+            st.caption(
+                f"Not offered, with fewer than {FEWEST} cells: {words.literal(words.listed(rare))}. Where they are among the "
+                "drawn ones, take them as variations of these few."
+            )
     time, treatment = g.condition_choice(b, "new", first=ANY)
     balanced = label == ANY and len(names) > 1 and st.toggle(
         "Kinds alike", key=state.own(b, "new-balanced"), bind="query-params",
-        help="Off: as often as they were measured. On: rare kinds are drawn as often as common ones.",
+        help=words.of_kind(
+            "Off: as often as they were measured. On: rare kinds are drawn as often as common ones.", b.demo.simulated
+        ),
     )  # fmt: skip
     noise = g.noise_choice(b, "new")
     seed = g.seed_choice(b, "new")
@@ -157,14 +173,35 @@ def _groups(
     """By what measured and drawn cells are coloured: their kind, or where none is known their time, in its order."""
     if b.demo.columns.state is None and b.demo.columns.time is not None and found.time is not None:
         return (state.values(b, b.demo.columns.time)[rows], np.asarray(found.time)), "time", b.demo.columns.time_unit
-    if len(np.unique(labels)) == 1:
-        return None, "category", ""
-    return (labels[rows], np.asarray(found.labels)), "category", ""
+    both = labels[rows], np.asarray(found.labels)
+    # One kind alone needs no colour of its own.
+    return (both if len(np.unique(np.concatenate(both))) > 1 else None), "category", ""
+
+
+def _instead(b: Bundle, asked: Asked, labels: np.ndarray) -> str:
+    """Which kinds of cell can be drawn under the time and treatment that are held."""
+    if b.demo.columns.state is None:
+        return ""
+    kinds, often = np.unique(labels[g.at_condition(b, asked.time, asked.treatment)], return_counts=True)
+    there = g.condition_words(b, asked.time, asked.treatment)
+    if not (often >= FEWEST).any():
+        return f"No kind of cell has {FEWEST} cells or more{there}."
+    enough = [f"{name} ({n:,})" for name, n in zip(kinds, often, strict=True) if n >= FEWEST]
+    return f"Kinds with {FEWEST} cells or more{there}: {words.literal(words.listed(enough))}."
+
+
+def _unseen(b: Bundle, alike: np.ndarray, there: str, balanced: bool) -> Unseen:
+    """Cells kept out of training that are like the drawn ones; all of those kept out where these are too few to be shown."""
+    held_out = modalities.kept_out(b)
+    like = held_out[alike[held_out]]
+    if len(like) >= g.FEW or not there:
+        return Unseen(like, there, len(like), not balanced)
+    return Unseen(held_out, " of every kind", len(like), not balanced)
 
 
 def _beside(b: Bundle, labels: np.ndarray, rows: np.ndarray, balanced: bool, seed: int) -> np.ndarray:
-    """At most HOW_MANY of the measured cells, as often of each kind as the drawn ones are; of cells kept out of the model's
-    training where there are enough, as the states of the others lie a little further out than those of new cells."""
+    """At most HOW_MANY of the measured cells, balanced: no kind of them more often than every kind is drawn; of cells kept out of
+    the model's training where there are enough, as the states of the others lie a little further out than those of new cells."""
     unseen = np.intersect1d(rows, modalities.kept_out(b))
     rows = unseen if len(unseen) >= ENOUGH else rows
     rng = np.random.default_rng(seed)
@@ -176,14 +213,16 @@ def _beside(b: Bundle, labels: np.ndarray, rows: np.ndarray, balanced: bool, see
     return np.sort(rng.permutation(rows)[:HOW_MANY])
 
 
-def _how(asked: Asked, kind: str, unseen: bool) -> str:
+def _how(asked: Asked, kind: str, n: int, unseen: bool, coloured: bool) -> str:
     where = (
         "A map puts a drawn cell among its nearest neighbours, so none can stand outside."
         if asked.on == MAP
         else f"Cells on the two directions in which {kind} cells differ most; grey: all of them."
     )
-    told = " Left: cells kept out of the model's training, chosen at random." if unseen else " Left: cells chosen at random."
-    return f"{where}{told} Both sides in the same colours."
+    kept = "kept out of the model's training" if unseen else "among them such that the model learned from"
+    told = f" Left: {n:,} {kind} cells, {kept}, chosen at random"
+    told += ", of rare kinds fewer than are drawn." if asked.balanced else "."
+    return f"{where}{told} {'Both sides in the same colours.' if coloured else 'Blue: ' + kind + '. Pink: drawn.'}"
 
 
 def _states(found: CellDraw) -> pd.DataFrame:

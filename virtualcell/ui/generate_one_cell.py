@@ -80,6 +80,12 @@ def one_cell_drawn(b: Bundle, asked: Asked, found: MissingDraw) -> None:
             f"What the model says of each {g.features_called(asked.target, one=True)}. The 90 % interval was calibrated on cells "
             "kept out of training: it held nine of ten of their measurements."
         )
+        if f"{asked.source}->{asked.target}" in b.model.record.get("conversions", {}):
+            st.caption(
+                f"“{g.ASSAYS}” gives other 90 % intervals of the same cells: of the direct translation, as wide in every cell. "
+                f"These are drawn from the {called(asked.source)} of this one cell and calibrated on cells from which nothing "
+                "had learned. Take these for what one cell could read, those for the expected value of each of many cells."
+            )
     inside = float(((truth >= low) & (truth <= high)).mean())
     with side:
         st.metric(

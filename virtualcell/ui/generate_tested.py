@@ -14,6 +14,7 @@ import streamlit as st
 from virtualcell.demo import Bundle
 from virtualcell.figures.heldout import heldout
 from virtualcell.ui import state, words
+from virtualcell.ui.modalities import called
 from virtualcell.ui.parts import chart, heldout_panels, table_download
 from virtualcell.ui.theme import look
 
@@ -36,11 +37,13 @@ HEADING = "How near it came on cells that nothing had learned from"
 
 
 def judged(
-    b: Bundle, where: str, heading: str = HEADING, *, ours: str = words.OURS, about: str = "", folder: Path | None = None
-) -> None:
+    b: Bundle, where: str, heading: str = HEADING, *, ours: str = words.OURS, about: str = "", folder: Path | None = None,
+    note: str = "", covered: bool = True,
+) -> None:  # fmt: skip
     """The figures of the benchmark whose place begins with ``where``, beside simpler ways: two at once, the others in a table.
     Says so where nothing was measured. ours: name of our own rows; about: word that the names of the measures must have, all of
-    them without; folder: of the model, the demo's without."""
+    them without; folder: of the model, the demo's without; note: how the test differs from what is shown; covered: whether single
+    readings have intervals, of which it is said how often they hold."""
     st.markdown(f"##### {heading}")
     found = report(folder or b.folder) or {}
     rows = [row for row in found.get("rows", []) if row["where"].startswith(where) and _names(row["metric"], about)]
@@ -48,14 +51,18 @@ def judged(
     if not rows:
         st.markdown("No held-out test of this is kept with the model, so nothing here says how close it comes to the truth.")
         return
+    if note:
+        st.markdown(note)
     if panels:
         first = sorted(panels, key=_order)[:2]
         for column, metric in zip(st.columns(2, gap="large"), first, strict=False):
             with column:
                 _panel(b, metric, panels[metric], ours, where)
-    held = next((row for row in rows if row["metric"] == COVERED and row["method"] == ours), None)
-    if held is not None:
-        st.markdown(f"Its 90 % intervals held {100 * held['value']:.0f} % of what was then measured; 90 % would be right.")
+    mine = {row["metric"]: row["value"] for row in rows if row["method"] == ours}
+    held = mine.get(f"{INTERVAL}share inside", mine.get(COVERED))
+    if held is not None and covered:
+        said = f"Its 90 % intervals held {100 * held:.0f} % of what was then measured; 90 % would be right."
+        st.markdown(words.of_kind(said, b.demo.simulated))
     claims = [claim for claim in found.get("claims", []) if where in claim["name"] and _names(claim["name"], about)]
     with st.expander("Every number and claim of this test"):
         for claim in claims:
@@ -63,7 +70,13 @@ def judged(
             st.markdown(f"{sign}: {claim['name']} ({claim['value']:.3g}, target {claim['target']})")
         table = pd.DataFrame(
             [
-                {"method": r["method"], "measure": r["metric"], "value": r["value"], "low": r["low"], "high": r["high"]}
+                {
+                    "method": r["method"],
+                    "measure": _measure(r["metric"], ours),
+                    "value": r["value"],
+                    "low": r["low"],
+                    "high": r["high"],
+                }
                 for r in rows
             ]
         )
@@ -71,9 +84,17 @@ def judged(
         table_download(b, pd.DataFrame(rows).drop(columns="seeds"), f"generate-{about}" if about else "generate")
 
 
-COVERED = "share inside the 90 % interval"
+COVERED, INTERVAL = "share inside the 90 % interval", "90 % intervals of all features: "
+PAIRED = " minus another"
+"""Ends the name of a measure whose rows are differences on the same splits, ours minus the row's method."""
+SCORE, BLIND = "energy score a cell", "training cells at random"
+LITTLE = 0.1
+"""Share by which draws must come nearer to a cell's measurement than cells at random do; of less, the source tells a little."""
 # Best at a value between: neither the largest nor the smallest is the winner, so they are told and not ranked.
-UNRANKED = (COVERED, f"in the measurement: {COVERED}", "distance to training over held-out", "width of", "share of the rarest")
+UNRANKED = (
+    COVERED, f"in the measurement: {COVERED}", INTERVAL, "distance to training over held-out", "share nearer to training cells",
+    "width of", "share of the rarest", "share of cells",
+)  # fmt: skip
 # Cells taken at random have the right mixture by themselves: whether a draw fits its cell is told before the mixture.
 FIRST = ("energy distance, source", "energy score", "energy distance", "AUROC", "accuracy", "adjusted Rand", "ARI", "purity")
 """Begin the names of the measures that are drawn at once, the most telling first."""
@@ -100,9 +121,43 @@ def _order(metric: str) -> int:
 
 
 def _drawable(rows: list[dict[str, Any]], ours: str) -> bool:
-    if rows[0]["metric"].startswith(UNRANKED):
+    if rows[0]["metric"].startswith(UNRANKED) or rows[0]["metric"].endswith(PAIRED):
         return False
     return len(rows) > 1 and any(row["method"] == ours for row in rows)
+
+
+def _measure(metric: str, ours: str) -> str:
+    """A measure as the table calls it; of paired rows, what was subtracted from what."""
+    name, paired, _ = metric.partition(f", {ours}{PAIRED}")
+    return f"{name}: {ours} minus this method, on the same splits" if paired else metric
+
+
+def told_by(b: Bundle, source: str, target: str) -> str:
+    """How much one measurement tells of another in a cell, by the held-out test: one sentence, "" where it was not made."""
+    where = f"{b.demo.key}, {source} to {target}, held-out cells"
+    found = {(r["metric"], r["method"]): r for r in (report(b.folder) or {}).get("rows", []) if r["where"] == where}
+    ours, blind = found.get((SCORE, words.OURS)), found.get((SCORE, BLIND))
+    if ours is None or blind is None:
+        return ""
+    difference = found.get((f"{SCORE}, {words.OURS}{PAIRED}", BLIND))
+    better = _below(ours["high"], blind["low"]) if difference is None else _below(difference["high"], 0.0)
+    columns, (x, y) = b.demo.columns, (called(source), called(target))
+    like = next((f" of its {name}" for name, column in (("kind", columns.state), ("time", columns.time)) if column), "")
+    nearer = 1 - ours["value"] / blind["value"]
+    said = (
+        f"On held-out cells, what is drawn from {x} lies {abs(nearer):.0%} {'nearer to' if nearer > 0 else 'further from'} what "
+        f"was measured in a cell than training cells{like} at random do (energy score {ours['value']:.3g} against "
+        f"{blind['value']:.3g})"
+    )
+    if not better:
+        said += f", which is not clearly better: **{x} hardly tells a cell's {y}**."
+    else:
+        said += f": **{x} tells {'a little' if nearer < LITTLE else 'much'} of a cell's {y}**."
+    return words.of_kind(said, b.demo.simulated)
+
+
+def _below(high: float | None, bound: float | None) -> bool:
+    return high is not None and bound is not None and high < bound
 
 
 def _panel(b: Bundle, metric: str, rows: list[dict[str, Any]], ours: str, where: str) -> None:
@@ -116,7 +171,7 @@ def _panel(b: Bundle, metric: str, rows: list[dict[str, Any]], ours: str, where:
         st.markdown(f"**{words.literal(metric)}** {better}")
     else:
         # The question for everyone; the measure's name for those who know it.
-        question, *scale = re.split(r"(?<=[?.]) ", asks, maxsplit=1)
+        question, *scale = re.split(r"(?<=[?.]) ", words.of_kind(asks, b.demo.simulated), maxsplit=1)
         st.markdown(f"**{question.removesuffix('.')}** {better}")
         st.caption(" ".join([*scale, f"Measure: {words.literal(metric)}."]))
     fig = heldout(names, value, low, high, ours=ours, limit=limit, larger_is_better=larger, measure=metric, look=look())
