@@ -43,7 +43,7 @@ def test_generators_are_trained_beside_a_model_and_draw_cells_that_say_so(model,
     assert (found.obs["drawn_for"].value_counts() == 2).all()
     assert found["atac"].uns["synthetic"]["draw_seed"] == 3
     assert "measured times" in refused(capsys, "draw", folder, "--time", 9, "--out", new)
-    assert "not the cells" in refused(capsys, "generators", folder, new)
+    assert "are synthetic" in refused(capsys, "generators", folder, new)
 
 
 @pytest.mark.slow

@@ -186,7 +186,7 @@ def test_what_are_no_states_or_no_times_is_refused_by_name(model: VirtualCell) -
 
 
 def test_the_control_is_no_push(kang: VirtualCell, kang_cells: MuData) -> None:
-    with pytest.raises(DataError, match="it pushes nothing"):
+    with pytest.raises(DataError, match="is the control: no push"):
         kang.perturb(kang_cells, treatment="control")
 
 

@@ -50,7 +50,8 @@ def effects(
     spread = {name: float(values.std()) for name, values in readings(real).items()}
     found = []
     for which in range(codes.n_continuous):
-        turned = codes.turn(np.full(n, category), which, np.tile(at, (n, 1)), steps=2, seed=seed)
-        before, after = (readings(frame) for frame in turned)
+        ends = np.tile(np.asarray(at, dtype=np.float32), (2, n, 1))
+        ends[0, :, which], ends[1, :, which] = -1, 1
+        before, after = (readings(codes.draw(np.full(n, category), end, seed)) for end in ends)
         found.append({name: float((after[name] - before[name]).mean() / max(spread[name], 1e-9)) for name in spread})
     return found

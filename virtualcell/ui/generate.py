@@ -225,7 +225,7 @@ def shown_features(b: Bundle, modality: str, measured: np.ndarray, most: int) ->
     var = b.cells.mod[modality].var
     if "nearest_gene" in var:
         # Peaks near no gene are mostly copies of repeats, open everywhere.
-        near = (var["nearest_gene"].reindex(names).fillna("").astype(str) != "").to_numpy()
+        near = (var["nearest_gene"].astype(object).reindex(names).fillna("").astype(str) != "").to_numpy()
         order = order[np.argsort(~near[order], kind="stable")]
     varied = [names[i] for i in order]
     markers = [gene for gene in b.demo.marker_genes if gene in names and spread[names.index(gene)] > 0]
