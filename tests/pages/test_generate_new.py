@@ -45,7 +45,8 @@ def test_new_cells_hold_what_is_held_and_are_no_copies():
     text = next(block.value for block in at.markdown if block.value.startswith("Half of the drawn cells"))
     of_drawn, of_kept_out = (float(found) for found in re.findall(r"lie ([\d.e-]+) or less", text))
     assert of_drawn > 0.7 * of_kept_out
-    assert "no sign of copies" in words(at)
+    assert "8 cells, fewer than 20, too few for a verdict" in words(at)
+    assert "no sign of copies" in words(view("simulated", g.NEW))
 
 
 def test_draws_that_keep_closer_to_the_training_cells_or_further_from_them_than_new_cells_are_called_so():
